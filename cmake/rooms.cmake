@@ -1,0 +1,26 @@
+# A room is a folder: its sources make the library z4j_<name>, its *_test.cc the test <name>_test.
+#
+#   z4j_room(scheduler_core DEPS z4j_base absl::time)
+#   TEST_DEPS adds libraries that only the tests need.
+#
+# main.cc, *_main.cc and *_bench.cc are left to the folder's own CMakeLists.txt.
+function(z4j_room name)
+  cmake_parse_arguments(ROOM "" "" "DEPS;TEST_DEPS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS *.cc *.h testing/*.cc testing/*.h)
+  file(GLOB tests CONFIGURE_DEPENDS *_test.cc)
+  list(FILTER sources EXCLUDE REGEX "(_test|_main|_bench|/main)\\.cc$")
+
+  add_library(z4j_${name} STATIC ${sources})
+  set_target_properties(z4j_${name} PROPERTIES LINKER_LANGUAGE CXX)
+  target_include_directories(z4j_${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_link_libraries(z4j_${name} PUBLIC ${ROOM_DEPS})
+  target_compile_options(z4j_${name} PRIVATE -Wall -Wextra -Wno-sign-compare)
+
+  if(tests)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE z4j_${name} ${ROOM_TEST_DEPS}
+                          GTest::gmock GTest::gtest_main)
+    target_compile_options(${name}_test PRIVATE -Wall -Wextra -Wno-sign-compare)
+    add_test(NAME ${name}_test COMMAND ${name}_test)
+  endif()
+endfunction()

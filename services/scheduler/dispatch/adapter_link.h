@@ -1,0 +1,108 @@
+#ifndef Z4J_SCHEDULER_DISPATCH_ADAPTER_LINK_H_
+#define Z4J_SCHEDULER_DISPATCH_ADAPTER_LINK_H_
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "services/scheduler/core/fire.h"
+
+// The seam between the dispatcher and connected adapters.  The stream server implements it over
+// gRPC; tests implement it in memory.  The dispatcher sees no proto.
+namespace z4j::scheduler {
+
+// What an engine needs to run a schedule's task; the same for all its fires, so it crosses the
+// stream once per adapter.
+struct TaskTemplate {
+  uint64_t id = 0;  // Differs whenever any other field differs.
+  std::string schedule_name;  // "projects/default/schedules/nightly", for the adapter's logs.
+  std::string task, args_json, kwargs_json, queue;
+  int priority = 0;
+  absl::Duration expires;
+  std::map<std::string, std::string> engine_options;
+};
+
+struct DispatchItem {
+  FireKey key;
+  FireId id;
+  absl::Time dispatch_after;
+  int attempt = 1;
+  std::shared_ptr<const TaskTemplate> task;
+};
+
+// What an adapter declared when it connected.
+struct AdapterInfo {
+  std::string engine;    // "celery"
+  std::string instance;  // Unique among the instances of an engine.
+  std::string version;
+  std::vector<std::string> queues, tasks, capabilities;
+  int max_in_flight = 1000;
+  absl::Time connected_at;
+};
+
+struct AdapterStatus {
+  AdapterInfo info;
+  int in_flight = 0;
+  double load = 0;  // 0..1 as its heartbeat says.
+  absl::Time last_heartbeat;
+  std::string health;  // Empty: well; otherwise what is wrong ("broker unreachable since …").
+};
+
+enum class DispatchCode : uint8_t {
+  kAccepted = 1,     // The broker has it.
+  kDuplicate = 2,    // It had it already.
+  kRejected = 3,     // It will never take it: `message` says why.
+  kUnavailable = 4,  // Not handed over, or unknown: try again.
+};
+
+struct DispatchResult {
+  FireKey key;
+  FireId id;
+  DispatchCode code = DispatchCode::kAccepted;
+  std::string message;
+};
+
+// What an engine did with a fire, as far as the adapter saw it.
+struct Outcome {
+  FireKey key;  // key.schedule is zero if the adapter no longer knew it.
+  FireId id;
+  FireState state = FireState::kRunning;  // kRunning or a final one.
+  FireReason reason = FireReason::kNone;
+  absl::Time at;
+  std::string error;
+};
+
+// One connected adapter.  Thread-safe; valid as long as someone holds it.
+class AdapterLink {
+ public:
+  virtual ~AdapterLink() = default;
+  virtual AdapterInfo Info() const = 0;
+  // Queues the items for sending and returns at once; false if the link is closed.  Results come
+  // through AdapterEvents::OnResults.
+  virtual bool Send(std::vector<DispatchItem> items) = 0;
+  // Asks the engine to forget or stop a fire; no answer but the outcome.
+  virtual void Cancel(const FireKey& key, FireId id, bool terminate) = 0;
+};
+
+// What links tell the dispatcher.  Called from transport threads; must not block on I/O.
+class AdapterEvents {
+ public:
+  virtual ~AdapterEvents() = default;
+  virtual void OnConnected(std::shared_ptr<AdapterLink> link) = 0;
+  // After this no further event comes from `link`; what was in flight there has an unknown outcome.
+  virtual void OnDisconnected(const AdapterLink& link) = 0;
+  virtual void OnResults(const AdapterLink& link, std::vector<DispatchResult> results) = 0;
+  // `done` is called once the outcomes are durable (or with an error: the adapter keeps them and
+  // sends them again).  Call it from any thread.
+  virtual void OnOutcomes(const AdapterLink& link, std::vector<Outcome> outcomes,
+                          std::function<void(bool durable)> done) = 0;
+  virtual void OnHeartbeat(const AdapterLink& link, double load, std::string health) = 0;
+};
+
+}  // namespace z4j::scheduler
+
+#endif  // Z4J_SCHEDULER_DISPATCH_ADAPTER_LINK_H_

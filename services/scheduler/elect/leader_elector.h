@@ -1,0 +1,46 @@
+#ifndef Z4J_SCHEDULER_ELECT_LEADER_ELECTOR_H_
+#define Z4J_SCHEDULER_ELECT_LEADER_ELECTOR_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "services/base/clock.h"
+#include "services/scheduler/store/schedule_store.h"
+
+// The seam to "who may tick".  Leadership is a value, not a flag: ask for the term, act until it
+// can no longer be trusted, and pass its token with every write.
+namespace z4j::scheduler {
+
+struct LeaderTerm {
+  FencingToken token;
+  MonoTime trusted_until;  // After this instant another node may hold a newer term.
+};
+
+struct LeaderInfo {
+  std::string holder;  // Node id of the leader as far as known; empty: none known.
+  FencingToken token;
+};
+
+class LeaderElector {
+ public:
+  virtual ~LeaderElector() = default;
+
+  // Begins to campaign in the background.  `on_change` is called, from the elector's thread and
+  // without its lock, whenever Current() may have begun or ceased to hold a term.
+  virtual absl::Status Start(absl::AnyInvocable<void()> on_change) = 0;
+  // The term this node holds and may still trust at `now`; none otherwise.  Never blocks on I/O.
+  virtual std::optional<LeaderTerm> Current(MonoTime now) = 0;
+  virtual LeaderInfo Leader() = 0;
+  // Gives the term up at once, so that another node need not wait for it to run out, and does not
+  // campaign for the next `pause`.  Call after the last write of the term.
+  virtual void Resign(absl::Duration pause) = 0;
+  // Resigns and joins the thread.  Idempotent.
+  virtual void Stop() = 0;
+};
+
+}  // namespace z4j::scheduler
+
+#endif  // Z4J_SCHEDULER_ELECT_LEADER_ELECTOR_H_

@@ -1,0 +1,54 @@
+#ifndef Z4J_SCHEDULER_LIMITS_H_
+#define Z4J_SCHEDULER_LIMITS_H_
+
+#include <cstdint>
+
+#include "absl/time/time.h"
+
+// Every bound of the scheduler, each with its reason.  A request over a bound is refused with the
+// field, the value and the bound; an internal queue over its bound pushes back.
+namespace z4j::scheduler {
+
+// --- What a schedule may hold ---------------------------------------------------------------
+inline constexpr int kNameCharsMax = 200;           // Fits a log line and an index page.
+inline constexpr int kTaskCharsMax = 500;           // Dotted paths of deep packages.
+inline constexpr int kDescriptionCharsMax = 4000;   // A screen of prose.
+inline constexpr int kPayloadBytesMax = 64 * 1024;  // args and kwargs each: a message, no file.
+inline constexpr int kLabelsMax = 32;
+inline constexpr int kLabelCharsMax = 200;
+inline constexpr int kEngineOptionsMax = 32;
+inline constexpr int kCronTextCharsMax = 1000;  // Bounds parsing; the longest real one has ~300.
+inline constexpr absl::Duration kPeriodMin = absl::Seconds(1);
+inline constexpr absl::Duration kPeriodMax = absl::Hours(24 * 3653);  // Ten years.
+inline constexpr absl::Duration kJitterMax = absl::Hours(24);
+inline constexpr absl::Duration kSolarOffsetMax = absl::Hours(12);
+inline constexpr absl::Duration kExpiresMax = absl::Hours(24 * 366);
+inline constexpr absl::Duration kCatchUpWindowMax = absl::Hours(24 * 366);
+inline constexpr int kCatchUpMax = 1000;  // FIRE_ALL after a long outage: a burst, no flood.
+inline constexpr int kPreviewMax = 1000;
+
+// --- The tick -------------------------------------------------------------------------------
+inline constexpr int kFiresPerCommitMax = 1000;      // ~12 ms on PostgreSQL; more only adds latency.
+inline constexpr int kFiresPerFirstCommit = 128;     // The first of a burst leaves soon.
+inline constexpr int kPendingInMemoryMax = 200'000;  // Per engine; the rest waits in the store.
+inline constexpr absl::Duration kClockAheadMax = absl::Milliseconds(50);  // Over the database's.
+
+// --- Dispatch -------------------------------------------------------------------------------
+inline constexpr int kFiresPerDispatchBatch = 500;
+inline constexpr int kInFlightPerAdapterMax = 10'000;  // Whatever an adapter asks for.
+inline constexpr int kErrorBytesMax = 4096;            // Of an engine's message, per fire.
+
+// --- Mutations and reads --------------------------------------------------------------------
+inline constexpr int kMutationsPerCommitMax = 512;
+inline constexpr int kMutationsQueuedMax = 10'000;  // Then RESOURCE_EXHAUSTED.
+inline constexpr int kBatchCreateMax = 1000;
+inline constexpr int kPageSizeDefault = 50;
+inline constexpr int kPageSizeMax = 1000;
+inline constexpr int kRequestIdCharsMax = 100;
+inline constexpr absl::Duration kRequestIdKept = absl::Hours(24);
+inline constexpr int kPruneRowsPerBatch = 1000;
+inline constexpr absl::Duration kFireRetentionDefault = absl::Hours(24 * 30);
+
+}  // namespace z4j::scheduler
+
+#endif  // Z4J_SCHEDULER_LIMITS_H_

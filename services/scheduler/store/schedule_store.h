@@ -1,0 +1,267 @@
+#ifndef Z4J_SCHEDULER_STORE_SCHEDULE_STORE_H_
+#define Z4J_SCHEDULER_STORE_SCHEDULE_STORE_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "services/scheduler/core/fire.h"
+#include "services/scheduler/core/schedule.h"
+
+// The seam to durable state: schedules, cursors, fires, audit entries, the fence.  Memory, SQLite
+// and PostgreSQL pass one contract suite (schedule_store_contract.h).
+//
+// Codes: UNAVAILABLE means "outcome unknown, send again" for every call that writes; ABORTED from
+// a leader write means "fenced: a newer token exists, step down at once"; DATA_LOSS means the
+// stored bytes are wrong; RESOURCE_EXHAUSTED that the disk is full.  Every write is atomic.
+// Thread-safe; calls block on I/O (deadline kStoreTimeout), so never call from a gRPC callback.
+namespace z4j::scheduler {
+
+// A strictly increasing number that the elector hands to a leader: law 3.
+struct FencingToken {
+  int64_t value = 0;
+  friend auto operator<=>(const FencingToken&, const FencingToken&) = default;
+};
+
+struct ScheduleKey {
+  std::string project, name;
+  friend auto operator<=>(const ScheduleKey&, const ScheduleKey&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const ScheduleKey& k) {
+    return H::combine(std::move(h), k.project, k.name);
+  }
+};
+
+struct StoredSchedule {
+  Schedule schedule;
+  Cursor cursor;
+  friend bool operator==(const StoredSchedule&, const StoredSchedule&) = default;
+};
+
+// One link of the audit chain, as stored.  The meaning of the MACs is audit/chain.h's.
+struct AuditEntry {
+  int64_t seq = 0;  // 1, 2, 3 … without a gap.  The revision of what it changed.
+  absl::Time at;
+  std::string actor, source, action;  // "cli:root", "127.0.0.1:5000", "schedule.update"
+  std::string resource;               // "projects/default/schedules/nightly"
+  ScheduleId schedule;                // Zero if it is about no schedule.
+  std::string before, after;          // Canonical JSON; empty: did not exist.
+  std::string request_id;
+  std::string key_id;
+  std::string previous_mac, mac;  // Raw bytes.
+  friend bool operator==(const AuditEntry&, const AuditEntry&) = default;
+};
+
+// The authenticated end of the chain.
+struct AuditHead {
+  int64_t seq = 0;   // Entries written so far.
+  std::string mac;   // Of entry `seq`; empty for an empty chain.
+  std::string seal;  // MAC over (seq, mac), so that truncation is found.
+  std::string key_id;
+  friend bool operator==(const AuditHead&, const AuditHead&) = default;
+};
+
+// An answered mutation, kept so that a repeated request id gets the same answer.
+struct StoredRequest {
+  std::string id;       // "<project>/<request id>"
+  std::string hash;     // SHA-256 of the request: another request under the same id is refused.
+  std::string outcome;  // What the committer needs to repeat the answer; opaque here.
+  absl::Time at;
+  friend bool operator==(const StoredRequest&, const StoredRequest&) = default;
+};
+
+// What a transaction reads before it decides.  Rows are locked until it ends.
+struct ReadSet {
+  std::map<ScheduleKey, StoredSchedule> schedules;  // Those of `keys` that exist.
+  std::map<std::string, StoredRequest> requests;    // Those of `request_ids` that exist.
+  AuditHead head;
+};
+
+// What a transaction writes.
+struct WriteSet {
+  std::vector<StoredSchedule> inserted;
+  std::vector<Schedule> updated;  // By id.  Project, name and id never change.
+  // Forward-only moves of the watermark, by schedule id.
+  std::vector<std::pair<ScheduleId, absl::Time>> watermarks;
+  // Its PENDING fires become CANCELLED(kScheduleDeleted); its other fires stay readable.
+  std::vector<ScheduleKey> deleted;
+  std::vector<Fire> fires;            // Manual triggers and SKIPPED rows; existing keys are left.
+  // Cancellations by users: PENDING fires become CANCELLED; others are left (their engine is asked).
+  std::vector<FireKey> cancelled;
+  std::vector<AuditEntry> audit;      // Consecutive from head.seq + 1.
+  std::vector<StoredRequest> requests;
+  AuditHead head;
+};
+
+// One audit entry that concerns a schedule, with the schedule as it is now.
+struct ScheduleChange {
+  int64_t revision = 0;  // The entry's seq.
+  ScheduleId id;
+  ScheduleKey key;
+  std::string action, resource;          // The entry's: "fire.cancel", "projects/…/fires/…".
+  std::optional<StoredSchedule> stored;  // As it is now; none: deleted.
+};
+
+enum class ScheduleOrder : uint8_t { kName = 1, kCreated = 2, kUpdated = 3 };
+
+struct ScheduleQuery {
+  std::string project;
+  std::optional<ScheduleState> state;
+  std::string engine, name_prefix;
+  std::string kind;  // "cron", "interval", "one_shot", "solar"; empty: all.
+  std::map<std::string, std::string> labels;  // All must match.
+  ScheduleOrder order = ScheduleOrder::kName;
+  bool descending = false;
+  int limit = 50;
+  std::string after;  // `next` of the page before; empty: the first page.
+};
+struct SchedulePage {
+  std::vector<StoredSchedule> schedules;
+  std::string next;  // Empty: the last page.  Opaque.
+};
+
+struct FireQuery {
+  std::string project;
+  std::optional<ScheduleId> schedule;
+  std::vector<FireState> states;  // Empty: all.
+  absl::Time from = absl::InfinitePast();     // due_at >= from
+  absl::Time to = absl::InfiniteFuture();     // due_at < to
+  bool ascending = false;                     // Default: newest due first.
+  int limit = 50;
+  std::string after;
+};
+struct NamedFire {
+  Fire fire;
+  ScheduleKey schedule;  // Empty names if the schedule is deleted.
+};
+struct FirePage {
+  std::vector<NamedFire> fires;
+  std::string next;
+};
+
+// --- The leader's writes --------------------------------------------------------------------
+
+// Fires and cursors decided together.  `fires` of one schedule stand in due order; `cursors` holds
+// one entry for each schedule in the batch, also for those without a fire.
+struct FireBatch {
+  struct CursorMove {
+    ScheduleId schedule;
+    Cursor cursor;
+  };
+  std::vector<Fire> fires;
+  std::vector<CursorMove> cursors;
+};
+
+struct CommitResult {
+  // Groups the PENDING fires of the batch until all are handed over; see UpdateFires.
+  int64_t batch_id = 0;
+  // For each of batch.cursors: whether this commit moved the watermark and wrote the fires.
+  // False: an edit or an earlier try was first; reread the cursor and the pending fires.
+  std::vector<bool> advanced;
+};
+
+struct PendingFire {
+  Fire fire;
+  int64_t batch_id = 0;
+};
+
+// A change of a fire after it was decided.
+struct FireUpdate {
+  FireKey key;
+  FireId id;  // Finds the row when `key.schedule` is zero (the adapter no longer knew the key).
+  FireState state = FireState::kDispatched;
+  FireReason reason = FireReason::kNone;
+  absl::Time at;          // Stored as dispatched_at, started_at or finished_at, as the state says.
+  int attempts = 0;       // 0: leave.
+  std::string error, adapter;
+};
+
+struct FenceRow {
+  FencingToken token;
+  std::string holder;
+  absl::Time live_at = absl::InfinitePast();  // Until when a leader is known to have been live.
+};
+
+class ScheduleStore {
+ public:
+  virtual ~ScheduleStore() = default;
+
+  // Brings the schema up to date under a lock.  FAILED_PRECONDITION if it is newer than this
+  // program.  Idempotent.
+  virtual absl::Status Migrate() = 0;
+
+  // --- Mutations.  Any node; one at a time in the whole cluster (the audit head is locked). ---
+
+  // In one transaction: locks the audit head, reads what `keys` and `request_ids` name, calls
+  // `decide` once, writes what it returns.  An error from `decide` rolls back and is returned.
+  // Fires in the write set that are PENDING join a new batch (see LoadPending).
+  virtual absl::Status Transact(absl::Span<const ScheduleKey> keys,
+                                absl::Span<const std::string> request_ids,
+                                absl::FunctionRef<absl::StatusOr<WriteSet>(const ReadSet&)> decide) = 0;
+
+  // --- Reads. ---
+
+  virtual absl::StatusOr<StoredSchedule> GetSchedule(const ScheduleKey& key) = 0;  // NOT_FOUND
+  virtual absl::StatusOr<SchedulePage> ListSchedules(const ScheduleQuery& query) = 0;
+  // Calls `visit` for every schedule, in no order, as of one instant; returns the revision of that
+  // instant, from which ListChanges goes on.
+  virtual absl::StatusOr<int64_t> LoadSchedules(absl::FunctionRef<void(StoredSchedule)> visit) = 0;
+  // Changes with revision > `after`, oldest first.  Entries about no schedule are passed over, so
+  // that revisions may have gaps.
+  virtual absl::StatusOr<std::vector<ScheduleChange>> ListChanges(int64_t after, int limit) = 0;
+  virtual absl::StatusOr<std::vector<std::pair<ScheduleId, Cursor>>> GetCursors(
+      absl::Span<const ScheduleId> ids) = 0;  // Those that exist.
+
+  virtual absl::StatusOr<NamedFire> GetFire(FireId id) = 0;  // NOT_FOUND
+  virtual absl::StatusOr<FirePage> ListFires(const FireQuery& query) = 0;
+
+  virtual absl::StatusOr<AuditHead> GetAuditHead() = 0;
+  // Entries with seq > `after`, in order.
+  virtual absl::StatusOr<std::vector<AuditEntry>> ListAudit(int64_t after, int limit) = 0;
+
+  // Blocks until another process changed a schedule or triggered a fire, or `timeout` passed; may
+  // wake early.  SQLite and memory are single-node: they wait for this process's own writes.
+  virtual absl::Status AwaitChange(absl::Duration timeout) = 0;
+
+  // --- Leadership: law 3. ---
+
+  virtual absl::StatusOr<FenceRow> ReadFence() = 0;
+  // Makes `token` the only one whose writes succeed, and returns the row it replaced.  ABORTED if
+  // a token >= `token` (other than this holder's own) stands there.
+  virtual absl::StatusOr<FenceRow> RaiseFence(FencingToken token, const std::string& holder) = 0;
+  // Notes that the leader was live at `at`; every leader write does so too.  ABORTED if fenced.
+  virtual absl::Status MarkLive(FencingToken token, absl::Time at) = 0;
+
+  // --- The leader's writes, each fenced: ABORTED and nothing written if `token` is stale. ---
+
+  // Laws 1 and 2.  FAILED_PRECONDITION if a PENDING fire is due more than kClockAheadMax after the
+  // store's own clock (PostgreSQL; the embedded stores share this process's clock).
+  // Sending the same batch again is harmless.
+  virtual absl::StatusOr<CommitResult> CommitFires(FencingToken token, const FireBatch& batch) = 0;
+  // Moves fires forward through their states; an update that would move one backwards (a late
+  // DISPATCHED after SUCCEEDED) or touch a final one is left out.  Batches in `closed` hold no
+  // PENDING fire any more.
+  virtual absl::Status UpdateFires(FencingToken token, absl::Span<const FireUpdate> updates,
+                                   absl::Span<const int64_t> closed) = 0;
+
+  // PENDING fires of open batches with id > `after_batch`, by batch, at most about `limit` rows
+  // (whole batches).  Empty: no more.
+  virtual absl::StatusOr<std::vector<PendingFire>> LoadPending(int64_t after_batch, int limit) = 0;
+  // Fires of `schedules` that are not final, for the overlap policy.
+  virtual absl::StatusOr<std::vector<Fire>> LoadOpen(absl::Span<const ScheduleId> schedules) = 0;
+
+  // Deletes up to `limit` final fires due before `before`, and request records older than
+  // kRequestIdKept; may drop whole partitions.  Returns how many rows it deleted; 0: done.
+  virtual absl::StatusOr<int64_t> Prune(FencingToken token, absl::Time before, int limit) = 0;
+};
+
+}  // namespace z4j::scheduler
+
+#endif  // Z4J_SCHEDULER_STORE_SCHEDULE_STORE_H_
