@@ -38,7 +38,8 @@ std::vector<FieldViolation> FieldViolationsOf(const absl::Status& status) {
   if (!payload.has_value()) return violations;
   const std::string text(*payload);
   for (absl::string_view part : absl::StrSplit(text, kBetweenViolations)) {
-    std::pair<std::string, std::string> pair = absl::StrSplit(part, absl::MaxSplits(kBetweenFields, 1));
+    std::pair<std::string, std::string> pair =
+        absl::StrSplit(part, absl::MaxSplits(kBetweenFields, 1));
     violations.push_back({std::move(pair.first), std::move(pair.second)});
   }
   return violations;

@@ -9,7 +9,8 @@ namespace {
 
 TEST(FieldErrorTest, CarriesEveryViolationAndNamesTheFirst) {
   const std::vector<FieldViolation> violations = {
-      {"schedule.time_zone", "'Mars/Phobos' is no IANA time zone; write one such as 'Europe/Berlin'"},
+      {"schedule.time_zone",
+       "'Mars/Phobos' is no IANA time zone; write one such as 'Europe/Berlin'"},
       {"schedule.task", "must not be empty"}};
   const absl::Status status = FieldError(violations);
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument,

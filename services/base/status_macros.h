@@ -5,11 +5,11 @@
 #include "absl/status/statusor.h"
 
 // Returns from the enclosing function with the error of `expr`, if it has one.
-#define RETURN_IF_ERROR(expr)                             \
-  do {                                                    \
+#define RETURN_IF_ERROR(expr)                                 \
+  do {                                                        \
     if (absl::Status z4j_status = (expr); !z4j_status.ok()) { \
-      return z4j_status;                                  \
-    }                                                     \
+      return z4j_status;                                      \
+    }                                                         \
   } while (false)
 
 #define Z4J_CONCAT_INNER(a, b) a##b

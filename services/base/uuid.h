@@ -37,7 +37,8 @@ struct Uuid {
   }
 };
 
-// Uuids of different things do not mix: StrongUuid<struct ScheduleTag> is no StrongUuid<struct FireTag>.
+// Uuids of different things do not mix: StrongUuid<struct ScheduleTag> is no StrongUuid<struct
+// FireTag>.
 template <typename Tag>
 struct StrongUuid {
   Uuid value;

@@ -21,8 +21,9 @@ TEST(UuidTest, TextWithAndWithoutHyphensIsTheSame) {
 }
 
 TEST(UuidTest, AnythingElseIsRefused) {
-  for (const char* text : {"", "x", "6ba7b810-9dad-11d1-80b4-00c04fd430c", "6ba7b8109dad-11d1-80b4-00c04fd430c8-",
-                           "zba7b8109dad11d180b400c04fd430c8"}) {
+  for (const char* text :
+       {"", "x", "6ba7b810-9dad-11d1-80b4-00c04fd430c", "6ba7b8109dad-11d1-80b4-00c04fd430c8-",
+        "zba7b8109dad11d180b400c04fd430c8"}) {
     EXPECT_THAT(Uuid::Parse(text), StatusIs(absl::StatusCode::kInvalidArgument)) << text;
   }
 }

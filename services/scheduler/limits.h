@@ -28,8 +28,8 @@ inline constexpr int kCatchUpMax = 1000;  // FIRE_ALL after a long outage: a bur
 inline constexpr int kPreviewMax = 1000;
 
 // --- The tick -------------------------------------------------------------------------------
-inline constexpr int kFiresPerCommitMax = 1000;      // ~12 ms on PostgreSQL; more only adds latency.
-inline constexpr int kFiresPerFirstCommit = 128;     // The first of a burst leaves soon.
+inline constexpr int kFiresPerCommitMax = 1000;   // ~12 ms on PostgreSQL; more only adds latency.
+inline constexpr int kFiresPerFirstCommit = 128;  // The first of a burst leaves soon.
 inline constexpr int kPendingInMemoryMax = 200'000;  // Per engine; the rest waits in the store.
 inline constexpr absl::Duration kClockAheadMax = absl::Milliseconds(50);  // Over the database's.
 

@@ -39,9 +39,9 @@ MATCHER(IsOk, "is OK") {
   Z4J_ASSERT_OK_AND_ASSIGN(Z4J_TEST_CONCAT(z4j_or_, __LINE__), lhs, expr)
 #define Z4J_TEST_CONCAT_INNER(a, b) a##b
 #define Z4J_TEST_CONCAT(a, b) Z4J_TEST_CONCAT_INNER(a, b)
-#define Z4J_ASSERT_OK_AND_ASSIGN(temp, lhs, expr)  \
-  auto temp = (expr);                              \
-  ASSERT_TRUE(temp.ok()) << temp.status();         \
+#define Z4J_ASSERT_OK_AND_ASSIGN(temp, lhs, expr) \
+  auto temp = (expr);                             \
+  ASSERT_TRUE(temp.ok()) << temp.status();        \
   lhs = *std::move(temp)
 
 #endif  // Z4J_BASE_TESTING_STATUS_MATCHERS_H_

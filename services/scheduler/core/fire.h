@@ -30,19 +30,19 @@ enum class FireKind : uint8_t { kScheduled = 1, kCatchUp = 2, kManual = 3, kBack
 // Why a due time did not run, or why a fire waits or ended as it did.  Stored; never reuse one.
 enum class FireReason : uint8_t {
   kNone = 0,
-  kPaused = 1,           // SKIPPED: the schedule was paused.
-  kCatchUpPolicy = 2,    // SKIPPED: missed while no leader was live, and the policy drops it.
-  kOverlap = 3,          // SKIPPED, or PENDING while buffered: the run before has not ended.
-  kNoAdapter = 4,        // SKIPPED, or PENDING while waiting: no adapter for the engine.
-  kExpired = 5,          // SKIPPED: its `expires` passed before the engine had it.
-  kEdited = 6,           // SKIPPED: not yet decided when the schedule was edited.
-  kScheduleDeleted = 7,  // CANCELLED with its schedule.
+  kPaused = 1,             // SKIPPED: the schedule was paused.
+  kCatchUpPolicy = 2,      // SKIPPED: missed while no leader was live, and the policy drops it.
+  kOverlap = 3,            // SKIPPED, or PENDING while buffered: the run before has not ended.
+  kNoAdapter = 4,          // SKIPPED, or PENDING while waiting: no adapter for the engine.
+  kExpired = 5,            // SKIPPED: its `expires` passed before the engine had it.
+  kEdited = 6,             // SKIPPED: not yet decided when the schedule was edited.
+  kScheduleDeleted = 7,    // CANCELLED with its schedule.
   kEngineUnavailable = 8,  // PENDING: the broker cannot be reached; it is tried again.
-  kRejected = 9,         // FAILED: the adapter says that the engine will never take it.
-  kTaskFailed = 10,      // FAILED: the task raised.
-  kUserCancelled = 11,   // CANCELLED on request.
-  kWorkerLost = 12,      // LOST: the worker vanished during the run.
-  kExpiredInQueue = 13,  // FAILED: the engine dropped it past its expiry.
+  kRejected = 9,           // FAILED: the adapter says that the engine will never take it.
+  kTaskFailed = 10,        // FAILED: the task raised.
+  kUserCancelled = 11,     // CANCELLED on request.
+  kWorkerLost = 12,        // LOST: the worker vanished during the run.
+  kExpiredInQueue = 13,    // FAILED: the engine dropped it past its expiry.
 };
 
 constexpr bool IsFinal(FireState state) { return state >= FireState::kSucceeded; }
@@ -77,9 +77,9 @@ struct Fire {
   absl::Time dispatched_at = absl::InfinitePast();  // InfinitePast: not yet.
   absl::Time started_at = absl::InfinitePast();
   absl::Time finished_at = absl::InfinitePast();
-  int attempts = 0;           // Dispatch attempts.
-  std::string error;          // The engine's message, at most kErrorBytesMax.
-  std::string adapter;        // Instance that took it.
+  int attempts = 0;     // Dispatch attempts.
+  std::string error;    // The engine's message, at most kErrorBytesMax.
+  std::string adapter;  // Instance that took it.
   // A SKIPPED row may stand for a run of due times: `count` of them, from `first_due_at` to
   // key.due_at.  1 for every other row.
   int64_t count = 1;

@@ -63,13 +63,15 @@ struct Plan {
 // rows (the next call goes on; `next_wake` is then <= now).  Pure.
 //
 //   * Due times outside `outage` fire, however late.
-//   * Missed ones follow catch_up; those it drops are one SKIPPED(CATCH_UP_POLICY) row with a count.
+//   * Missed ones follow catch_up; those it drops are one SKIPPED(CATCH_UP_POLICY) row with a
+//   count.
 //   * With overlap SKIP, a fire while `open` has runs becomes SKIPPED(OVERLAP); with BUFFER_ONE one
 //     fire is PENDING(OVERLAP), further ones SKIPPED(OVERLAP).
 //   * end_at and max_fires finish the schedule.  start_at is exclusive of nothing: a due time at
 //     start_at fires.
 Plan PlanFires(ScheduleId id, const Recurrence& recurrence, const PlanPolicy& policy,
-               const Cursor& cursor, const Outage& outage, OpenRuns open, absl::Time now, int limit);
+               const Cursor& cursor, const Outage& outage, OpenRuns open, absl::Time now,
+               int limit);
 
 // When the first due time after `cursor` is to be dispatched: due time plus jitter; InfiniteFuture
 // if there is none.  Pure.

@@ -119,13 +119,13 @@ struct Schedule {
   std::string name;
   std::string description;
 
-  std::string engine;                // "celery"
-  std::string task;                  // The engine's name for what to run.
-  std::string args_json = "[]";      // A JSON array.
-  std::string kwargs_json = "{}";    // A JSON object.
-  std::string queue;                 // Empty: the engine's default.
-  int priority = 0;                  // -100 (last) .. 100 (first).
-  absl::Duration expires;            // A fire not started so long after its due time is dropped. 0: never.
+  std::string engine;              // "celery"
+  std::string task;                // The engine's name for what to run.
+  std::string args_json = "[]";    // A JSON array.
+  std::string kwargs_json = "{}";  // A JSON object.
+  std::string queue;               // Empty: the engine's default.
+  int priority = 0;                // -100 (last) .. 100 (first).
+  absl::Duration expires;  // A fire not started so long after its due time is dropped. 0: never.
   std::map<std::string, std::string> engine_options;  // Values are JSON texts.
 
   Spec spec;

@@ -18,7 +18,7 @@ namespace z4j::scheduler {
 // What an engine needs to run a schedule's task; the same for all its fires, so it crosses the
 // stream once per adapter.
 struct TaskTemplate {
-  uint64_t id = 0;  // Differs whenever any other field differs.
+  uint64_t id = 0;            // Differs whenever any other field differs.
   std::string schedule_name;  // "projects/default/schedules/nightly", for the adapter's logs.
   std::string task, args_json, kwargs_json, queue;
   int priority = 0;

@@ -92,10 +92,11 @@ struct WriteSet {
   std::vector<std::pair<ScheduleId, absl::Time>> watermarks;
   // Its PENDING fires become CANCELLED(kScheduleDeleted); its other fires stay readable.
   std::vector<ScheduleKey> deleted;
-  std::vector<Fire> fires;            // Manual triggers and SKIPPED rows; existing keys are left.
-  // Cancellations by users: PENDING fires become CANCELLED; others are left (their engine is asked).
+  std::vector<Fire> fires;  // Manual triggers and SKIPPED rows; existing keys are left.
+  // Cancellations by users: PENDING fires become CANCELLED; others are left (their engine is
+  // asked).
   std::vector<FireKey> cancelled;
-  std::vector<AuditEntry> audit;      // Consecutive from head.seq + 1.
+  std::vector<AuditEntry> audit;  // Consecutive from head.seq + 1.
   std::vector<StoredRequest> requests;
   AuditHead head;
 };
@@ -130,10 +131,10 @@ struct SchedulePage {
 struct FireQuery {
   std::string project;
   std::optional<ScheduleId> schedule;
-  std::vector<FireState> states;  // Empty: all.
-  absl::Time from = absl::InfinitePast();     // due_at >= from
-  absl::Time to = absl::InfiniteFuture();     // due_at < to
-  bool ascending = false;                     // Default: newest due first.
+  std::vector<FireState> states;           // Empty: all.
+  absl::Time from = absl::InfinitePast();  // due_at >= from
+  absl::Time to = absl::InfiniteFuture();  // due_at < to
+  bool ascending = false;                  // Default: newest due first.
   int limit = 50;
   std::string after;
 };
@@ -178,8 +179,8 @@ struct FireUpdate {
   FireId id;  // Finds the row when `key.schedule` is zero (the adapter no longer knew the key).
   FireState state = FireState::kDispatched;
   FireReason reason = FireReason::kNone;
-  absl::Time at;          // Stored as dispatched_at, started_at or finished_at, as the state says.
-  int attempts = 0;       // 0: leave.
+  absl::Time at;     // Stored as dispatched_at, started_at or finished_at, as the state says.
+  int attempts = 0;  // 0: leave.
   std::string error, adapter;
 };
 
@@ -202,9 +203,9 @@ class ScheduleStore {
   // In one transaction: locks the audit head, reads what `keys` and `request_ids` name, calls
   // `decide` once, writes what it returns.  An error from `decide` rolls back and is returned.
   // Fires in the write set that are PENDING join a new batch (see LoadPending).
-  virtual absl::Status Transact(absl::Span<const ScheduleKey> keys,
-                                absl::Span<const std::string> request_ids,
-                                absl::FunctionRef<absl::StatusOr<WriteSet>(const ReadSet&)> decide) = 0;
+  virtual absl::Status Transact(
+      absl::Span<const ScheduleKey> keys, absl::Span<const std::string> request_ids,
+      absl::FunctionRef<absl::StatusOr<WriteSet>(const ReadSet&)> decide) = 0;
 
   // --- Reads. ---
 

@@ -1,0 +1,109 @@
+"""Checks the import law and the sizes that keep the house readable.
+
+Imports run downward: main → rpc, cli, http → loop, mutate → seams (store, elect, dispatch, audit)
+→ core → base.  Cores know no clock, no thread, no proto, no gRPC.  Implementations of a seam are
+named only where the server is put together.  Prints one line per breach; exit code 1 if any.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Room → rooms that it may include.  Every room may include itself, base and limits.h.
+ROOMS: dict[str, set[str]] = {
+    "services/base": set(),
+    "services/scheduler/core": set(),
+    "services/scheduler/store": {"core"},
+    "services/scheduler/audit": {"core", "store"},
+    "services/scheduler/elect": {"core", "store"},
+    "services/scheduler/dispatch": {"core", "store"},
+    "services/scheduler/mutate": {"core", "store", "audit"},
+    "services/scheduler/loop": {"core", "store", "elect", "dispatch"},
+    "services/scheduler/http": set(),
+    "services/scheduler/rpc": {"core", "store", "audit", "mutate", "elect", "dispatch", "loop"},
+    "services/scheduler/cli": {"core", "store", "audit"},
+}
+PURE = (
+    "services/scheduler/core/",
+    "services/scheduler/audit/chain",
+    "services/scheduler/audit/verify",
+)
+IMPURE_INCLUDE = re.compile(
+    r"grpcpp|\.pb\.h|absl/synchronization|absl/time/clock|base/clock|<mutex>|<thread>|<chrono>|<random>"
+)
+PROTO_INCLUDE = re.compile(r"grpcpp|\.pb\.h")
+PROTO_ROOMS = (
+    "services/scheduler/rpc/",
+    "services/scheduler/cli/",
+    "services/scheduler/dispatch/stream_",
+    "services/base/grpc_",
+    "services/scheduler/server",
+    "services/scheduler/main.cc",
+)
+IMPLEMENTATION = re.compile(r"/((?:memory|sqlite|postgres|solo|raft)_\w+)\.h$")
+ASSEMBLY = ("services/scheduler/main.cc", "services/scheduler/server", "services/scheduler/cli/")
+LINES_MAX = 350
+# Only a test, a probe or a benchmark may reach across.
+OUTSIDE = re.compile(
+    r"_test\.cc$|_probe_main\.cc$|_bench\.cc$|/testing/|_contract\.h$|^bench/|^tests/"
+)
+INCLUDE = re.compile(r'^#include\s+(["<][^">]+[">])', re.M)
+
+
+def room_of(path: str) -> str | None:
+    """The room a file belongs to; None for what stands above all rooms."""
+    return next((room for room in ROOMS if path.startswith(room + "/")), None)
+
+
+def breaches(path: str, text: str) -> list[str]:
+    """What is wrong with one C++ file."""
+    found = []
+    if len(text.splitlines()) > LINES_MAX:
+        found.append(f"{len(text.splitlines())} lines; split it (at most {LINES_MAX})")
+    if re.search(r"\b(TODO|FIXME|XXX)\b", text):
+        found.append("an open end (TODO, FIXME, XXX); finish it or write it into docs/roadmap.md")
+    if OUTSIDE.search(path):
+        return found
+    room = room_of(path)
+    for quoted in INCLUDE.findall(text):
+        include = quoted.strip('"<>')
+        target = room_of(include)
+        foreign = room and target and target not in (room, "services/base")
+        if foreign and target.rsplit("/", 1)[1] not in ROOMS[room]:
+            found.append(f"{room} must not include {include}")
+        if path.startswith(PURE) and IMPURE_INCLUDE.search(quoted):
+            found.append(f"pure code must not include {quoted}")
+        if PROTO_INCLUDE.search(quoted) and not path.startswith(PROTO_ROOMS):
+            found.append(f"only rpc, cli and the adapter stream see proto, not {quoted}")
+        implementation = IMPLEMENTATION.search("/" + include)
+        if implementation and not path.startswith(ASSEMBLY):
+            stem = implementation.group(1)
+            if not Path(path).name.startswith(stem.split("_store")[0]):
+                found.append(f"{include} is an implementation; include the seam's header")
+    return found
+
+
+def main() -> int:
+    """Checks every tracked C++ file."""
+    files = subprocess.check_output(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.cc", "*.h"],
+        cwd=ROOT,
+        text=True,
+    ).split()
+    bad = 0
+    for path in files:
+        if not (ROOT / path).exists():
+            continue
+        for breach in breaches(path, (ROOT / path).read_text()):
+            print(f"{path}: {breach}")
+            bad += 1
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
