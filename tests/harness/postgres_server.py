@@ -1,0 +1,61 @@
+"""A private PostgreSQL cluster with fsync on."""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+from tests.harness.processes import Program, free_port
+
+
+def _as_postgres(command: list[str]) -> list[str]:
+    """initdb and postgres refuse root: run them as the user postgres."""
+    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", *command] if (
+        os.getuid() == 0
+    ) else command  # fmt: skip
+
+
+class PostgresServer(Program):
+    """One throwaway cluster; `dsn` is a libpq connection string to its database `z4j`."""
+
+    def __init__(self, folder: Path, *, settings: dict[str, str] | None = None) -> None:
+        self.port = free_port()
+        self.dsn = f"host=127.0.0.1 port={self.port} user=postgres dbname=postgres"
+        self.data = folder / "pgdata"
+        self._bin = Path(sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1])
+        options = {
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "fsync": "on",
+            "max_wal_size": "4GB",
+            **(settings or {}),
+        }
+        command = [str(self._bin / "postgres"), "-D", str(self.data), "-p", str(self.port)]
+        for name, value in options.items():
+            command += ["-c", f"{name}={value}"]
+        super().__init__("postgres", _as_postgres(command), folder)
+
+    def start(self, timeout_s: float = 60.0) -> None:
+        """Makes the cluster the first time."""
+        if not self.data.exists():
+            self.data.mkdir(parents=True)
+            if os.getuid() == 0:
+                shutil.chown(self.data, "postgres", "postgres")
+                for parent in (self.folder, *self.folder.parents):
+                    if parent != Path("/") and parent.stat().st_uid == os.getuid():
+                        parent.chmod(parent.stat().st_mode | 0o011)
+            initdb = [str(self._bin / "initdb"), "-D", str(self.data), "-U", "postgres"]
+            initdb += ["--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C"]
+            subprocess.run(_as_postgres(initdb), check=True, stdout=subprocess.DEVNULL, cwd="/")
+        super().start(timeout_s)
+
+    def ready(self) -> bool:
+        """Accepts connections and is past recovery."""
+        with socket.create_connection(("127.0.0.1", self.port), 1):
+            pass
+        probe = [str(self._bin / "pg_isready"), "-h", "127.0.0.1", "-p", str(self.port)]
+        return subprocess.run(probe, stdout=subprocess.DEVNULL).returncode == 0
