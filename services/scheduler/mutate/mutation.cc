@@ -1,0 +1,29 @@
+#include "services/scheduler/mutate/mutation.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace z4j::scheduler {
+namespace {
+
+ScheduleKey Key(const CreateSchedule& create) {
+  return {create.schedule.project, create.schedule.name};
+}
+ScheduleKey Key(const CancelFire& cancel) { return cancel.schedule; }
+template <typename Action>
+ScheduleKey Key(const Action& action) {
+  return action.key;
+}
+
+}  // namespace
+
+ScheduleKey KeyOf(const MutationAction& action) {
+  return std::visit([](const auto& a) { return Key(a); }, action);
+}
+
+std::string ResourceName(const ScheduleKey& key) {
+  return absl::StrCat("projects/", key.project, "/schedules/", key.name);
+}
+
+std::string EtagOf(const Schedule& schedule) { return absl::StrCat("\"", schedule.revision, "\""); }
+
+}  // namespace z4j::scheduler
