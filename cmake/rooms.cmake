@@ -1,16 +1,17 @@
 # A room is a folder: its sources make the library z4j_<name>, its *_test.cc the test <name>_test.
 #
 #   z4j_room(scheduler_core DEPS z4j_base absl::time)
-#   TEST_DEPS adds libraries that only the tests need.
+#   TEST_DEPS adds libraries that only the tests need; SOURCES adds generated files.
+#   WITH_POSTGRES runs the tests beside a PostgreSQL cluster of their own.
 #
 # main.cc, *_main.cc and *_bench.cc are left to the folder's own CMakeLists.txt.
 function(z4j_room name)
-  cmake_parse_arguments(ROOM "" "" "DEPS;TEST_DEPS" ${ARGN})
+  cmake_parse_arguments(ROOM "WITH_POSTGRES" "" "DEPS;TEST_DEPS;SOURCES" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cc *.h testing/*.cc testing/*.h)
   file(GLOB tests CONFIGURE_DEPENDS *_test.cc)
   list(FILTER sources EXCLUDE REGEX "(_test|_main|_bench|/main)\\.cc$")
 
-  add_library(z4j_${name} STATIC ${sources})
+  add_library(z4j_${name} STATIC ${sources} ${ROOM_SOURCES})
   set_target_properties(z4j_${name} PROPERTIES LINKER_LANGUAGE CXX)
   target_include_directories(z4j_${name} PUBLIC ${PROJECT_SOURCE_DIR})
   target_link_libraries(z4j_${name} PUBLIC ${ROOM_DEPS})
@@ -21,6 +22,10 @@ function(z4j_room name)
     target_link_libraries(${name}_test PRIVATE z4j_${name} ${ROOM_TEST_DEPS}
                           GTest::gmock GTest::gtest_main)
     target_compile_options(${name}_test PRIVATE -Wall -Wextra -Wno-sign-compare)
-    add_test(NAME ${name}_test COMMAND ${name}_test)
+    set(around "")
+    if(ROOM_WITH_POSTGRES)
+      set(around ${PROJECT_SOURCE_DIR}/tools/with-postgres)
+    endif()
+    add_test(NAME ${name}_test COMMAND ${around} $<TARGET_FILE:${name}_test>)
   endif()
 endfunction()
