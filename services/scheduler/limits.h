@@ -46,6 +46,8 @@ inline constexpr int kPageSizeDefault = 50;
 inline constexpr int kPageSizeMax = 1000;
 inline constexpr int kRequestIdCharsMax = 100;
 inline constexpr absl::Duration kRequestIdKept = absl::Hours(24);
+// Of one call of a store: a stuck one must not hang the tick; it is sent again.
+inline constexpr absl::Duration kStoreTimeout = absl::Seconds(2);
 inline constexpr int kPruneRowsPerBatch = 1000;
 inline constexpr absl::Duration kFireRetentionDefault = absl::Hours(24 * 30);
 

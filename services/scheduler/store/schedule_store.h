@@ -84,7 +84,7 @@ struct ReadSet {
   AuditHead head;
 };
 
-// What a transaction writes.
+// What a transaction writes.  Deletions are done first, so that their names can be taken anew.
 struct WriteSet {
   std::vector<StoredSchedule> inserted;
   std::vector<Schedule> updated;  // By id.  Project, name and id never change.
@@ -98,14 +98,14 @@ struct WriteSet {
   std::vector<FireKey> cancelled;
   std::vector<AuditEntry> audit;  // Consecutive from head.seq + 1.
   std::vector<StoredRequest> requests;
-  AuditHead head;
+  AuditHead head;  // With head.seq that of the last entry.  Without entries the old head stays.
 };
 
 // One audit entry that concerns a schedule, with the schedule as it is now.
 struct ScheduleChange {
   int64_t revision = 0;  // The entry's seq.
   ScheduleId id;
-  ScheduleKey key;
+  ScheduleKey key;                       // Also of a deleted schedule.
   std::string action, resource;          // The entry's: "fire.cancel", "projects/…/fires/…".
   std::optional<StoredSchedule> stored;  // As it is now; none: deleted.
 };
@@ -129,8 +129,8 @@ struct SchedulePage {
 };
 
 struct FireQuery {
-  std::string project;
-  std::optional<ScheduleId> schedule;
+  std::string project;                     // Fires of its deleted schedules are found too.
+  std::optional<ScheduleId> schedule;      // Narrows to one; it must be of `project`.
   std::vector<FireState> states;           // Empty: all.
   absl::Time from = absl::InfinitePast();  // due_at >= from
   absl::Time to = absl::InfiniteFuture();  // due_at < to
@@ -140,7 +140,7 @@ struct FireQuery {
 };
 struct NamedFire {
   Fire fire;
-  ScheduleKey schedule;  // Empty names if the schedule is deleted.
+  ScheduleKey schedule;  // The name it has, or had when it was deleted: a resource name is stable.
 };
 struct FirePage {
   std::vector<NamedFire> fires;
@@ -155,13 +155,17 @@ struct FireBatch {
   struct CursorMove {
     ScheduleId schedule;
     Cursor cursor;
+    // The watermark that the plan started from: if another stands there, then an edit or pause was
+    // decided after the plan, and the plan's fires must not be written.  InfinitePast: any.
+    absl::Time planned_from = absl::InfinitePast();
   };
   std::vector<Fire> fires;
   std::vector<CursorMove> cursors;
 };
 
 struct CommitResult {
-  // Groups the PENDING fires of the batch until all are handed over; see UpdateFires.
+  // Groups the PENDING fires of the batch until all are handed over; see UpdateFires.  Grows from
+  // commit to commit.
   int64_t batch_id = 0;
   // For each of batch.cursors: whether this commit moved the watermark and wrote the fires.
   // False: an edit or an earlier try was first; reread the cursor and the pending fires.
@@ -179,9 +183,10 @@ struct FireUpdate {
   FireId id;  // Finds the row when `key.schedule` is zero (the adapter no longer knew the key).
   FireState state = FireState::kDispatched;
   FireReason reason = FireReason::kNone;
-  absl::Time at;     // Stored as dispatched_at, started_at or finished_at, as the state says.
-  int attempts = 0;  // 0: leave.
-  std::string error, adapter;
+  absl::Time at;        // Stored as dispatched_at, started_at or finished_at, as the state says.
+  int attempts = 0;     // 0: leave.
+  std::string error;    // Replaces the old one, also if empty; so does `reason`.
+  std::string adapter;  // Empty: leave.
 };
 
 struct FenceRow {
@@ -202,7 +207,11 @@ class ScheduleStore {
 
   // In one transaction: locks the audit head, reads what `keys` and `request_ids` name, calls
   // `decide` once, writes what it returns.  An error from `decide` rolls back and is returned.
-  // Fires in the write set that are PENDING join a new batch (see LoadPending).
+  // `decide` runs on the calling thread and must not call the store.  ALREADY_EXISTS if an inserted
+  // schedule's key or id exists, NOT_FOUND if an updated, moved or deleted one does not,
+  // INVALID_ARGUMENT if the audit entries would leave a gap; nothing is written then.
+  // Fires in the write set that are PENDING join a new batch (see LoadPending).  The store's own
+  // clock says when a cancelled fire finished.
   virtual absl::Status Transact(
       absl::Span<const ScheduleKey> keys, absl::Span<const std::string> request_ids,
       absl::FunctionRef<absl::StatusOr<WriteSet>(const ReadSet&)> decide) = 0;
@@ -210,6 +219,9 @@ class ScheduleStore {
   // --- Reads. ---
 
   virtual absl::StatusOr<StoredSchedule> GetSchedule(const ScheduleKey& key) = 0;  // NOT_FOUND
+  // Names are ordered by their bytes; equal times by name.  Here and in ListFires a page begins
+  // after the row that ended the page before, wherever that stands now: what did not change comes
+  // exactly once.  INVALID_ARGUMENT, field "page_token", if `after` is not one of this query's.
   virtual absl::StatusOr<SchedulePage> ListSchedules(const ScheduleQuery& query) = 0;
   // Calls `visit` for every schedule, in no order, as of one instant; returns the revision of that
   // instant, from which ListChanges goes on.
@@ -228,7 +240,9 @@ class ScheduleStore {
   virtual absl::StatusOr<std::vector<AuditEntry>> ListAudit(int64_t after, int limit) = 0;
 
   // Blocks until another process changed a schedule or triggered a fire, or `timeout` passed; may
-  // wake early.  SQLite and memory are single-node: they wait for this process's own writes.
+  // wake early.  SQLite and memory are single-node: they wait for this process's own writes.  A
+  // change since the last call returned ends the wait at once, so that one waiter a process misses
+  // none.
   virtual absl::Status AwaitChange(absl::Duration timeout) = 0;
 
   // --- Leadership: law 3. ---
@@ -244,22 +258,25 @@ class ScheduleStore {
 
   // Laws 1 and 2.  FAILED_PRECONDITION if a PENDING fire is due more than kClockAheadMax after the
   // store's own clock (PostgreSQL; the embedded stores share this process's clock).
-  // Sending the same batch again is harmless.
+  // INVALID_ARGUMENT if a fire's schedule has no cursor in the batch.  Sending the same batch again
+  // is harmless.
   virtual absl::StatusOr<CommitResult> CommitFires(FencingToken token, const FireBatch& batch) = 0;
   // Moves fires forward through their states; an update that would move one backwards (a late
-  // DISPATCHED after SUCCEEDED) or touch a final one is left out.  Batches in `closed` hold no
+  // DISPATCHED after SUCCEEDED), touch a final one or find none is left out.  The same state again
+  // is written: a PENDING fire gets its reason and attempts so.  Batches in `closed` hold no
   // PENDING fire any more.
   virtual absl::Status UpdateFires(FencingToken token, absl::Span<const FireUpdate> updates,
                                    absl::Span<const int64_t> closed) = 0;
 
-  // PENDING fires of open batches with id > `after_batch`, by batch, at most about `limit` rows
-  // (whole batches).  Empty: no more.
+  // PENDING fires of open batches with id > `after_batch`, by batch and in it oldest due first, at
+  // most about `limit` rows (whole batches).  Empty: no more.
   virtual absl::StatusOr<std::vector<PendingFire>> LoadPending(int64_t after_batch, int limit) = 0;
   // Fires of `schedules` that are not final, for the overlap policy.
   virtual absl::StatusOr<std::vector<Fire>> LoadOpen(absl::Span<const ScheduleId> schedules) = 0;
 
-  // Deletes up to `limit` final fires due before `before`, and request records older than
-  // kRequestIdKept; may drop whole partitions.  Returns how many rows it deleted; 0: done.
+  // Deletes up to `limit` final fires due before `before`, oldest first, and request records older
+  // than kRequestIdKept by the store's clock; may drop whole partitions.  Returns how many rows it
+  // deleted; 0: done.
   virtual absl::StatusOr<int64_t> Prune(FencingToken token, absl::Time before, int limit) = 0;
 };
 
