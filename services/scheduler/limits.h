@@ -31,12 +31,29 @@ inline constexpr int kPreviewMax = 1000;
 inline constexpr int kFiresPerCommitMax = 1000;   // ~12 ms on PostgreSQL; more only adds latency.
 inline constexpr int kFiresPerFirstCommit = 128;  // The first of a burst leaves soon.
 inline constexpr int kPendingInMemoryMax = 200'000;  // Per engine; the rest waits in the store.
+inline constexpr int kTargetsCachedMax = 50'000;     // Built dispatch targets kept; ~1 KB each.
+// Batch ids are handed out before they commit, so that one a little lower may turn up later.
+inline constexpr int64_t kBatchIdSlack = 64;
+inline constexpr absl::Duration kChangePollPeriod = absl::Seconds(1);     // If no wake-up came.
+inline constexpr absl::Duration kLeaseLeftMin = absl::Milliseconds(20);   // To begin a commit.
 inline constexpr absl::Duration kClockAheadMax = absl::Milliseconds(50);  // Over the database's.
 
 // --- Dispatch -------------------------------------------------------------------------------
 inline constexpr int kFiresPerDispatchBatch = 500;
 inline constexpr int kInFlightPerAdapterMax = 10'000;  // Whatever an adapter asks for.
 inline constexpr int kErrorBytesMax = 4096;            // Of an engine's message, per fire.
+inline constexpr int kTemplatesPerStreamMax = 50'000;  // Then reset_templates; ~30 MB an adapter.
+inline constexpr int kUpdatesPerFlushMax = 1000;       // As kFiresPerCommitMax, for outcomes.
+inline constexpr int kUpdatesQueuedMax = 100'000;  // Then outcomes are refused until it is flushed.
+inline constexpr absl::Duration kUpdatesFlushAfter = absl::Milliseconds(5);
+inline constexpr absl::Duration kHeartbeatInterval = absl::Seconds(5);
+inline constexpr int kHeartbeatsMissedMax = 3;  // Then the stream is dead.
+inline constexpr absl::Duration kAnswerMax =
+    absl::Minutes(2);  // To a dispatch; then it is retried.
+// After gaining leadership or losing the last adapter, before "no adapter" ends a fire: adapters
+// reconnect within a second, people restart them within half a minute.
+inline constexpr absl::Duration kNoAdapterGrace = absl::Seconds(30);
+inline constexpr int kEngineLabelsMax = 32;  // Distinct `engine` labels of a metric, then "other".
 
 // --- Mutations and reads --------------------------------------------------------------------
 inline constexpr int kMutationsPerCommitMax = 512;
