@@ -18,6 +18,12 @@ inline constexpr int kLabelsMax = 32;
 inline constexpr int kLabelCharsMax = 200;
 inline constexpr int kEngineOptionsMax = 32;
 inline constexpr int kCronTextCharsMax = 1000;  // Bounds parsing; the longest real one has ~300.
+inline constexpr int kZoneNameCharsMax = 64;    // The longest IANA name has 32.
+// Nothing comes due outside these years (of the schedule's wall clock).  Every kind of year (its
+// first weekday, leap or not, and its predecessor's) is among them, so a cron that does not match
+// there never does; and the offsets of a zone take a few kilobytes.
+inline constexpr int kCalendarYearMin = 1970;
+inline constexpr int kCalendarYearMax = 2199;
 inline constexpr absl::Duration kPeriodMin = absl::Seconds(1);
 inline constexpr absl::Duration kPeriodMax = absl::Hours(24 * 3653);  // Ten years.
 inline constexpr absl::Duration kJitterMax = absl::Hours(24);

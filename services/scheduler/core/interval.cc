@@ -1,0 +1,180 @@
+#include "services/scheduler/core/interval.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/civil_time.h"
+#include "services/base/field_error.h"
+#include "services/scheduler/core/calendar.h"
+#include "services/scheduler/core/wall_recurrence.h"
+#include "services/scheduler/limits.h"
+
+namespace z4j::scheduler {
+namespace {
+
+constexpr int64_t kMicrosPerSecond = 1'000'000;
+constexpr int64_t kMicrosPerDay = kSecondsPerDay * kMicrosPerSecond;
+constexpr int64_t kFirstMicros = MonthStart(kCalendarYearMin, 1) * kMicrosPerDay;
+constexpr int64_t kEndMicros = MonthStart(kCalendarYearMax + 1, 1) * kMicrosPerDay;
+
+// Microseconds rounded down; times outside the calendar become its ends, one beyond.
+int64_t FloorMicros(absl::Time time) {
+  return std::clamp(absl::ToUnixMicros(time), kFirstMicros - 1, kEndMicros);
+}
+
+absl::Status CheckInstant(absl::string_view field, absl::Time at) {
+  const int64_t micros = FloorMicros(at);
+  if (micros < kFirstMicros || micros >= kEndMicros) {
+    return FieldError(field, absl::StrCat(absl::FormatTime(at, absl::UTCTimeZone()),
+                                          " is out of range; write a time from ", kCalendarYearMin,
+                                          " to ", kCalendarYearMax));
+  }
+  if (absl::FromUnixMicros(micros) != at) {
+    return FieldError(field, "is finer than a microsecond; round it to one");
+  }
+  return absl::OkStatus();
+}
+
+// Due at one instant.
+class OneShot final : public Recurrence {
+ public:
+  explicit OneShot(absl::Time at) : at_(at) {}
+
+  absl::Time NextAfter(absl::Time after) const override {
+    return after < at_ ? at_ : absl::InfiniteFuture();
+  }
+  absl::Time LastAtOrBefore(absl::Time at) const override {
+    return at_ <= at ? at_ : absl::InfinitePast();
+  }
+  int64_t CountBetween(absl::Time after, absl::Time until) const override {
+    return after < at_ && at_ <= until ? 1 : 0;
+  }
+
+ private:
+  const absl::Time at_;
+};
+
+// `anchor + n * period` in elapsed time.
+class AbsoluteInterval final : public Recurrence {
+ public:
+  AbsoluteInterval(int64_t anchor_micros, int64_t period_micros)
+      : anchor_(anchor_micros), period_(period_micros) {}
+
+  absl::Time NextAfter(absl::Time after) const override {
+    const int64_t next = anchor_ + period_ * CountTo(FloorMicros(after));
+    return next < kEndMicros ? absl::FromUnixMicros(next) : absl::InfiniteFuture();
+  }
+  absl::Time LastAtOrBefore(absl::Time at) const override {
+    const int64_t count = CountTo(std::min(FloorMicros(at), kEndMicros - 1));
+    return count > 0 ? absl::FromUnixMicros(anchor_ + period_ * (count - 1)) : absl::InfinitePast();
+  }
+  int64_t CountBetween(absl::Time after, absl::Time until) const override {
+    const int64_t to = std::min(FloorMicros(until), kEndMicros - 1);
+    return std::max<int64_t>(CountTo(to) - CountTo(FloorMicros(after)), 0);
+  }
+
+ private:
+  // How many due times are at or before `micros`.
+  int64_t CountTo(int64_t micros) const {
+    return micros < anchor_ ? 0 : (micros - anchor_) / period_ + 1;
+  }
+
+  const int64_t anchor_, period_;
+};
+
+// The wall times `first + n * period`, n >= 0.
+class EveryFewDays final : public WallPattern {
+ public:
+  EveryFewDays(WallSecond first, int64_t period_s) : first_(first), period_(period_s) {}
+
+  WallSecond FirstAtOrAfter(WallSecond from) const override {
+    const WallSecond next =
+        from <= first_ ? first_ : first_ + (from - first_ + period_ - 1) / period_ * period_;
+    return next < kEndMicros / kMicrosPerSecond ? next : kDistantFuture;
+  }
+  WallSecond LastAtOrBefore(WallSecond at) const override {
+    at = std::min(at, kEndMicros / kMicrosPerSecond - 1);
+    return at < first_ ? kDistantPast : first_ + (at - first_) / period_ * period_;
+  }
+  int64_t CountIn(WallSecond from, WallSecond to) const override {
+    const auto count_before = [&](WallSecond w) {
+      return w <= first_ ? 0
+                         : (std::min(w, kEndMicros / kMicrosPerSecond) - 1 - first_) / period_ + 1;
+    };
+    return from < to ? count_before(to) - count_before(from) : 0;
+  }
+
+ private:
+  const WallSecond first_;
+  const int64_t period_;
+};
+
+// The anchor, then the same wall time every so many days.  What the clock shows is walked in whole
+// seconds; the anchor's fraction of a second is added to each.
+class WallInterval final : public Recurrence {
+ public:
+  WallInterval(absl::Time anchor, int64_t period_s, const WallClock& clock)
+      : anchor_(anchor),
+        fraction_(anchor - absl::FromUnixSeconds(absl::ToUnixSeconds(anchor))),
+        later_(EveryFewDays(clock.Shows(absl::ToUnixSeconds(anchor)) + period_s, period_s), clock) {
+  }
+
+  absl::Time NextAfter(absl::Time after) const override {
+    return after < anchor_ ? anchor_ : later_.NextAfter(after - fraction_) + fraction_;
+  }
+  absl::Time LastAtOrBefore(absl::Time at) const override {
+    const absl::Time last = later_.LastAtOrBefore(at - fraction_) + fraction_;
+    if (last != absl::InfinitePast()) return last;
+    return anchor_ <= at ? anchor_ : absl::InfinitePast();
+  }
+  int64_t CountBetween(absl::Time after, absl::Time until) const override {
+    const int64_t first = after < anchor_ && anchor_ <= until ? 1 : 0;
+    return first + later_.CountBetween(after - fraction_, until - fraction_);
+  }
+
+ private:
+  const absl::Time anchor_;
+  const absl::Duration fraction_;
+  const WallRecurrence<EveryFewDays> later_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const Recurrence>> CompileInterval(const IntervalSpec& spec,
+                                                                  absl::Time anchor,
+                                                                  const WallClock& clock) {
+  if (spec.period < kPeriodMin || spec.period > kPeriodMax) {
+    return FieldError(
+        "spec.interval.period",
+        absl::StrCat(absl::FormatDuration(spec.period), " is out of range; write ",
+                     absl::FormatDuration(kPeriodMin), " to ", absl::FormatDuration(kPeriodMax)));
+  }
+  const int64_t period = absl::ToInt64Microseconds(spec.period);
+  if (absl::Microseconds(period) != spec.period) {
+    return FieldError("spec.interval.period", "is finer than a microsecond; round it to one");
+  }
+  if (absl::Status status = CheckInstant("spec.interval.anchor", anchor); !status.ok()) {
+    return status;
+  }
+  if (spec.arithmetic == Arithmetic::kAbsolute) {
+    return std::make_shared<AbsoluteInterval>(absl::ToUnixMicros(anchor), period);
+  }
+  if (period % kMicrosPerDay != 0) {
+    return FieldError(
+        "spec.interval.period",
+        absl::StrCat(absl::FormatDuration(spec.period),
+                     " is not whole days, as WALL arithmetic needs; write a multiple ",
+                     "of 24h, or use ABSOLUTE, or a cron for times of the day"));
+  }
+  return std::make_shared<WallInterval>(anchor, period / kMicrosPerSecond, clock);
+}
+
+absl::StatusOr<std::shared_ptr<const Recurrence>> CompileOneShot(const OneShotSpec& spec) {
+  if (absl::Status status = CheckInstant("spec.one_shot.at", spec.at); !status.ok()) return status;
+  return std::make_shared<OneShot>(spec.at);
+}
+
+}  // namespace z4j::scheduler
