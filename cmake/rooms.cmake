@@ -1,15 +1,20 @@
 # A room is a folder: its sources make the library z4j_<name>, its *_test.cc the test <name>_test.
 #
 #   z4j_room(scheduler_core DEPS z4j_base absl::time)
-#   TEST_DEPS adds libraries that only the tests need; SOURCES adds generated files.
+#   TEST_DEPS adds libraries that only the tests need; SOURCES adds generated files;
+#   EXCLUDE (names without ending) leaves sources and tests to another library of the folder.
 #   WITH_POSTGRES runs the tests beside a PostgreSQL cluster of their own.
 #
 # main.cc, *_main.cc and *_bench.cc are left to the folder's own CMakeLists.txt.
 function(z4j_room name)
-  cmake_parse_arguments(ROOM "WITH_POSTGRES" "" "DEPS;TEST_DEPS;SOURCES" ${ARGN})
+  cmake_parse_arguments(ROOM "WITH_POSTGRES" "" "DEPS;TEST_DEPS;SOURCES;EXCLUDE" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cc *.h testing/*.cc testing/*.h)
   file(GLOB tests CONFIGURE_DEPENDS *_test.cc)
   list(FILTER sources EXCLUDE REGEX "(_test|_main|_bench|/main)\\.cc$")
+  foreach(stem IN LISTS ROOM_EXCLUDE)
+    list(FILTER sources EXCLUDE REGEX "/${stem}\\.(cc|h)$")
+    list(FILTER tests EXCLUDE REGEX "/${stem}_test\\.cc$")
+  endforeach()
 
   add_library(z4j_${name} STATIC ${sources} ${ROOM_SOURCES})
   set_target_properties(z4j_${name} PROPERTIES LINKER_LANGUAGE CXX)

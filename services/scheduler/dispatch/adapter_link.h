@@ -34,12 +34,33 @@ struct DispatchItem {
   std::shared_ptr<const TaskTemplate> task;
 };
 
-// What an adapter declared when it connected.
+// One option that a schedule may set for an engine.
+struct EngineOption {
+  std::string name;
+  std::string type;  // Of its JSON value: "string", "number", "integer", "boolean", ….
+  std::string description;
+
+  friend bool operator==(const EngineOption&, const EngineOption&) = default;
+};
+
+// What an engine and its broker can do; the proto's Capabilities.
+struct AdapterCapabilities {
+  bool effectively_once = false;  // Hand-over and dedupe are one step; otherwise at least once.
+  bool outcomes = false;          // It learns how runs end.
+  std::string outcomes_hint;      // Why not, and what to change.
+  bool cancel = false, terminate = false, priority = false, expires = false;
+  std::vector<EngineOption> options;
+
+  friend bool operator==(const AdapterCapabilities&, const AdapterCapabilities&) = default;
+};
+
+// What an adapter declared when it connected (capabilities may change later).
 struct AdapterInfo {
   std::string engine;    // "celery"
   std::string instance;  // Unique among the instances of an engine.
-  std::string version;
-  std::vector<std::string> queues, tasks, capabilities;
+  std::string version, engine_version;
+  AdapterCapabilities capabilities;
+  std::vector<std::string> queues, tasks;  // Empty: any; not known.
   int max_in_flight = 1000;
   absl::Time connected_at;
 };

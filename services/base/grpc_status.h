@@ -1,0 +1,28 @@
+#ifndef Z4J_BASE_GRPC_STATUS_H_
+#define Z4J_BASE_GRPC_STATUS_H_
+
+#include "absl/status/status.h"
+
+namespace grpc {
+class Status;
+}
+namespace google::rpc {
+class Status;
+}
+
+// The one place where absl::Status meets gRPC's.
+namespace z4j {
+
+// The status with google.rpc.Status in its details: ErrorInfo (domain "z4j.dev", reason the name of
+// the code, or INVALID_FIELD) and, for what FieldError made, BadRequest.  Long texts are cut so
+// that the trailers stay below what proxies and clients accept.
+grpc::Status ToGrpcStatus(const absl::Status& status);
+google::rpc::Status ToRpcStatus(const absl::Status& status);
+
+// The way back, for clients; FieldViolationsOf then finds the violations.
+absl::Status FromGrpcStatus(const grpc::Status& status);
+absl::Status FromRpcStatus(const google::rpc::Status& status);
+
+}  // namespace z4j
+
+#endif  // Z4J_BASE_GRPC_STATUS_H_
