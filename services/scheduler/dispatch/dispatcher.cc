@@ -1,0 +1,364 @@
+#include "services/scheduler/dispatch/dispatcher.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "services/base/log.h"
+#include "services/scheduler/limits.h"
+
+namespace z4j::scheduler {
+namespace {
+
+constexpr int kPoolShare = 100;  // Fires of one pool before the next has its turn.
+constexpr absl::Duration kSweepPeriod = absl::Seconds(1);
+
+}  // namespace
+
+Dispatcher::Dispatcher(UpdateWriter& writer, Clock& clock, SchedulerMetrics* metrics,
+                       Options options)
+    : writer_(writer),
+      clock_(clock),
+      metrics_(metrics),
+      options_(std::move(options)),
+      links_(options_.balance),
+      random_(options_.seed) {}
+
+Dispatcher::~Dispatcher() { Stop(); }
+
+void Dispatcher::Begin() {
+  absl::MutexLock lock(&mu_);
+  active_ = true;
+  began_ = clock_.MonoNow();
+  next_sweep_ = began_;
+  Wake();
+}
+
+void Dispatcher::End() {
+  absl::MutexLock lock(&mu_);
+  active_ = false;
+  queue_.Clear();
+  links_.ForgetInFlight();
+  for (auto& [name, engine] : engines_) engine.overflow_from.reset();
+  durable_meanwhile_.clear();
+  ended_.clear();
+}
+
+bool Dispatcher::Enqueue(std::vector<QueuedFire> fires) {
+  absl::MutexLock lock(&mu_);
+  if (!active_) return true;
+  const absl::Time now = clock_.Now();
+  bool all = true;
+  for (QueuedFire& fire : fires) {
+    Engine& engine = engines_[fire.target->engine];
+    // Once some were left out, later ones are too, or they would overtake.
+    if (!engine.overflow_from.has_value() && queue_.size() >= kPendingInMemoryMax &&
+        queue_.SizeOf(fire.target->engine) >= kPendingInMemoryMax) {
+      engine.overflow_from = fire.batch_id;
+      LogWarning("the queue of an engine is full; further fires wait in the store",
+                 {{"engine", fire.target->engine}});
+    }
+    if (engine.overflow_from.has_value()) {
+      if (queue_.Find(fire.id) != nullptr) continue;
+      engine.overflow_from = std::min(*engine.overflow_from, fire.batch_id);
+      all = false;
+      continue;
+    }
+    queue_.Add(std::move(fire), now);
+  }
+  Wake();
+  return all;
+}
+
+void Dispatcher::BeginReload() {
+  absl::MutexLock lock(&mu_);
+  ++reloading_;
+}
+
+void Dispatcher::EndReload() {
+  absl::MutexLock lock(&mu_);
+  if (--reloading_ > 0) return;
+  for (const FireId id : durable_meanwhile_) queue_.Forget(id);
+  durable_meanwhile_.clear();
+}
+
+std::optional<int64_t> Dispatcher::ReloadFrom() {
+  absl::MutexLock lock(&mu_);
+  std::optional<int64_t> from;
+  for (auto& [name, engine] : engines_) {
+    if (!engine.overflow_from.has_value()) continue;
+    if (queue_.SizeOf(name) > kPendingInMemoryMax / 2) continue;
+    const int64_t after = *std::exchange(engine.overflow_from, std::nullopt) - 1;
+    from = std::min(from.value_or(after), after);
+  }
+  return from;
+}
+
+void Dispatcher::ForgetLocked(FireId id) {
+  if (reloading_ > 0) {
+    durable_meanwhile_.push_back(id);
+  } else {
+    queue_.Forget(id);
+  }
+}
+
+void Dispatcher::OnDurable(const std::vector<FireId>& ids) {
+  absl::MutexLock lock(&mu_);
+  for (const FireId id : ids) ForgetLocked(id);
+}
+
+bool Dispatcher::Cancel(FireId id) {
+  std::shared_ptr<AdapterLink> ask;
+  FireKey key;
+  {
+    absl::MutexLock lock(&mu_);
+    Entry* entry = queue_.Find(id);
+    if (entry == nullptr || entry->place == FireQueue::Place::kSettled) return false;
+    key = entry->fire.key;
+    if (entry->place == FireQueue::Place::kInFlight) {
+      if (LinkSet::Link* link = links_.Find(*entry->link)) ask = link->link;
+    } else {
+      writer_.RowGone(entry->fire.batch_id);
+      queue_.Settle(entry, clock_.Now());
+      ForgetLocked(id);
+      ended_.push_back(id);
+    }
+  }
+  if (ask != nullptr) ask->Cancel(key, id, /*terminate=*/true);
+  ReportEnded();
+  return true;
+}
+
+void Dispatcher::CancelSchedule(ScheduleId id) {
+  std::vector<FireId> fires;
+  {
+    absl::MutexLock lock(&mu_);
+    for (const Entry* entry : queue_.OfSchedule(id)) fires.push_back(entry->fire.id);
+  }
+  for (const FireId fire : fires) Cancel(fire);
+}
+
+void Dispatcher::CancelAtEngine(const std::string& engine, const std::string& instance,
+                                const FireKey& key, FireId id, bool terminate) {
+  std::shared_ptr<AdapterLink> ask;
+  {
+    absl::MutexLock lock(&mu_);
+    if (LinkSet::Link* link = links_.Preferred(engine, instance)) ask = link->link;
+  }
+  if (ask != nullptr) ask->Cancel(key, id, terminate);
+}
+
+FireReason Dispatcher::WaitReason(const std::string& engine) const {
+  absl::MutexLock lock(&mu_);
+  return WaitReasonLocked(engine);
+}
+
+FireReason Dispatcher::WaitReasonLocked(const std::string& engine) const {
+  if (!links_.Serves(engine, "")) return FireReason::kNoAdapter;
+  const auto found = engines_.find(engine);
+  const bool refused = found != engines_.end() && found->second.unavailable_in_a_row > 0;
+  return refused ? FireReason::kEngineUnavailable : FireReason::kNone;
+}
+
+bool Dispatcher::IsBlind(const std::string& engine) const {
+  absl::MutexLock lock(&mu_);
+  return links_.IsBlind(engine);
+}
+
+std::vector<EngineStatus> Dispatcher::Engines() const {
+  absl::MutexLock lock(&mu_);
+  std::map<std::string, EngineStatus> engines;
+  for (const AdapterStatus& adapter : links_.Statuses()) ++engines[adapter.info.engine].adapters;
+  for (const auto& [key, pool] : queue_.pools()) {
+    EngineStatus& status = engines[key.first];
+    status.waiting += pool.size;
+    if (!pool.ready.empty()) {
+      status.oldest_due = std::min(status.oldest_due, (*pool.ready.begin())->fire.key.due_at);
+    }
+  }
+  std::vector<EngineStatus> result;
+  for (auto& [name, status] : engines) {
+    status.engine = name;
+    status.in_flight = links_.InFlight(name);
+    status.reason = WaitReasonLocked(name);
+    result.push_back(std::move(status));
+  }
+  return result;
+}
+
+std::vector<AdapterStatus> Dispatcher::Adapters() const {
+  absl::MutexLock lock(&mu_);
+  return links_.Statuses();
+}
+
+int64_t Dispatcher::queued() const {
+  absl::MutexLock lock(&mu_);
+  return queue_.size();
+}
+
+// --- The turn ---------------------------------------------------------------------------------
+
+absl::Duration Dispatcher::RunOnce() {
+  std::vector<Sending> sends;
+  absl::Duration sleep = absl::InfiniteDuration();
+  {
+    absl::MutexLock lock(&mu_);
+    woken_ = false;
+    if (!active_) return sleep;
+    const absl::Time now = clock_.Now();
+    const MonoTime mono = clock_.MonoNow();
+    queue_.WakeDue(now, mono);
+    if (!(mono < next_sweep_)) Sweep(now, mono);
+    sends = Assign(now, mono);
+    sleep = std::min(queue_.NextJittered() - now, queue_.NextBackedOff() - mono);
+    if (queue_.size() > 0) sleep = std::min(sleep, next_sweep_ - mono);
+  }
+  // Without the lock: a link may call back.  If it is closed then OnDisconnected follows, or came
+  // before, and takes the items back.
+  for (Sending& send : sends) send.link->Send(std::move(send.items));
+  ReportEnded();
+  return std::max(sleep, absl::ZeroDuration());
+}
+
+std::vector<Dispatcher::Sending> Dispatcher::Assign(absl::Time now, MonoTime mono) {
+  std::map<LinkSet::Link*, std::vector<DispatchItem>> items;
+  std::vector<std::pair<std::string, std::string>> keys;
+  for (const auto& [key, pool] : queue_.pools()) {
+    if (!pool.ready.empty()) keys.push_back(key);
+  }
+  // Pools take turns, so that a big one does not keep a small one from a shared adapter.
+  while (!keys.empty()) {
+    std::erase_if(keys, [&](const auto& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+      const auto found = queue_.pools().find(key);
+      return found == queue_.pools().end() ||
+             AssignPool(found->second, kPoolShare, now, mono, items) < kPoolShare;
+    });
+  }
+  std::vector<Sending> sends;
+  for (auto& [link, all] : items) {
+    for (size_t begin = 0; begin < all.size(); begin += kFiresPerDispatchBatch) {
+      const size_t end = std::min(all.size(), begin + kFiresPerDispatchBatch);
+      sends.push_back({link->link,
+                       {std::make_move_iterator(all.begin() + begin),
+                        std::make_move_iterator(all.begin() + end)}});
+    }
+  }
+  return sends;
+}
+
+int Dispatcher::AssignPool(FireQueue::Pool& pool, int limit, absl::Time now, MonoTime mono,
+                           std::map<LinkSet::Link*, std::vector<DispatchItem>>& sends) {
+  int taken = 0;
+  for (; taken < limit && !pool.ready.empty(); ++taken) {
+    Entry* entry = *pool.ready.begin();
+    const bool last = pool.size == 1;  // Then the pool goes with it.
+    if (EndIfExpired(entry, now, mono)) {
+      if (last) return taken;
+      continue;
+    }
+    LinkSet::Link* link = links_.Choose(pool.engine, pool.queue, entry->fire.key.schedule);
+    if (link == nullptr) break;
+    queue_.MarkInFlight(entry, link->link.get(), mono);
+    ++link->in_flight;
+    const QueuedFire& fire = entry->fire;
+    sends[link].push_back(
+        {fire.key, fire.id, fire.dispatch_after, fire.attempts, fire.target->task});
+  }
+  return taken;
+}
+
+void Dispatcher::Sweep(absl::Time now, MonoTime mono) {
+  next_sweep_ = mono + kSweepPeriod;
+  std::vector<Entry*> entries;
+  absl::Time oldest = absl::InfiniteFuture();
+  queue_.ForEach([&](Entry* entry) {
+    entries.push_back(entry);
+    if (entry->place == FireQueue::Place::kReady || entry->place == FireQueue::Place::kBackedOff) {
+      oldest = std::min(oldest, entry->fire.key.due_at);
+    }
+  });
+  for (Entry* entry : entries) {
+    if (entry->place != FireQueue::Place::kInFlight) {
+      EndIfExpired(entry, now, mono);
+    } else if (mono - entry->since > kAnswerMax) {
+      Unavailable(entry, "the adapter did not answer", now, mono);
+    }
+  }
+  if (metrics_ == nullptr) return;
+  metrics_->SetBacklog(queue_.size(), oldest);
+  for (const auto& [name, engine] : engines_) metrics_->SetInFlight(name, links_.InFlight(name));
+}
+
+bool Dispatcher::EndIfExpired(Entry* entry, absl::Time now, MonoTime mono) {
+  const QueuedFire& fire = entry->fire;
+  const absl::Duration expires = fire.target->task->expires;
+  const bool served = links_.Serves(entry->pool->engine, entry->pool->queue);
+  if (expires > absl::ZeroDuration()) {
+    if (now <= fire.dispatch_after + expires) return false;
+    EndFire(entry, FireState::kSkipped, served ? FireReason::kExpired : FireReason::kNoAdapter, "",
+            now);
+    return true;
+  }
+  if (served) return false;
+  // Adapters need a moment to come back after this node or theirs was restarted.
+  const MonoTime alone = std::max(began_, engines_[entry->pool->engine].lost_adapter);
+  const absl::Time until =
+      std::max(fire.dispatch_after, fire.decided_at) + fire.target->catch_up_window;
+  if (now <= until || mono - alone < kNoAdapterGrace) return false;
+  EndFire(entry, FireState::kSkipped, FireReason::kNoAdapter, "", now);
+  return true;
+}
+
+void Dispatcher::EndFire(Entry* entry, FireState state, FireReason reason, std::string error,
+                         absl::Time now) {
+  Detach(entry);
+  FireUpdate update;
+  update.key = entry->fire.key;
+  update.id = entry->fire.id;
+  update.state = state;
+  update.reason = reason;
+  update.at = now;
+  update.attempts = entry->fire.attempts;
+  update.error = std::move(error);
+  writer_.AddSettled(std::move(update), entry->fire.batch_id);
+  ended_.push_back(entry->fire.id);
+  queue_.Settle(entry, now);
+  if (metrics_) metrics_->Fired(state, reason);
+}
+
+void Dispatcher::Detach(Entry* entry) {
+  if (entry->place != FireQueue::Place::kInFlight) return;
+  if (LinkSet::Link* link = links_.Find(*entry->link)) --link->in_flight;
+}
+
+void Dispatcher::ReportEnded() {
+  std::vector<FireId> ended;
+  {
+    absl::MutexLock lock(&mu_);
+    ended.swap(ended_);
+  }
+  if (!ended.empty()) options_.on_ended(std::move(ended));
+}
+
+void Dispatcher::Start() {
+  thread_ = std::thread([this] { Loop(); });
+}
+
+void Dispatcher::Loop() {
+  while (true) {
+    const absl::Duration sleep = RunOnce();
+    absl::MutexLock lock(&mu_);
+    const auto awake = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return woken_ || stopping_; };
+    mu_.AwaitWithTimeout(absl::Condition(&awake), sleep);
+    if (stopping_) return;
+  }
+}
+
+void Dispatcher::Stop() {
+  {
+    absl::MutexLock lock(&mu_);
+    stopping_ = true;
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+}  // namespace z4j::scheduler

@@ -1,0 +1,123 @@
+#include "services/scheduler/dispatch/link_set.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/hash/hash.h"
+#include "services/scheduler/limits.h"
+
+namespace z4j::scheduler {
+
+LinkSet::Link* LinkSet::Add(std::shared_ptr<AdapterLink> link, absl::Time now) {
+  auto added = std::make_unique<Link>();
+  added->info = link->Info();
+  added->max_in_flight = std::clamp(added->info.max_in_flight, 1, kInFlightPerAdapterMax);
+  added->last_heartbeat = now;
+  added->hash = absl::HashOf(added->info.instance);
+  added->outcomes = added->info.capabilities.outcomes;
+  added->link = std::move(link);
+  Link* const result = added.get();
+  by_link_[result->link.get()] = result;
+  engines_[result->info.engine].push_back(std::move(added));
+  return result;
+}
+
+void LinkSet::Remove(const AdapterLink& link) {
+  const auto found = by_link_.find(&link);
+  if (found == by_link_.end()) return;
+  const std::string engine = found->second->info.engine;
+  Group& group = engines_[engine];
+  std::erase_if(group, [&](const auto& held) { return held.get() == found->second; });
+  if (group.empty()) engines_.erase(engine);
+  by_link_.erase(found);
+}
+
+LinkSet::Link* LinkSet::Find(const AdapterLink& link) {
+  const auto found = by_link_.find(&link);
+  return found == by_link_.end() ? nullptr : found->second;
+}
+
+bool LinkSet::MayPublish(const Link& link, const std::string& queue) {
+  const std::vector<std::string>& queues = link.info.queues;
+  return queue.empty() || queues.empty() ||
+         std::find(queues.begin(), queues.end(), queue) != queues.end();
+}
+
+LinkSet::Link* LinkSet::Choose(const std::string& engine, const std::string& queue,
+                               ScheduleId schedule) {
+  const auto found = engines_.find(engine);
+  if (found == engines_.end()) return nullptr;
+  const Group& group = found->second;
+  Link* best = nullptr;
+  std::pair<bool, double> best_cost;
+  ++turn_;
+  for (size_t i = 0; i < group.size(); ++i) {
+    Link& link = *group[i];
+    if (link.in_flight >= link.max_in_flight || !MayPublish(link, queue)) continue;
+    double cost = 0;
+    switch (balance_) {
+      case Balance::kRoundRobin:
+        cost = static_cast<double>((i + group.size() - turn_ % group.size()) % group.size());
+        break;
+      case Balance::kLeastLoaded:
+        cost = static_cast<double>(link.in_flight) / link.max_in_flight + link.load;
+        break;
+      case Balance::kAffinity:
+        cost = static_cast<double>(absl::HashOf(schedule, link.hash) >> 11);
+        break;
+    }
+    const std::pair<bool, double> full_cost = {!link.health.empty(), cost};
+    if (best == nullptr || full_cost < best_cost) {
+      best = &link;
+      best_cost = full_cost;
+    }
+  }
+  return best;
+}
+
+bool LinkSet::Serves(const std::string& engine, const std::string& queue) const {
+  const auto found = engines_.find(engine);
+  return found != engines_.end() &&
+         std::any_of(found->second.begin(), found->second.end(),
+                     [&](const auto& link) { return MayPublish(*link, queue); });
+}
+
+LinkSet::Link* LinkSet::Preferred(const std::string& engine, const std::string& instance) {
+  const auto found = engines_.find(engine);
+  if (found == engines_.end()) return nullptr;
+  for (const auto& link : found->second) {
+    if (link->info.instance == instance) return link.get();
+  }
+  return found->second.front().get();
+}
+
+bool LinkSet::IsBlind(const std::string& engine) const {
+  const auto found = engines_.find(engine);
+  return found != engines_.end() && std::none_of(found->second.begin(), found->second.end(),
+                                                 [](const auto& link) { return link->outcomes; });
+}
+
+std::vector<AdapterStatus> LinkSet::Statuses() const {
+  std::vector<AdapterStatus> statuses;
+  for (const auto& [engine, group] : engines_) {
+    for (const auto& link : group) {
+      statuses.push_back(
+          {link->info, link->in_flight, link->load, link->last_heartbeat, link->health});
+    }
+  }
+  return statuses;
+}
+
+int64_t LinkSet::InFlight(const std::string& engine) const {
+  const auto found = engines_.find(engine);
+  if (found == engines_.end()) return 0;
+  int64_t in_flight = 0;
+  for (const auto& link : found->second) in_flight += link->in_flight;
+  return in_flight;
+}
+
+void LinkSet::ForgetInFlight() {
+  for (auto& [link, held] : by_link_) held->in_flight = 0;
+}
+
+}  // namespace z4j::scheduler

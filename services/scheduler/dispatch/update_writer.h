@@ -1,0 +1,118 @@
+#ifndef Z4J_SCHEDULER_DISPATCH_UPDATE_WRITER_H_
+#define Z4J_SCHEDULER_DISPATCH_UPDATE_WRITER_H_
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/synchronization/mutex.h"
+#include "services/base/clock.h"
+#include "services/scheduler/metrics.h"
+#include "services/scheduler/store/schedule_store.h"
+
+namespace z4j::scheduler {
+
+// Writes the changes of fires in batches, from many threads through one: it flushes what has
+// gathered after kUpdatesFlushAfter or at kUpdatesPerFlushMax.  Updates of one fire are written in
+// the order they were added, never two in one statement.  It also knows which commit batches still
+// hold PENDING fires, and closes those that do not.
+//
+// UNAVAILABLE: the very same updates are written again.  ABORTED: everything is dropped and
+// `on_fenced` called.  Thread-safe.
+class UpdateWriter {
+ public:
+  using Done = std::function<void(bool durable)>;
+
+  struct Callbacks {
+    // Rows that have left PENDING for good.  On the writer's thread, without its lock.
+    std::function<void(const std::vector<FireId>&)> on_durable = [](const auto&) {};
+    std::function<void()> on_fenced = [] {};
+  };
+
+  // All outlive this; `metrics` may be null.
+  UpdateWriter(ScheduleStore& store, Clock& clock, SchedulerMetrics* metrics);
+  ~UpdateWriter();  // Stops.
+
+  // Before anything else is called.
+  void SetCallbacks(Callbacks callbacks);
+
+  // A term begins or ends: what was queued before is dropped, its `done` called with false.
+  void Begin(FencingToken token) ABSL_LOCKS_EXCLUDED(mu_);
+  void End() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // `count` fires of `batch_id` are PENDING; further calls add to it.  A batch of which nothing is
+  // PENDING is closed with the next flush.
+  void AddBatch(int64_t batch_id, int count) ABSL_LOCKS_EXCLUDED(mu_);
+  bool KnowsBatch(int64_t batch_id) const ABSL_LOCKS_EXCLUDED(mu_);
+  // A fire of the batch left PENDING by another's hand (it was cancelled, or deleted).
+  void RowGone(int64_t batch_id) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Takes the row out of PENDING; `batch_id` is the row's.
+  void AddSettled(FireUpdate update, int64_t batch_id) ABSL_LOCKS_EXCLUDED(mu_);
+  // What engines did.  `done` is called once all of them are durable, or with false if they will
+  // not be (no term, too many are queued).
+  void AddOutcomes(std::vector<FireUpdate> updates, Done done) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Writes one batch, if anything is queued.  Returns false if it has to be tried again (the store
+  // is unavailable).  The thread calls it; tests may instead.
+  bool FlushOnce() ABSL_LOCKS_EXCLUDED(mu_);
+  int64_t queued() const ABSL_LOCKS_EXCLUDED(mu_);
+
+  void Start();
+  // Writes what is queued if the store lets it at the first try, then joins.  Idempotent.
+  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  // Outcomes added together: done when all are.
+  struct Group {
+    int left = 0;
+    Done done;
+  };
+  struct Item {
+    FireUpdate update;
+    int64_t batch_id = 0;
+    bool settles = false;
+    std::shared_ptr<Group> group;
+  };
+  struct Flush {
+    FencingToken token;
+    uint64_t epoch = 0;
+    std::vector<FireUpdate> updates;  // Those of `items`, as the store takes them.
+    std::vector<Item> items;          // Their `update` is moved out.
+    std::vector<int64_t> closed;
+  };
+
+  void Loop();
+  void Reset(std::optional<FencingToken> token) ABSL_LOCKS_EXCLUDED(mu_);
+  void Take(Flush& flush) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Items that leave PENDING with this flush are taken off their batches; those at zero close.
+  void CountDown(Flush& flush) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Finish(Flush flush, const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
+
+  ScheduleStore& store_;
+  Clock& clock_;
+  SchedulerMetrics* const metrics_;
+  Callbacks callbacks_;
+
+  mutable absl::Mutex mu_;
+  std::optional<FencingToken> token_ ABSL_GUARDED_BY(mu_);
+  uint64_t epoch_ ABSL_GUARDED_BY(mu_) = 0;  // Counts Begin and End.
+  std::deque<Item> queue_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<int64_t, int> open_ ABSL_GUARDED_BY(mu_);  // PENDING fires by batch.
+  std::vector<int64_t> closed_ ABSL_GUARDED_BY(mu_);             // To be written.
+  bool one_by_one_ ABSL_GUARDED_BY(mu_) = false;  // Looking for an update that the store refuses.
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+
+  std::optional<Flush> flush_;  // Being tried; only FlushOnce's caller touches it.
+  std::thread thread_;
+};
+
+}  // namespace z4j::scheduler
+
+#endif  // Z4J_SCHEDULER_DISPATCH_UPDATE_WRITER_H_
