@@ -1,0 +1,210 @@
+#include "services/scheduler/config.h"
+
+#include <unistd.h>
+
+#include <functional>
+#include <optional>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
+#include "services/base/field_error.h"
+
+namespace z4j::scheduler {
+namespace {
+
+constexpr char kPrefix[] = "Z4J_SCHEDULER_";
+
+// Stores `value`; what is wrong with it, or nothing.
+using Problem = std::optional<std::string>;
+using Apply = std::function<Problem(const std::string& value, ServerConfig& config)>;
+
+struct Setting {
+  SettingInfo info;
+  Apply apply;
+};
+
+Apply Text(std::string ServerConfig::*field) {
+  return [field](const std::string& value, ServerConfig& config) -> Problem {
+    config.*field = value;
+    return std::nullopt;
+  };
+}
+
+template <typename T>
+Apply OneOf(T ServerConfig::*field, std::vector<std::pair<std::string, T>> values) {
+  return [=](const std::string& value, ServerConfig& config) -> Problem {
+    for (const auto& [name, meaning] : values) {
+      if (name != value) continue;
+      config.*field = meaning;
+      return std::nullopt;
+    }
+    return absl::StrCat("'", value, "' is not one of ",
+                        absl::StrJoin(values, ", ", [](std::string* out, const auto& pair) {
+                          out->append(pair.first);
+                        }));
+  };
+}
+
+// "host:port", "[::1]:port" or "unix:path".
+bool IsAddress(absl::string_view address) {
+  if (absl::StartsWith(address, "unix:")) return address.size() > 5;
+  const size_t colon = address.rfind(':');
+  int port = 0;
+  return colon != absl::string_view::npos && colon > 0 &&
+         absl::SimpleAtoi(address.substr(colon + 1), &port) && port >= 0 && port <= 65535;
+}
+
+Apply Address(std::string ServerConfig::*field, bool may_be_empty) {
+  return [=](const std::string& value, ServerConfig& config) -> Problem {
+    if (!IsAddress(value) && !(may_be_empty && value.empty())) {
+      return absl::StrCat("'", value, "' is no address; write one such as 127.0.0.1:7801");
+    }
+    config.*field = value;
+    return std::nullopt;
+  };
+}
+
+Problem Retention(const std::string& value, ServerConfig& config) {
+  absl::Duration retention;
+  int days = 0;
+  if (absl::EndsWith(value, "d") && absl::SimpleAtoi(absl::StripSuffix(value, "d"), &days)) {
+    retention = absl::Hours(24) * days;
+  } else if (!absl::ParseDuration(value, &retention)) {
+    return absl::StrCat("'", value, "' is no duration; write one such as 30d or 12h");
+  }
+  if (retention < absl::Hours(1)) {
+    return absl::StrCat("'", value, "' is less than an hour; catch-up needs the last fires");
+  }
+  config.fire_retention = retention;
+  return std::nullopt;
+}
+
+const std::vector<Setting>& Table() {
+  using C = ServerConfig;
+  static const auto* table = new std::vector<Setting>{
+      {{"data_dir", "./z4j-data", "Folder of the embedded store and its audit key"},
+       Text(&C::data_dir)},
+      {{"database", "", "PostgreSQL connection string or URL; none: SQLite in the data folder"},
+       Text(&C::database)},
+      {{"listen", "127.0.0.1:7801", "Address for gRPC"}, Address(&C::listen, false)},
+      {{"http_listen", "127.0.0.1:7800", "Address for /metrics, /livez, /readyz; empty: none"},
+       Address(&C::http_listen, true)},
+      {{"election", "solo", "How the node that ticks is found: solo or postgres"},
+       OneOf<Election>(&C::election,
+                       {{"solo", Election::kSolo}, {"postgres", Election::kPostgres}})},
+      {{"node_id", "host name and port", "Name of this node, unique in the cluster"},
+       Text(&C::node_id)},
+      {{"tls_cert", "", "Server certificate chain, PEM file"}, Text(&C::tls_cert)},
+      {{"tls_key", "", "Its private key, PEM file"}, Text(&C::tls_key)},
+      {{"tls_client_ca", "", "Clients must show a certificate of this authority, PEM file"},
+       Text(&C::tls_client_ca)},
+      {{"insecure", "false", "Allow plaintext gRPC on an address that others can reach", true},
+       OneOf<bool>(&C::insecure, {{"true", true}, {"false", false}})},
+      {{"audit_key_file", "audit.key in the data folder", "Keys of the audit chain"},
+       Text(&C::audit_key_file)},
+      {{"log_level", "info", "debug, info, warning or error"},
+       OneOf<LogLevel>(&C::log_level, {{"debug", LogLevel::kDebug},
+                                       {"info", LogLevel::kInfo},
+                                       {"warning", LogLevel::kWarning},
+                                       {"error", LogLevel::kError}})},
+      {{"log_format", "text on a terminal, else json", "text or json"},
+       OneOf<LogFormat>(&C::log_format, {{"text", LogFormat::kText}, {"json", LogFormat::kJson}})},
+      {{"fire_retention", "30d", "How long ended fires are kept: 30d, 12h"}, Retention},
+      {{"dispatch_policy", "least_loaded",
+        "Which adapter of an engine gets a fire: least_loaded, round_robin or affinity"},
+       OneOf<DispatchPolicy>(&C::dispatch_policy, {{"least_loaded", DispatchPolicy::kLeastLoaded},
+                                                   {"round_robin", DispatchPolicy::kRoundRobin},
+                                                   {"affinity", DispatchPolicy::kAffinity}})},
+  };
+  return *table;
+}
+
+std::string DefaultNodeId(absl::string_view listen) {
+  char host[256] = "node";
+  gethostname(host, sizeof(host) - 1);
+  return absl::StrCat(host, listen.substr(listen.rfind(':')));
+}
+
+// What only several settings together can have wrong.
+void CheckTogether(const Settings& given, const ServerConfig& config,
+                   std::vector<FieldViolation>& violations) {
+  if (config.tls_cert.empty() != config.tls_key.empty()) {
+    violations.push_back({config.tls_cert.empty() ? "--tls-cert" : "--tls-key",
+                          "certificate and key belong together; give both"});
+  }
+  if (!config.tls_client_ca.empty() && !config.tls()) {
+    violations.push_back({"--tls-client-ca", "needs --tls-cert and --tls-key"});
+  }
+  if (!config.tls() && !config.insecure && !IsLoopback(config.listen)) {
+    violations.push_back(
+        {"--listen", absl::StrCat("others could read plaintext on ", config.listen,
+                                  "; give --tls-cert and --tls-key, or --insecure if the "
+                                  "network is trusted")});
+  }
+  if (config.election == Election::kPostgres && config.embedded()) {
+    violations.push_back({"--election", "postgres needs --database"});
+  }
+  if (!config.embedded() && !given.contains("audit_key_file")) {
+    violations.push_back(
+        {"--audit-key-file", "required with --database: all nodes must share the same keys"});
+  }
+}
+
+}  // namespace
+
+const std::vector<SettingInfo>& AllSettings() {
+  static const auto* infos = [] {
+    auto* all = new std::vector<SettingInfo>;
+    for (const Setting& setting : Table()) all->push_back(setting.info);
+    return all;
+  }();
+  return *infos;
+}
+
+std::string FlagOf(absl::string_view name) {
+  return absl::StrCat("--", absl::StrReplaceAll(name, {{"_", "-"}}));
+}
+
+std::string EnvironmentOf(absl::string_view name) {
+  return absl::StrCat(kPrefix, absl::AsciiStrToUpper(name));
+}
+
+bool IsLoopback(absl::string_view address) {
+  if (absl::StartsWith(address, "unix:")) return true;
+  const absl::string_view host = address.substr(0, address.rfind(':'));
+  if (host == "localhost" || host == "[::1]") return true;
+  // 127.0.0.0/8, and not a name such as 127.example.com.
+  return absl::StartsWith(host, "127.") &&
+         host.find_first_not_of("0123456789.") == absl::string_view::npos;
+}
+
+absl::StatusOr<ServerConfig> LoadConfig(const Settings& flags, const Settings& environment,
+                                        const Settings& file) {
+  Settings given = flags;
+  given.insert(environment.begin(), environment.end());
+  given.insert(file.begin(), file.end());
+
+  ServerConfig config;
+  config.log_format = isatty(STDERR_FILENO) ? LogFormat::kText : LogFormat::kJson;
+  std::vector<FieldViolation> violations;
+  for (const Setting& setting : Table()) {
+    const auto it = given.find(setting.info.name);
+    if (it == given.end()) continue;
+    if (Problem problem = setting.apply(it->second, config)) {
+      violations.push_back({FlagOf(setting.info.name), *problem});
+    }
+  }
+  CheckTogether(given, config, violations);
+  if (!violations.empty()) return FieldError(std::move(violations));
+  if (config.node_id.empty()) config.node_id = DefaultNodeId(config.listen);
+  config.make_audit_key = config.embedded() && config.audit_key_file.empty();
+  if (config.audit_key_file.empty()) config.audit_key_file = config.data_dir + "/audit.key";
+  return config;
+}
+
+}  // namespace z4j::scheduler

@@ -1,0 +1,119 @@
+#include "services/scheduler/config.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "services/base/field_error.h"
+#include "services/base/testing/status_matchers.h"
+
+namespace z4j::scheduler {
+namespace {
+
+using testing::HasSubstr;
+
+std::string WriteFile(const std::string& text) {
+  const std::string path = testing::TempDir() + "/z4j-config-test.yaml";
+  std::ofstream(path) << text;
+  return path;
+}
+
+std::vector<std::string> FieldsAtFault(const absl::Status& status) {
+  std::vector<std::string> fields;
+  for (const FieldViolation& violation : FieldViolationsOf(status)) {
+    fields.push_back(violation.field);
+  }
+  return fields;
+}
+
+TEST(ConfigTest, NothingGivenIsTheEmbeddedDefaultOnLoopback) {
+  ASSERT_OK_AND_ASSIGN(const ServerConfig config, LoadConfig({}, {}, {}));
+  EXPECT_TRUE(config.embedded());
+  EXPECT_EQ(config.listen, "127.0.0.1:7801");
+  EXPECT_EQ(config.http_listen, "127.0.0.1:7800");
+  EXPECT_EQ(config.election, Election::kSolo);
+  EXPECT_EQ(config.audit_key_file, "./z4j-data/audit.key");
+  EXPECT_TRUE(config.make_audit_key);
+  EXPECT_THAT(config.node_id, testing::EndsWith(":7801"));
+}
+
+TEST(ConfigTest, FlagWinsOverEnvironmentAndThatOverTheFile) {
+  ASSERT_OK_AND_ASSIGN(
+      const ServerConfig config,
+      LoadConfig({{"listen", "127.0.0.1:1"}},
+                 {{"listen", "127.0.0.1:2"}, {"node_id", "from-environment"}},
+                 {{"listen", "127.0.0.1:3"}, {"node_id", "from-file"}, {"fire_retention", "2d"}}));
+  EXPECT_EQ(config.listen, "127.0.0.1:1");
+  EXPECT_EQ(config.node_id, "from-environment");
+  EXPECT_EQ(config.fire_retention, absl::Hours(48));
+}
+
+TEST(ConfigTest, UnknownKeyInTheFileIsRefusedWithTheNearestKnownOne) {
+  const auto settings = ReadConfigFile(WriteFile("listen: 127.0.0.1:1\nhttp_listn: x\n"));
+  EXPECT_THAT(settings, StatusIs(absl::StatusCode::kInvalidArgument,
+                                 HasSubstr(":2: unknown key 'http_listn'; did you mean "
+                                           "'http_listen'?")));
+}
+
+TEST(ConfigTest, FileThatIsNoYamlIsRefusedNamingTheLine) {
+  EXPECT_THAT(ReadConfigFile(WriteFile("listen: [1,\n")),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(".yaml:")));
+  EXPECT_THAT(ReadConfigFile(WriteFile("just text")), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(ReadConfigFile(WriteFile("listen: {a: b}")),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("listen must be one value")));
+  EXPECT_THAT(ReadConfigFile("/nowhere/z4j.yaml"), StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST(ConfigTest, MisspeltVariableIsRefusedAndForeignOnesAreLeftAlone) {
+  EXPECT_THAT(ReadEnvironment({{"Z4J_SCHEDULER_HTTP_LISTN", "x"}}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("Z4J_SCHEDULER_HTTP_LISTEN")));
+  ASSERT_OK_AND_ASSIGN(const Settings settings,
+                       ReadEnvironment({{"Z4J_SCHEDULER_SERVICE_HOST", "10.0.0.1"},
+                                        {"Z4J_SCHEDULER_PORT_7801_TCP", "tcp://10.0.0.1:7801"},
+                                        {"PATH", "/bin"},
+                                        {"Z4J_SCHEDULER_LOG_LEVEL", "debug"}}));
+  EXPECT_EQ(settings, (Settings{{"log_level", "debug"}}));
+}
+
+TEST(ConfigTest, PlaintextWhereOthersCanReachItIsRefusedUnlessInsecureIsGiven) {
+  for (const char* address :
+       {"0.0.0.0:7801", "[::]:7801", "10.1.2.3:7801", "scheduler:7801", "127.example.com:7801"}) {
+    EXPECT_EQ(FieldsAtFault(LoadConfig({{"listen", address}}, {}, {}).status()),
+              std::vector<std::string>{"--listen"})
+        << address;
+    EXPECT_OK(LoadConfig({{"listen", address}, {"insecure", "true"}}, {}, {}));
+    EXPECT_OK(LoadConfig({{"listen", address}, {"tls_cert", "c"}, {"tls_key", "k"}}, {}, {}));
+  }
+  for (const char* address :
+       {"127.0.0.1:7801", "127.3.2.1:7801", "localhost:7801", "[::1]:7801", "unix:/run/z4j.sock"}) {
+    EXPECT_OK(LoadConfig({{"listen", address}}, {}, {})) << address;
+  }
+}
+
+TEST(ConfigTest, EverySettingAtFaultIsNamed) {
+  const absl::Status status = LoadConfig({{"listen", "nonsense"},
+                                          {"election", "coin"},
+                                          {"log_level", "loud"},
+                                          {"fire_retention", "5s"},
+                                          {"tls_key", "k"},
+                                          {"dispatch_policy", "best"}},
+                                         {}, {})
+                                  .status();
+  EXPECT_THAT(FieldsAtFault(status),
+              testing::UnorderedElementsAre("--listen", "--election", "--log-level",
+                                            "--fire-retention", "--tls-cert", "--dispatch-policy"));
+}
+
+TEST(ConfigTest, DatabaseNeedsASharedAuditKey) {
+  const Settings database = {{"database", "postgres://localhost/z4j"}};
+  EXPECT_EQ(FieldsAtFault(LoadConfig(database, {}, {}).status()),
+            std::vector<std::string>{"--audit-key-file"});
+  ASSERT_OK_AND_ASSIGN(const ServerConfig config,
+                       LoadConfig(database, {{"audit_key_file", "/etc/z4j/audit.key"}}, {}));
+  EXPECT_FALSE(config.make_audit_key);
+  EXPECT_EQ(FieldsAtFault(LoadConfig({{"election", "postgres"}}, {}, {}).status()),
+            std::vector<std::string>{"--election"});
+}
+
+}  // namespace
+}  // namespace z4j::scheduler
