@@ -37,9 +37,16 @@ struct PlanPolicy {
 };
 PlanPolicy PolicyOf(const Schedule& schedule);
 
-// Time in which no leader was live: (from, to].  Due times in it that are older than kOnTimeGrace
-// at `to` are missed, and the catch-up policy judges them; every other one is late at worst.
-// Equal bounds: no outage.
+// Where a new schedule begins: at its creation; just before `at` for a one-shot in the past, so
+// that it fires once.  Resuming moves the watermark on to the instant of resuming.
+Cursor InitialCursor(const Schedule& schedule);
+
+// Time in which no leader was live: (from, to].  Due times in it that are more than kOnTimeGrace
+// and the greatest jitter older than `to` are missed, and the catch-up policy judges them; every
+// other one is late at worst.  Equal bounds: no outage.
+//
+// Clip `from` to the schedule's creation: nothing is missed before that, not even the `at` of a
+// one-shot created in the past.
 struct Outage {
   absl::Time from = absl::InfinitePast();
   absl::Time to = absl::InfinitePast();
