@@ -73,10 +73,15 @@ class Committer {
     BatchDone done;
   };
 
+  void Enqueue(Group group) ABSL_LOCKS_EXCLUDED(mu_);
   void Loop() ABSL_LOCKS_EXCLUDED(mu_);
   // Takes groups from the front of the queue that may share a transaction.
   std::vector<Group> TakeGroups() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Decides `groups` and writes them in one transaction; then answers.
   void Commit(std::vector<Group> groups);
+  // The transaction; `results` holds the decisions in order, `wrote` whether anything was written.
+  absl::Status Transact(const std::vector<Group>& groups, std::vector<Result>& results,
+                        bool& wrote);
 
   ScheduleStore& store_;
   const Keyring& keys_;

@@ -46,6 +46,7 @@ struct DeleteSchedule {
   bool allow_missing = false;
 };
 
+// Due times that are not decided yet become SKIPPED(PAUSED), like those of the pause itself.
 // Pausing a paused schedule replaces reason and until.
 struct PauseSchedule {
   ScheduleKey key;

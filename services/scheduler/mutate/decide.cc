@@ -1,0 +1,292 @@
+#include "services/scheduler/mutate/decide.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "services/base/field_error.h"
+#include "services/base/status_macros.h"
+#include "services/scheduler/core/planner.h"
+#include "services/scheduler/core/recurrence.h"
+#include "services/scheduler/core/validate.h"
+#include "services/scheduler/limits.h"
+#include "services/scheduler/mutate/update.h"
+#include "services/scheduler/store/codec.h"
+
+namespace z4j::scheduler {
+namespace {
+
+using Effect = Decision::Effect;
+
+absl::Status CheckPauseUntil(const char* field, absl::Time until, absl::Time now) {
+  if (until > now) return absl::OkStatus();
+  return FieldError(field, absl::StrCat(absl::FormatTime(until, absl::UTCTimeZone()),
+                                        " is not in the future; leave it out to pause until "
+                                        "someone resumes"));
+}
+
+absl::StatusOr<Decision> DecideAction(const StoredSchedule* current, const CreateSchedule& create,
+                                      const Mutation& mutation, const Moment& moment) {
+  Schedule schedule = create.schedule;
+  schedule.id = {moment.fresh_id};
+  schedule.created_at = moment.now;
+  schedule.state_reason.clear();
+  if (schedule.state == ScheduleState::kPaused) {
+    const Pause given = schedule.pause.value_or(Pause());
+    RETURN_IF_ERROR(CheckPauseUntil("pause.until_time", given.until, moment.now));
+    schedule.pause = Pause{given.reason, mutation.caller.actor, moment.now, given.until};
+  } else {
+    schedule.state = ScheduleState::kEnabled;
+    schedule.pause.reset();
+  }
+  if (auto* interval = std::get_if<IntervalSpec>(&schedule.spec);
+      interval != nullptr && interval->anchor == absl::InfinitePast()) {
+    interval->anchor = moment.now;
+  }
+  RETURN_IF_ERROR(ValidateSchedule(schedule, moment.now));
+  if (current != nullptr) {
+    return absl::AlreadyExistsError(absl::StrCat("'", ResourceName(KeyOf(mutation.action)),
+                                                 "' exists already; choose another name"));
+  }
+
+  StoredSchedule stored{std::move(schedule), {}};
+  stored.cursor = InitialCursor(stored.schedule);
+  std::vector<std::string> notes;
+  const auto* one_shot = std::get_if<OneShotSpec>(&stored.schedule.spec);
+  if (!HasFuture(stored)) {
+    if (stored.schedule.state == ScheduleState::kEnabled) {
+      stored.schedule.state = ScheduleState::kFinished;
+    }
+    notes.push_back("it has no due time left and will never fire");
+  } else if (one_shot != nullptr && one_shot->at <= moment.now) {
+    notes.push_back("its time is past: it fires once, at once");
+  }
+  Decision decision =
+      Changed(Effect::kInsert, nullptr, std::move(stored), {}, "schedule.create", moment);
+  decision.result.notes = std::move(notes);
+  return decision;
+}
+
+absl::StatusOr<Decision> DecideAction(const StoredSchedule* current, const UpdateSchedule& update,
+                                      const Mutation&, const Moment& moment) {
+  return DecideUpdate(*current, update, moment);
+}
+
+absl::StatusOr<Decision> DecideAction(const StoredSchedule* current, const DeleteSchedule& erase,
+                                      const Mutation&, const Moment&) {
+  if (current == nullptr) return Decision();  // allow_missing.
+  RETURN_IF_ERROR(CheckEtag(current->schedule, erase.etag));
+  Decision decision;
+  decision.effect = Effect::kDelete;
+  decision.audit.action = "schedule.delete";
+  decision.audit.schedule = current->schedule.id;
+  decision.audit.before = EncodeSchedule(current->schedule);
+  return decision;
+}
+
+absl::StatusOr<Decision> DecideAction(const StoredSchedule* current, const PauseSchedule& pause,
+                                      const Mutation& mutation, const Moment& moment) {
+  RETURN_IF_ERROR(CheckPauseUntil("until_time", pause.until, moment.now));
+  if (pause.reason.size() > kDescriptionCharsMax) {
+    return FieldError("reason", absl::StrCat("has ", pause.reason.size(), " bytes; at most ",
+                                             kDescriptionCharsMax, " are kept"));
+  }
+  StoredSchedule after = *current;
+  Schedule& schedule = after.schedule;
+  if (schedule.state == ScheduleState::kFinished || schedule.state == ScheduleState::kQuarantined) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("'", ResourceName(pause.key), "' is ",
+                     schedule.state == ScheduleState::kFinished ? "finished" : "quarantined",
+                     " and does not fire; there is nothing to pause"));
+  }
+  const absl::Time since = schedule.pause.has_value() ? schedule.pause->since : moment.now;
+  schedule.state = ScheduleState::kPaused;
+  schedule.pause = Pause{pause.reason, mutation.caller.actor, since, pause.until};
+  // The watermark moves too, so that a plan which the leader made before the pause is refused.
+  std::vector<Fire> skipped = CloseGap(after, moment.now, FireReason::kPaused, moment.now);
+  return Changed(Effect::kUpdate, current, std::move(after), std::move(skipped), "schedule.pause",
+                 moment);
+}
+
+absl::StatusOr<Decision> DecideAction(const StoredSchedule* current, const ResumeSchedule& resume,
+                                      const Mutation&, const Moment& moment) {
+  StoredSchedule after = *current;
+  Schedule& schedule = after.schedule;
+  absl::Time until = moment.now;
+  if (schedule.state == ScheduleState::kPaused) {
+    // A pause that ended by itself swallows nothing that came due after its end.
+    if (schedule.pause.has_value()) until = std::min(until, schedule.pause->until);
+  } else if (schedule.state != ScheduleState::kQuarantined) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("'", ResourceName(resume.key), "' is not paused"));
+  }
+  if (const auto recurrence = CompileRecurrence(schedule); !recurrence.ok()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "'", ResourceName(resume.key), "' cannot be computed: ", recurrence.status().message(),
+        "; update it instead"));
+  }
+  std::vector<Fire> skipped = CloseGap(after, until, FireReason::kPaused, moment.now);
+  schedule.state = ScheduleState::kEnabled;
+  schedule.pause.reset();
+  schedule.state_reason.clear();
+  return Changed(Effect::kUpdate, current, std::move(after), std::move(skipped), "schedule.resume",
+                 moment);
+}
+
+// Empty is "the schedule's own"; otherwise a JSON array or object within its bound.
+absl::Status CheckPayload(const char* field, const std::string& text, bool array) {
+  const char* kind = array ? "array" : "object";
+  if (text.empty()) return absl::OkStatus();
+  if (text.size() > kPayloadBytesMax) {
+    return FieldError(field, absl::StrCat("has ", text.size(), " bytes; at most ", kPayloadBytesMax,
+                                          " are allowed: pass a reference to larger data"));
+  }
+  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (array ? json.is_array() : json.is_object()) return absl::OkStatus();
+  return FieldError(field, absl::StrCat("is not a JSON ", kind));
+}
+
+absl::StatusOr<Decision> DecideAction(const StoredSchedule* current, const TriggerSchedule& trigger,
+                                      const Mutation& mutation, const Moment& moment) {
+  RETURN_IF_ERROR(CheckPayload("args_json", trigger.args_json, /*array=*/true));
+  RETURN_IF_ERROR(CheckPayload("kwargs_json", trigger.kwargs_json, /*array=*/false));
+  const ScheduleId id = current->schedule.id;
+  Fire fire;
+  fire.key.schedule = id;
+  fire.key.due_at = moment.now;
+  fire.key.trigger = mutation.request_id.empty()
+                         ? moment.fresh_id
+                         : Uuid::FromName(id.value, absl::StrCat("trigger ", mutation.request_id,
+                                                                 " ", mutation.batch_item));
+  fire.id = MakeFireId(fire.key);
+  fire.kind = FireKind::kManual;
+  fire.dispatch_after = fire.decided_at = fire.first_due_at = moment.now;
+  fire.args_json = trigger.args_json;
+  fire.kwargs_json = trigger.kwargs_json;
+
+  Decision decision;
+  decision.effect = Effect::kFireOnly;
+  decision.result.schedule = *current;
+  decision.result.fire = fire;
+  decision.audit.action = "schedule.trigger";
+  decision.audit.schedule = id;
+  nlohmann::json after = {{"fire", fire.id.ToString()}, {"due_at", ToMicros(fire.key.due_at)}};
+  if (!fire.args_json.empty()) after["args_json"] = fire.args_json;
+  if (!fire.kwargs_json.empty()) after["kwargs_json"] = fire.kwargs_json;
+  decision.audit.after = after.dump();
+  decision.fires.push_back(std::move(fire));
+  return decision;
+}
+
+absl::StatusOr<Decision> DecideAction(const StoredSchedule*, const CancelFire& cancel,
+                                      const Mutation&, const Moment&) {
+  Decision decision;
+  decision.effect = Effect::kFireOnly;
+  decision.cancelled.push_back(cancel.key);
+  decision.audit.action = "fire.cancel";
+  decision.audit.resource =
+      absl::StrCat("projects/", cancel.schedule.project, "/fires/", cancel.id.ToString());
+  decision.audit.schedule = cancel.key.schedule;
+  decision.audit.after =
+      nlohmann::json({{"fire", cancel.id.ToString()}, {"due_at", ToMicros(cancel.key.due_at)}})
+          .dump();
+  return decision;
+}
+
+absl::StatusOr<Decision> DecideAction(const StoredSchedule* current, const FinishSchedule& finish,
+                                      const Mutation&, const Moment& moment) {
+  StoredSchedule after = *current;
+  if (after.schedule.state == ScheduleState::kFinished) {
+    Decision decision;
+    decision.result.schedule = std::move(after);
+    return decision;
+  }
+  if (after.schedule.state != ScheduleState::kEnabled || HasFuture(after)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "'", ResourceName(finish.key), "' is not at its end: it was edited meanwhile"));
+  }
+  after.schedule.state = ScheduleState::kFinished;
+  return Changed(Effect::kUpdate, current, std::move(after), {}, "schedule.finish", moment);
+}
+
+absl::StatusOr<Decision> DecideAction(const StoredSchedule* current,
+                                      const QuarantineSchedule& quarantine, const Mutation&,
+                                      const Moment& moment) {
+  StoredSchedule after = *current;
+  after.schedule.state = ScheduleState::kQuarantined;
+  after.schedule.state_reason = quarantine.reason;
+  after.schedule.pause.reset();
+  return Changed(Effect::kUpdate, current, std::move(after), {}, "schedule.quarantine", moment);
+}
+
+// Whether an action that names no existing schedule can still be decided.
+bool AllowsMissing(const MutationAction& action) {
+  if (const auto* erase = std::get_if<DeleteSchedule>(&action)) return erase->allow_missing;
+  return std::holds_alternative<CreateSchedule>(action) ||
+         std::holds_alternative<CancelFire>(action);
+}
+
+}  // namespace
+
+absl::StatusOr<Decision> Decide(const StoredSchedule* current, const Mutation& mutation,
+                                const Moment& moment) {
+  const ScheduleKey key = KeyOf(mutation.action);
+  if (current == nullptr && !AllowsMissing(mutation.action)) {
+    return absl::NotFoundError(absl::StrCat("'", ResourceName(key), "' does not exist"));
+  }
+  ASSIGN_OR_RETURN(Decision decision, std::visit(
+                                          [&](const auto& action) {
+                                            return DecideAction(current, action, mutation, moment);
+                                          },
+                                          mutation.action));
+  AuditEntry& audit = decision.audit;
+  audit.at = moment.now;
+  audit.actor = mutation.caller.actor;
+  audit.source = mutation.caller.source;
+  if (audit.resource.empty()) audit.resource = ResourceName(key);
+  audit.request_id = mutation.request_id;
+  return decision;
+}
+
+Decision Changed(Effect effect, const StoredSchedule* current, StoredSchedule after,
+                 std::vector<Fire> fires, std::string action, const Moment& moment) {
+  after.schedule.updated_at = moment.now;
+  after.schedule.revision = moment.revision;
+  Decision decision;
+  decision.effect = effect;
+  decision.fires = std::move(fires);
+  decision.audit.action = std::move(action);
+  decision.audit.schedule = after.schedule.id;
+  if (current != nullptr) decision.audit.before = EncodeSchedule(current->schedule);
+  decision.audit.after = EncodeSchedule(after.schedule);
+  decision.result.schedule = std::move(after);
+  return decision;
+}
+
+absl::Status CheckEtag(const Schedule& current, const std::string& etag) {
+  if (etag.empty() || etag == EtagOf(current)) return absl::OkStatus();
+  return absl::AbortedError(absl::StrCat("etag ", etag, " is stale: '",
+                                         ResourceName({current.project, current.name}), "' is now ",
+                                         EtagOf(current), "; read it again and repeat the change"));
+}
+
+std::vector<Fire> CloseGap(StoredSchedule& stored, absl::Time until, FireReason reason,
+                           absl::Time now) {
+  std::vector<Fire> skipped;
+  if (until <= stored.cursor.watermark) return skipped;
+  if (const auto recurrence = CompileRecurrence(stored.schedule); recurrence.ok()) {
+    skipped = PlanGap(stored.schedule.id, **recurrence, PolicyOf(stored.schedule), stored.cursor,
+                      until, reason, now);
+  }
+  stored.cursor.watermark = until;
+  return skipped;
+}
+
+bool HasFuture(const StoredSchedule& stored) {
+  const auto recurrence = CompileRecurrence(stored.schedule);
+  return recurrence.ok() && NextWake(stored.schedule.id, **recurrence, PolicyOf(stored.schedule),
+                                     stored.cursor) < absl::InfiniteFuture();
+}
+
+}  // namespace z4j::scheduler

@@ -1,0 +1,158 @@
+#include "services/scheduler/mutate/request.h"
+
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "services/base/field_error.h"
+#include "services/base/status_macros.h"
+#include "services/scheduler/limits.h"
+#include "services/scheduler/store/codec.h"
+
+namespace z4j::scheduler {
+namespace {
+
+using Json = nlohmann::json;
+
+// Collects what a request consists of; each part is preceded by its length, so that no two
+// requests look alike.
+class Digest {
+ public:
+  Digest& Add(absl::string_view part) {
+    absl::StrAppend(&text_, part.size(), ":", part);
+    return *this;
+  }
+  Digest& Add(const ScheduleKey& key) { return Add(key.project).Add(key.name); }
+  Digest& Add(absl::Time time) { return Add(absl::StrCat(ToMicros(time))); }
+
+  Digest& Add(const CreateSchedule& a) { return Add(EncodeSchedule(a.schedule)); }
+  Digest& Add(const UpdateSchedule& a) {
+    Add(a.key).Add(EncodeSchedule(a.values)).Add(a.etag);
+    for (const std::string& name : a.mask) Add(name);
+    return *this;
+  }
+  Digest& Add(const DeleteSchedule& a) {
+    return Add(a.key).Add(a.etag).Add(a.allow_missing ? "allow_missing" : "");
+  }
+  Digest& Add(const PauseSchedule& a) { return Add(a.key).Add(a.reason).Add(a.until); }
+  Digest& Add(const ResumeSchedule& a) { return Add(a.key); }
+  Digest& Add(const TriggerSchedule& a) { return Add(a.key).Add(a.args_json).Add(a.kwargs_json); }
+  Digest& Add(const CancelFire& a) { return Add(a.id.ToString()); }
+  Digest& Add(const FinishSchedule& a) { return Add(a.key); }
+  Digest& Add(const QuarantineSchedule& a) { return Add(a.key).Add(a.reason); }
+
+  std::string Sha256() const {
+    std::string digest(SHA256_DIGEST_LENGTH, '\0');
+    SHA256(reinterpret_cast<const unsigned char*>(text_.data()), text_.size(),
+           reinterpret_cast<unsigned char*>(digest.data()));
+    return digest;
+  }
+
+ private:
+  std::string text_;
+};
+
+// A triggered fire is made of little else than its key.
+Json EncodeFire(const Fire& fire) {
+  return {{"schedule", fire.key.schedule.ToString()},
+          {"due_at", ToMicros(fire.key.due_at)},
+          {"trigger", fire.key.trigger.ToString()},
+          {"args_json", fire.args_json},
+          {"kwargs_json", fire.kwargs_json}};
+}
+
+absl::StatusOr<Fire> DecodeFire(const Json& json) {
+  Fire fire;
+  ASSIGN_OR_RETURN(fire.key.schedule.value, Uuid::Parse(json.at("schedule").get<std::string>()));
+  ASSIGN_OR_RETURN(fire.key.trigger, Uuid::Parse(json.at("trigger").get<std::string>()));
+  fire.key.due_at = FromMicros(json.at("due_at").get<int64_t>());
+  fire.id = MakeFireId(fire.key);
+  fire.kind = FireKind::kManual;
+  fire.dispatch_after = fire.decided_at = fire.first_due_at = fire.key.due_at;
+  fire.args_json = json.at("args_json").get<std::string>();
+  fire.kwargs_json = json.at("kwargs_json").get<std::string>();
+  return fire;
+}
+
+std::string EncodeOutcome(const MutationResult& result) {
+  Json json = Json::object();
+  if (result.schedule.has_value()) {
+    json["schedule"] = EncodeSchedule(result.schedule->schedule);
+    json["watermark"] = ToMicros(result.schedule->cursor.watermark);
+    json["fires"] = result.schedule->cursor.fires;
+  }
+  if (result.fire.has_value()) json["fire"] = EncodeFire(*result.fire);
+  if (!result.notes.empty()) json["notes"] = result.notes;
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+absl::StatusOr<MutationResult> DecodeOutcome(const std::string& text) {
+  MutationResult result;
+  const Json json = Json::parse(text);
+  if (json.contains("schedule")) {
+    StoredSchedule stored;
+    ASSIGN_OR_RETURN(stored.schedule, DecodeSchedule(json.at("schedule").get<std::string>()));
+    stored.cursor.watermark = FromMicros(json.at("watermark").get<int64_t>());
+    stored.cursor.fires = json.at("fires").get<int64_t>();
+    result.schedule = std::move(stored);
+  }
+  if (json.contains("fire")) {
+    ASSIGN_OR_RETURN(result.fire, DecodeFire(json.at("fire")));
+  }
+  if (json.contains("notes")) result.notes = json.at("notes").get<std::vector<std::string>>();
+  return result;
+}
+
+}  // namespace
+
+absl::Status CheckRequestId(const std::string& request_id) {
+  const bool printable = std::all_of(request_id.begin(), request_id.end(),
+                                     [](char c) { return absl::ascii_isgraph(c); });
+  if (request_id.size() <= kRequestIdCharsMax && printable) return absl::OkStatus();
+  return FieldError("request_id", absl::StrCat("write at most ", kRequestIdCharsMax,
+                                               " printable ASCII characters without spaces, such "
+                                               "as a UUID"));
+}
+
+std::string RequestKey(const Mutation& mutation) {
+  if (mutation.request_id.empty() || mutation.validate_only) return "";
+  std::string key = absl::StrCat(KeyOf(mutation.action).project, "/", mutation.request_id);
+  // A request id holds no space, so an item of a batch is never taken for a request of its own.
+  if (mutation.batch_item >= 0) absl::StrAppend(&key, " ", mutation.batch_item);
+  return key;
+}
+
+std::string RequestHash(const MutationAction& action) {
+  Digest digest;
+  digest.Add(absl::StrCat(action.index()));
+  std::visit([&digest](const auto& a) { digest.Add(a); }, action);
+  return digest.Sha256();
+}
+
+StoredRequest MakeStoredRequest(const Mutation& mutation, const MutationResult& result,
+                                absl::Time now) {
+  return {RequestKey(mutation), RequestHash(mutation.action), EncodeOutcome(result), now};
+}
+
+absl::StatusOr<MutationResult> ReplayRequest(const StoredRequest& stored,
+                                             const Mutation& mutation) {
+  if (stored.hash != RequestHash(mutation.action)) {
+    return FieldError("request_id", absl::StrCat("'", mutation.request_id,
+                                                 "' was used for another request; take a new one "
+                                                 "for each change"));
+  }
+  try {
+    absl::StatusOr<MutationResult> result = DecodeOutcome(stored.outcome);
+    if (result.ok()) return result;
+  } catch (const nlohmann::json::exception&) {
+    // Fall through: the store gave back what nobody wrote.
+  }
+  return absl::DataLossError(
+      absl::StrCat("the stored answer to request '", stored.id, "' cannot be read"));
+}
+
+}  // namespace z4j::scheduler

@@ -1,0 +1,90 @@
+#include "services/scheduler/mutate/working.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "services/base/status_macros.h"
+#include "services/scheduler/mutate/request.h"
+
+namespace z4j::scheduler {
+
+absl::StatusOr<MutationResult> Working::Run(const Mutation& mutation, const Uuid& fresh_id) {
+  RETURN_IF_ERROR(CheckRequestId(mutation.request_id));
+  const std::string request_key = RequestKey(mutation);
+  if (const StoredRequest* stored = FindRequest(request_key); stored != nullptr) {
+    return ReplayRequest(*stored, mutation);
+  }
+  const ScheduleKey key = KeyOf(mutation.action);
+  const auto changed = changed_.find(key);
+  if (changed != changed_.end() &&
+      (std::holds_alternative<DeleteSchedule>(mutation.action) || !changed->second.has_value())) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("'", ResourceName(key),
+                     "' is deleted and changed in one batch; send the "
+                     "deletion by itself"));
+  }
+  const Moment moment{now_, read_->head.seq + static_cast<int64_t>(writes_.audit.size()) + 1,
+                      fresh_id};
+  ASSIGN_OR_RETURN(Decision decision, Decide(Find(key), mutation, moment));
+  MutationResult result = decision.result;
+  if (mutation.validate_only) return result;
+  if (!request_key.empty()) writes_.requests.push_back(MakeStoredRequest(mutation, result, now_));
+  if (decision.effect != Decision::Effect::kNothing) Take(key, std::move(decision));
+  return result;
+}
+
+const StoredSchedule* Working::Find(const ScheduleKey& key) const {
+  if (const auto changed = changed_.find(key); changed != changed_.end()) {
+    return changed->second.has_value() ? &*changed->second : nullptr;
+  }
+  const auto read = read_->schedules.find(key);
+  return read == read_->schedules.end() ? nullptr : &read->second;
+}
+
+const StoredRequest* Working::FindRequest(const std::string& id) const {
+  if (id.empty()) return nullptr;
+  // A transaction holds few requests; most repeats come later and stand in what was read.
+  for (const StoredRequest& request : writes_.requests) {
+    if (request.id == id) return &request;
+  }
+  const auto read = read_->requests.find(id);
+  return read == read_->requests.end() ? nullptr : &read->second;
+}
+
+void Working::Take(const ScheduleKey& key, Decision decision) {
+  switch (decision.effect) {
+    case Decision::Effect::kNothing:
+    case Decision::Effect::kFireOnly:
+      break;
+    case Decision::Effect::kInsert:
+    case Decision::Effect::kUpdate:
+      changed_[key] = std::move(decision.result.schedule);
+      break;
+    case Decision::Effect::kDelete:
+      changed_[key] = std::nullopt;
+      writes_.deleted.push_back(key);
+      break;
+  }
+  for (Fire& fire : decision.fires) writes_.fires.push_back(std::move(fire));
+  for (const FireKey& fire : decision.cancelled) writes_.cancelled.push_back(fire);
+  writes_.audit.push_back(std::move(decision.audit));
+}
+
+absl::StatusOr<WriteSet> Working::Finish(ChainMac& mac, const Keyring& keys) && {
+  for (auto& [key, stored] : changed_) {
+    if (!stored.has_value()) continue;
+    const auto read = read_->schedules.find(key);
+    if (read == read_->schedules.end()) {
+      writes_.inserted.push_back(*std::move(stored));
+      continue;
+    }
+    if (stored->cursor.watermark > read->second.cursor.watermark) {
+      writes_.watermarks.emplace_back(stored->schedule.id, stored->cursor.watermark);
+    }
+    writes_.updated.push_back(std::move(stored->schedule));
+  }
+  ASSIGN_OR_RETURN(writes_.head, AppendToChain(mac, keys, read_->head, writes_.audit));
+  return std::move(writes_);
+}
+
+}  // namespace z4j::scheduler

@@ -1,0 +1,51 @@
+#ifndef Z4J_SCHEDULER_MUTATE_WORKING_H_
+#define Z4J_SCHEDULER_MUTATE_WORKING_H_
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "services/base/uuid.h"
+#include "services/scheduler/audit/chain.h"
+#include "services/scheduler/mutate/decide.h"
+#include "services/scheduler/mutate/mutation.h"
+#include "services/scheduler/store/schedule_store.h"
+
+namespace z4j::scheduler {
+
+// What one transaction has come to so far: what it read, overlaid with what was decided since, so
+// that several mutations of one schedule see each other.  A copy is a savepoint.  Pure; one thread.
+class Working {
+ public:
+  // `read` outlives this and its copies.  `now` holds whole microseconds.
+  Working(const ReadSet& read, absl::Time now) : read_(&read), now_(now) {}
+
+  // Decides `mutation` and, unless it is refused or only validated, takes up what it comes to.  A
+  // request id seen before gets its answer again and does nothing.  Codes as Decide, and
+  // FAILED_PRECONDITION for a deletion beside other changes of the same schedule: their rows could
+  // not be told apart.
+  absl::StatusOr<MutationResult> Run(const Mutation& mutation, const Uuid& fresh_id);
+
+  // Whether there is anything to write.
+  bool dirty() const { return !writes_.audit.empty() || !writes_.requests.empty(); }
+
+  // All that was taken up, with its audit entries linked to the chain.  Codes as AppendToChain.
+  absl::StatusOr<WriteSet> Finish(ChainMac& mac, const Keyring& keys) &&;
+
+ private:
+  const StoredSchedule* Find(const ScheduleKey& key) const;
+  const StoredRequest* FindRequest(const std::string& id) const;
+  void Take(const ScheduleKey& key, Decision decision);
+
+  const ReadSet* read_;
+  absl::Time now_;
+  // Schedules that were changed; none: deleted.
+  std::map<ScheduleKey, std::optional<StoredSchedule>> changed_;
+  WriteSet writes_;  // All but inserted, updated, watermarks and the head.
+};
+
+}  // namespace z4j::scheduler
+
+#endif  // Z4J_SCHEDULER_MUTATE_WORKING_H_
