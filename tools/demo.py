@@ -51,13 +51,18 @@ def show(server: SchedulerServer, worker: CeleryWorker) -> int:
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
         fires = server.cli("fire", "list", "--limit", "200")
-        final = [f for f in fires if f["state"] in ("SUCCEEDED", "FAILED", "SKIPPED")]
+        final = [
+            f for f in fires if f["state"] in ("STATE_SUCCEEDED", "STATE_FAILED", "STATE_SKIPPED")
+        ]
         left = []
         for fire in sorted(final, key=lambda f: str(f["dueTime"])):
             if fire["name"] not in shown:
                 shown.add(fire["name"])
                 schedule = fire["name"].split("/")[3]
-                left.append(f"{fire['dueTime']:<30}{schedule:<10}{fire['state']:<14}")
+                state = fire["state"].removeprefix("STATE_")
+                left.append(
+                    f"{fire['dueTime']:<30}{schedule:<10}{fire['state'].removeprefix('STATE_'):<14}"
+                )
         log = worker.log()
         lines = [line.split("] ", 1)[-1] for line in log[read:].splitlines()]
         right = [line for line in lines if line.startswith("hello,") or " = " in line]
