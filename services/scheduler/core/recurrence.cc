@@ -12,6 +12,7 @@
 #include "services/scheduler/core/cron.h"
 #include "services/scheduler/core/cron_parse.h"
 #include "services/scheduler/core/interval.h"
+#include "services/scheduler/core/solar.h"
 #include "services/scheduler/core/wall_clock.h"
 #include "services/scheduler/core/wall_recurrence.h"
 #include "services/scheduler/core/zone.h"
@@ -62,7 +63,7 @@ absl::StatusOr<RecurrencePtr> CompileRecurrence(const Schedule& schedule) {
   if (const auto* one_shot = std::get_if<OneShotSpec>(&schedule.spec)) {
     return CompileOneShot(*one_shot);
   }
-  return absl::UnimplementedError("solar specs cannot be compiled yet");
+  return CompileSolar(std::get<SolarSpec>(schedule.spec));
 }
 
 std::string RecurrenceKey(const Schedule& schedule) {
