@@ -71,6 +71,7 @@ inline constexpr int kRequestIdCharsMax = 100;
 inline constexpr absl::Duration kRequestIdKept = absl::Hours(24);
 // Of one call of a store: a stuck one must not hang the tick; it is sent again.
 inline constexpr absl::Duration kStoreTimeout = absl::Seconds(2);
+inline constexpr int kSqliteReadersMax = 8;  // Connections; each caches up to 2 MiB of pages.
 inline constexpr int kPruneRowsPerBatch = 1000;
 inline constexpr absl::Duration kFireRetentionDefault = absl::Hours(24 * 30);
 

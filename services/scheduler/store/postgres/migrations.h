@@ -1,20 +1,14 @@
 #ifndef Z4J_SCHEDULER_STORE_POSTGRES_MIGRATIONS_H_
 #define Z4J_SCHEDULER_STORE_POSTGRES_MIGRATIONS_H_
 
-#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "services/scheduler/store/migration.h"
 #include "services/scheduler/store/postgres/pq.h"
 
 namespace z4j::scheduler {
-
-// One step of the schema; step n leads from version n - 1 to n.
-struct Migration {
-  std::string name;  // "0001_init"
-  std::string sql;
-};
 
 // The files of store/migrations/postgres, in order; built into the program.
 absl::Span<const Migration> PostgresMigrations();

@@ -1,0 +1,32 @@
+#include "services/scheduler/store/sqlite/fence.h"
+
+#include "services/base/status_macros.h"
+#include "services/scheduler/store/write_checks.h"
+
+namespace z4j::scheduler::sqlite {
+
+absl::StatusOr<FenceRow> ReadFenceRow(Connection& connection) {
+  ASSIGN_OR_RETURN(Statement read,
+                   connection.Prepare("SELECT token, holder, live_at FROM fence WHERE one = 1"));
+  ASSIGN_OR_RETURN(const bool found, read.Step());
+  if (!found) return absl::DataLossError("the fence's row is gone");
+  return FenceRow{{read.Int(0)}, read.Text(1), read.Time(2)};
+}
+
+absl::Status HoldFence(Connection& connection, FencingToken token, absl::Time at) {
+  ASSIGN_OR_RETURN(const FenceRow row, ReadFenceRow(connection));
+  RETURN_IF_ERROR(CheckFence(row, token));
+  ASSIGN_OR_RETURN(Statement note, connection.Prepare("UPDATE fence SET live_at = ?"));
+  return note.BindTime(at).Run().status();
+}
+
+absl::StatusOr<int64_t> NextBatch(Connection& connection) {
+  ASSIGN_OR_RETURN(
+      Statement next,
+      connection.Prepare("UPDATE fence SET last_batch = last_batch + 1 RETURNING last_batch"));
+  ASSIGN_OR_RETURN(const bool found, next.Step());
+  if (!found) return absl::DataLossError("the fence's row is gone");
+  return next.Int(0);
+}
+
+}  // namespace z4j::scheduler::sqlite

@@ -1,0 +1,64 @@
+#include "services/scheduler/store/sqlite/fires.h"
+
+#include "absl/strings/str_cat.h"
+#include "services/base/status_macros.h"
+#include "services/scheduler/store/sqlite/rows.h"
+
+namespace z4j::scheduler::sqlite {
+
+absl::StatusOr<FireInserter> FireInserter::Prepare(Connection& connection) {
+  std::string sql = absl::StrCat("INSERT INTO fires (", kFireColumns, ") VALUES (?");
+  for (int i = 1; i < kFireColumnCount; ++i) sql += ", ?";
+  ASSIGN_OR_RETURN(Statement insert, connection.Prepare(sql + ") ON CONFLICT DO NOTHING"));
+  return FireInserter(std::move(insert));
+}
+
+absl::Status FireInserter::Insert(const Fire& fire, int64_t batch_id) {
+  BindFire(insert_, fire, batch_id);
+  return insert_.Run().status();
+}
+
+absl::StatusOr<FireUpdater> FireUpdater::Prepare(Connection& connection) {
+  // Forward only: a state is followed by itself or a greater one, and those above 3 are final.
+  ASSIGN_OR_RETURN(
+      Statement update,
+      connection.Prepare("UPDATE fires SET state = ?1, reason = ?2, error = ?3,"
+                         " adapter = CASE WHEN ?4 = '' THEN adapter ELSE ?4 END,"
+                         " attempts = CASE WHEN ?5 = 0 THEN attempts ELSE ?5 END,"
+                         " dispatched_at = CASE WHEN ?1 = 2 THEN ?6 ELSE dispatched_at END,"
+                         " started_at = CASE WHEN ?1 = 3 THEN ?6 ELSE started_at END,"
+                         " finished_at = CASE WHEN ?1 > 3 THEN ?6 ELSE finished_at END"
+                         " WHERE due_at = ?7 AND schedule_id = ?8 AND trigger_id = ?9"
+                         " AND state <= 3 AND state <= ?1"));
+  ASSIGN_OR_RETURN(Statement find,
+                   connection.Prepare("SELECT due_at, schedule_id, trigger_id FROM fires"
+                                      " WHERE fire_id = ?"));
+  return FireUpdater(std::move(update), std::move(find));
+}
+
+absl::Status FireUpdater::Update(const FireUpdate& update) {
+  FireKey key = update.key;
+  if (key.schedule.value.is_zero()) {
+    ASSIGN_OR_RETURN(const bool found, find_.BindId(update.id.value).Step());
+    if (found) {
+      key.due_at = find_.Time(0);
+      ASSIGN_OR_RETURN(key.schedule.value, find_.Id(1));
+      ASSIGN_OR_RETURN(key.trigger, find_.IdOrEmpty(2));
+    }
+    find_.Reset();
+    if (!found) return absl::OkStatus();
+  }
+  return update_.BindInt(static_cast<int>(update.state))
+      .BindInt(static_cast<int>(update.reason))
+      .BindText(update.error)
+      .BindText(update.adapter)
+      .BindInt(update.attempts)
+      .BindTime(update.at)
+      .BindTime(key.due_at)
+      .BindId(key.schedule.value)
+      .BindIdOrEmpty(key.trigger)
+      .Run()
+      .status();
+}
+
+}  // namespace z4j::scheduler::sqlite
