@@ -72,6 +72,9 @@ inline constexpr absl::Duration kRequestIdKept = absl::Hours(24);
 // Of one call of a store: a stuck one must not hang the tick; it is sent again.
 inline constexpr absl::Duration kStoreTimeout = absl::Seconds(2);
 inline constexpr int kSqliteReadersMax = 8;  // Connections; each caches up to 2 MiB of pages.
+// How far back PostgreSQL looks for runs that have not ended (overlap policy).
+inline constexpr int kEndedRunsSeen = 20;  // More runs than overlap or overtake each other.
+inline constexpr absl::Duration kOpenRunMax = absl::Hours(24 * 7);  // Longer than any run.
 inline constexpr int kPruneRowsPerBatch = 1000;
 inline constexpr absl::Duration kFireRetentionDefault = absl::Hours(24 * 30);
 

@@ -251,7 +251,8 @@ class ScheduleStore {
   // Makes `token` the only one whose writes succeed, and returns the row it replaced.  ABORTED if
   // a token >= `token` (other than this holder's own) stands there.
   virtual absl::StatusOr<FenceRow> RaiseFence(FencingToken token, const std::string& holder) = 0;
-  // Notes that the leader was live at `at`; every leader write does so too.  ABORTED if fenced.
+  // Notes that the leader was live at `at`; every leader write does so too by the store's clock
+  // (PostgreSQL: at most a few times a second).  ABORTED if fenced.
   virtual absl::Status MarkLive(FencingToken token, absl::Time at) = 0;
 
   // --- The leader's writes, each fenced: ABORTED and nothing written if `token` is stale. ---
@@ -271,7 +272,8 @@ class ScheduleStore {
   // PENDING fires of open batches with id > `after_batch`, by batch and in it oldest due first, at
   // most about `limit` rows (whole batches).  Empty: no more.
   virtual absl::StatusOr<std::vector<PendingFire>> LoadPending(int64_t after_batch, int limit) = 0;
-  // Fires of `schedules` that are not final, for the overlap policy.
+  // Fires of `schedules` that are not final, for the overlap policy.  PostgreSQL looks back over
+  // kEndedRunsSeen ended runs and kOpenRunMax before the watermark, not over the whole history.
   virtual absl::StatusOr<std::vector<Fire>> LoadOpen(absl::Span<const ScheduleId> schedules) = 0;
 
   // Deletes up to `limit` final fires due before `before`, oldest first, and request records older

@@ -40,7 +40,8 @@ struct Call {
 // Codes of every call: UNAVAILABLE if the connection broke, the deadline passed or the server is
 // not ready (the outcome of a write is unknown); RESOURCE_EXHAUSTED if its disk or memory is full;
 // DATA_LOSS if it found its files damaged; ALREADY_EXISTS for a unique key; INVALID_ARGUMENT for
-// values that it cannot store; FAILED_PRECONDITION if tables or rights are missing.
+// values that it cannot store; FAILED_PRECONDITION if tables or rights are missing; what the
+// functions of our own schema raise as they say (ABORTED: fenced).
 // A call never connects again by itself, so that a transaction cannot lose its first half; Ensure()
 // does.  For one thread at a time.
 class Connection {

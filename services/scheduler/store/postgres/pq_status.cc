@@ -1,7 +1,6 @@
 #include "services/scheduler/store/postgres/pq_status.h"
 
 #include "absl/strings/cord.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
@@ -11,6 +10,10 @@ namespace {
 
 constexpr char kSqlStatePayload[] = "z4j.sqlstate";
 
+// Our own, raised by require_leader() (store/migrations/postgres).
+constexpr absl::string_view kFenced = "Z4J01";
+constexpr absl::string_view kTooEarly = "Z4J02";
+
 // Appendix A of PostgreSQL's manual.  What is not listed has an unknown outcome.
 absl::StatusCode CodeOf(absl::string_view state) {
   if (state == "53100" || state == "53200" || state == "54000") {  // Disk full, out of memory.
@@ -18,6 +21,8 @@ absl::StatusCode CodeOf(absl::string_view state) {
   }
   if (state == "XX001" || state == "XX002") return absl::StatusCode::kDataLoss;
   if (state == "23505") return absl::StatusCode::kAlreadyExists;
+  if (state == kFenced) return absl::StatusCode::kAborted;
+  if (state == kTooEarly) return absl::StatusCode::kFailedPrecondition;
   const absl::string_view group = state.substr(0, 2);
   if (group == "22" || group == "23") return absl::StatusCode::kInvalidArgument;
   // Undefined tables and columns, missing rights, wrong use of transactions, other logins.

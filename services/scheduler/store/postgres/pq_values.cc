@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 
 namespace z4j::scheduler::pq {
 namespace {
@@ -21,9 +22,9 @@ void Append(std::string& to, Int value) {
   to.append(bytes, sizeof(Int));
 }
 
-uint64_t ReadBigEndian(const char* from, int length) {
+uint64_t ReadBigEndian(const char* from, size_t length) {
   uint64_t value = 0;
-  for (int i = 0; i < length; ++i) value = value << 8 | static_cast<uint8_t>(from[i]);
+  for (size_t i = 0; i < length; ++i) value = value << 8 | static_cast<uint8_t>(from[i]);
   return value;
 }
 
@@ -65,7 +66,50 @@ Oid ArrayOf(Type element) {
   return 0;
 }
 
+// The length of the UTF-8 sequence at the start of `bytes`; 0 if it is none that may be stored.
+size_t SequenceLength(absl::string_view bytes) {
+  const uint8_t lead = bytes[0];
+  if (lead < 0x80) return lead == 0 ? 0 : 1;
+  const size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  if (lead < 0xc2 || lead > 0xf4 || bytes.size() < length) return 0;
+  uint32_t code = lead & (0xff >> (length + 1));
+  for (size_t i = 1; i < length; ++i) {
+    const uint8_t next = bytes[i];
+    if ((next & 0xc0) != 0x80) return 0;
+    code = code << 6 | (next & 0x3f);
+  }
+  constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
+  const bool surrogate = code >= 0xd800 && code <= 0xdfff;
+  return code < kLeast[length] || code > 0x10ffff || surrogate ? 0 : length;
+}
+
 }  // namespace
+
+std::string AsText(absl::string_view bytes) {
+  std::string text;
+  while (!bytes.empty()) {
+    const size_t length = SequenceLength(bytes);
+    absl::StrAppend(&text, length == 0 ? "\xEF\xBF\xBD" : bytes.substr(0, length));
+    bytes.remove_prefix(std::max<size_t>(length, 1));
+  }
+  return text;
+}
+
+void AppendId(std::string& to, const Uuid& value) {
+  to.append(BytesOf(value).data(), value.bytes.size());
+}
+
+void AppendTime(std::string& to, absl::Time value) { Append(to, ToPostgres(value)); }
+
+Uuid IdOf(absl::string_view bytes) {
+  Uuid id;
+  std::copy_n(bytes.data(), std::min(bytes.size(), id.bytes.size()), id.bytes.data());
+  return id;
+}
+
+absl::Time TimeOf(absl::string_view bytes) {
+  return FromPostgres(static_cast<int64_t>(ReadBigEndian(bytes.data(), bytes.size())));
+}
 
 ArrayBuilder::ArrayBuilder(Type element) : element_(element) {}
 
@@ -192,22 +236,17 @@ bool Result::Bool(int row, int column) const { return Int(row, column) != 0; }
 
 int64_t Result::Int(int row, int column) const {
   const absl::string_view bytes = View(row, column);
-  const uint64_t value = ReadBigEndian(bytes.data(), static_cast<int>(bytes.size()));
+  const uint64_t value = ReadBigEndian(bytes.data(), bytes.size());
   if (bytes.size() == 2) return static_cast<int16_t>(value);
   if (bytes.size() == 4) return static_cast<int32_t>(value);
   return static_cast<int64_t>(value);
 }
 
 absl::Time Result::Time(int row, int column) const {
-  return IsNull(row, column) ? absl::InfinitePast() : FromPostgres(Int(row, column));
+  return IsNull(row, column) ? absl::InfinitePast() : TimeOf(View(row, column));
 }
 
-Uuid Result::Id(int row, int column) const {
-  Uuid id;
-  const absl::string_view bytes = View(row, column);
-  std::copy_n(bytes.data(), std::min(bytes.size(), id.bytes.size()), id.bytes.data());
-  return id;
-}
+Uuid Result::Id(int row, int column) const { return IdOf(View(row, column)); }
 
 absl::string_view Result::View(int row, int column) const {
   return {PQgetvalue(result_.get(), row, column),
@@ -219,8 +258,7 @@ std::vector<Uuid> Result::Ids(int row, int column) const {
   std::vector<Uuid> ids;
   const absl::string_view array = View(row, column);
   for (size_t at = kHeader; at + kElement <= array.size(); at += kElement) {
-    Uuid& id = ids.emplace_back();
-    std::copy_n(array.data() + at + 4, id.bytes.size(), id.bytes.data());
+    ids.push_back(IdOf(array.substr(at + 4, 16)));
   }
   return ids;
 }

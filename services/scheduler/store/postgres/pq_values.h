@@ -28,6 +28,15 @@ enum class Type : Oid {
   kJsonb = 3802,
 };
 
+// `bytes` as PostgreSQL can store text: NUL and what is not UTF-8 become U+FFFD.
+std::string AsText(absl::string_view bytes);
+
+// Single values as they stand in rows, and in our own packed columns.
+void AppendId(std::string& to, const Uuid& value);   // 16 bytes
+void AppendTime(std::string& to, absl::Time value);  // 8 bytes
+Uuid IdOf(absl::string_view bytes);
+absl::Time TimeOf(absl::string_view bytes);
+
 // The elements of one array parameter, one call per element.
 class ArrayBuilder {
  public:

@@ -38,10 +38,18 @@ CREATE TABLE schedules (
   definition text NOT NULL,
   UNIQUE (project, name)
 );
-CREATE INDEX schedules_created ON schedules (project, created_at, id);
-CREATE INDEX schedules_updated ON schedules (project, updated_at, id);
+CREATE INDEX schedules_created ON schedules (project, created_at, name);
+CREATE INDEX schedules_updated ON schedules (project, updated_at, name);
 CREATE INDEX schedules_labels ON schedules USING gin (labels jsonb_path_ops);
 COMMENT ON COLUMN schedules.state IS '1 enabled, 2 paused, 3 finished, 4 quarantined';
+
+-- What deleted schedules were called: for their fires, and as long as the audit speaks of them.
+CREATE TABLE deleted_schedules (
+  id         uuid PRIMARY KEY,
+  project    text COLLATE "C" NOT NULL,
+  name       text COLLATE "C" NOT NULL,
+  deleted_at timestamptz NOT NULL
+);
 
 -- How far each schedule is decided.  Written with every fire: no other index, and room in each
 -- page, so that updates stay in their page (HOT).
@@ -85,14 +93,30 @@ COMMENT ON COLUMN fires.state IS
 CREATE TABLE fires_default PARTITION OF fires DEFAULT WITH (fillfactor = 75);
 
 -- The keys of the PENDING fires of each commit (16 bytes schedule, 8 bytes due time as PostgreSQL
--- stores it, 16 bytes trigger), until all of them are handed over.
+-- sends it, 16 bytes trigger), until all of them are handed over.
 CREATE TABLE outbox_batches (
   id         bigserial PRIMARY KEY,
-  token      bigint NOT NULL,
   created_at timestamptz NOT NULL DEFAULT now(),
+  oldest_due timestamptz NOT NULL,
   refs       bytea NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0.05);
 ALTER TABLE outbox_batches ALTER COLUMN refs SET STORAGE EXTERNAL;
+
+-- The first call of every leader write (law 3): fails unless `mine` is the token of the fence, and
+-- keeps the fence from being raised until the transaction ends.  FOR KEY SHARE would not.
+-- `not_before` guards against firing early: the database's own clock must have reached it.
+CREATE FUNCTION require_leader(mine bigint, not_before timestamptz) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM 1 FROM fence WHERE scope = 'tick' AND token = mine FOR SHARE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'fenced: token % is not the current one', mine USING ERRCODE = 'Z4J01';
+  END IF;
+  IF not_before > clock_timestamp() THEN
+    RAISE EXCEPTION 'too early: the clock of the database says %, not yet %',
+      clock_timestamp(), not_before USING ERRCODE = 'Z4J02';
+  END IF;
+END $$;
 
 CREATE TABLE audit_entries (
   seq          bigint PRIMARY KEY,

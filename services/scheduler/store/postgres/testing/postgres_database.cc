@@ -38,13 +38,13 @@ void InCluster(const std::string& sql) {
 PostgresDatabase::PostgresDatabase() {
   static std::atomic<int> count = 0;
   name_ = absl::StrCat("test_", getpid(), "_", ++count);
-  conninfo_ = absl::StrCat(Cluster(), " dbname=", name_);
-  InCluster(absl::StrCat("CREATE DATABASE ", name_));
+  conninfo_ = absl::StrCat(Cluster(), " options='-c search_path=", name_, "'");
+  InCluster(absl::StrCat("CREATE SCHEMA ", name_));
 }
 
 PostgresDatabase::~PostgresDatabase() {
   connection_.reset();
-  InCluster(absl::StrCat("DROP DATABASE ", name_, " WITH (FORCE)"));
+  InCluster(absl::StrCat("SET client_min_messages = error; DROP SCHEMA ", name_, " CASCADE"));
 }
 
 pq::Connection& PostgresDatabase::connection() {
@@ -74,8 +74,8 @@ void PostgresDatabase::AwaitQuery(const std::string& sql, const std::string& exp
 
 int PostgresDatabase::TerminateBackends(const std::string& name) {
   return std::atoi(Query(absl::StrCat("SELECT count(pg_terminate_backend(pid, 5000)) "
-                                      "FROM pg_stat_activity WHERE datname = current_database() "
-                                      "AND pid <> pg_backend_pid() AND application_name LIKE '",
+                                      "FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+                                      "AND application_name LIKE '",
                                       name, "'"))
                        .c_str());
 }

@@ -9,8 +9,9 @@
 
 namespace z4j::scheduler {
 
-// An empty database of its own in the cluster that tools/with-postgres runs, dropped at the end.
-// Everything here dies on failure: without a database there is no test.
+// An empty schema of its own in the cluster that tools/with-postgres runs, dropped at the end (a
+// whole database would take half a second).  Everything here dies on failure: without it there is
+// no test.
 class PostgresDatabase {
  public:
   PostgresDatabase();
@@ -23,8 +24,7 @@ class PostgresDatabase {
   std::string Query(const std::string& sql);
   // Polls until `sql` returns `expected`.
   void AwaitQuery(const std::string& sql, const std::string& expected);
-  // Ends every other connection to this database whose application_name is like `name`; returns
-  // how many.
+  // Ends every other connection whose application_name is like `name`; returns how many.
   int TerminateBackends(const std::string& name);
 
   // Crashes the server and starts it again.

@@ -1,0 +1,145 @@
+#include "services/scheduler/store/postgres/fire_rows.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace z4j::scheduler {
+namespace {
+
+using pq::ArrayBuilder;
+using pq::Type;
+
+constexpr const char* kColumns[] = {
+    // Known when a fire is decided.
+    "schedule_id", "due_at", "trigger_id", "fire_id", "dispatch_after", "decided_at",
+    "first_due_at", "count", "kind", "state", "reason",
+    // Of its later life.
+    "dispatched_at", "started_at", "finished_at", "attempts", "error", "adapter", "args", "kwargs"};
+constexpr int kFreshColumns = 11;
+static_assert(std::size(kColumns) == kFireColumns);
+
+constexpr size_t kRefBytes = 16 + 8 + 16;
+
+absl::Span<const char* const> Columns(bool fresh) {
+  return absl::MakeSpan(kColumns).first(fresh ? kFreshColumns : kFireColumns);
+}
+
+}  // namespace
+
+std::string FireColumns(const std::string& alias) {
+  return absl::StrJoin(kColumns, ", ", [&alias](std::string* out, const char* column) {
+    absl::StrAppend(out, alias, ".", column);
+  });
+}
+
+Fire FireAt(const pq::Result& result, int row, int column) {
+  Fire fire;
+  fire.key.schedule = {result.Id(row, column++)};
+  fire.key.due_at = result.Time(row, column++);
+  fire.key.trigger = result.Id(row, column++);
+  fire.id = {result.Id(row, column++)};
+  fire.dispatch_after = result.Time(row, column++);
+  fire.decided_at = result.Time(row, column++);
+  fire.first_due_at = result.Time(row, column++);
+  fire.count = result.Int(row, column++);
+  fire.kind = static_cast<FireKind>(result.Int(row, column++));
+  fire.state = static_cast<FireState>(result.Int(row, column++));
+  fire.reason = static_cast<FireReason>(result.Int(row, column++));
+  fire.dispatched_at = result.Time(row, column++);
+  fire.started_at = result.Time(row, column++);
+  fire.finished_at = result.Time(row, column++);
+  fire.attempts = static_cast<int>(result.Int(row, column++));
+  fire.error = result.Text(row, column++);
+  fire.adapter = result.Text(row, column++);
+  fire.args_json = result.Text(row, column++);
+  fire.kwargs_json = result.Text(row, column++);
+  return fire;
+}
+
+bool IsFresh(const Fire& fire) {
+  return fire.dispatched_at == absl::InfinitePast() && fire.started_at == absl::InfinitePast() &&
+         fire.finished_at == absl::InfinitePast() && fire.attempts == 0 && fire.error.empty() &&
+         fire.adapter.empty() && fire.args_json.empty() && fire.kwargs_json.empty();
+}
+
+std::string InsertColumns(bool fresh) { return absl::StrJoin(Columns(fresh), ", "); }
+
+std::string InsertParameters(bool fresh, int first) {
+  return absl::StrJoin(Columns(fresh), ", ", [&first](std::string* out, const char*) {
+    absl::StrAppend(out, "$", first++);
+  });
+}
+
+void AddFires(pq::Params& params, absl::Span<const Fire* const> fires, bool fresh) {
+  const auto add = [&](Type type, auto add_one) { params.Array(type, fires, add_one); };
+  using Builder = ArrayBuilder;
+  add(Type::kUuid, [](Builder& to, const Fire* f) { to.Id(f->key.schedule.value); });
+  add(Type::kTimestamptz, [](Builder& to, const Fire* f) { to.Time(f->key.due_at); });
+  add(Type::kUuid, [](Builder& to, const Fire* f) { to.Id(f->key.trigger); });
+  add(Type::kUuid, [](Builder& to, const Fire* f) { to.Id(f->id.value); });
+  add(Type::kTimestamptz, [](Builder& to, const Fire* f) { to.Time(f->dispatch_after); });
+  add(Type::kTimestamptz, [](Builder& to, const Fire* f) { to.Time(f->decided_at); });
+  add(Type::kTimestamptz, [](Builder& to, const Fire* f) { to.Time(f->first_due_at); });
+  add(Type::kInt8, [](Builder& to, const Fire* f) { to.Int8(f->count); });
+  add(Type::kInt2, [](Builder& to, const Fire* f) { to.Int2(static_cast<int16_t>(f->kind)); });
+  add(Type::kInt2, [](Builder& to, const Fire* f) { to.Int2(static_cast<int16_t>(f->state)); });
+  add(Type::kInt2, [](Builder& to, const Fire* f) { to.Int2(static_cast<int16_t>(f->reason)); });
+  if (fresh) return;
+  add(Type::kTimestamptz, [](Builder& to, const Fire* f) { to.TimeOrNull(f->dispatched_at); });
+  add(Type::kTimestamptz, [](Builder& to, const Fire* f) { to.TimeOrNull(f->started_at); });
+  add(Type::kTimestamptz, [](Builder& to, const Fire* f) { to.TimeOrNull(f->finished_at); });
+  add(Type::kInt8, [](Builder& to, const Fire* f) { to.Int8(f->attempts); });
+  add(Type::kText, [](Builder& to, const Fire* f) { to.TextOrNull(f->error); });
+  add(Type::kText, [](Builder& to, const Fire* f) { to.TextOrNull(f->adapter); });
+  add(Type::kText, [](Builder& to, const Fire* f) { to.TextOrNull(f->args_json); });
+  add(Type::kText, [](Builder& to, const Fire* f) { to.TextOrNull(f->kwargs_json); });
+}
+
+void AddKeys(pq::Params& params, absl::Span<const FireKey> keys) {
+  params
+      .Array(Type::kUuid, keys,
+             [](ArrayBuilder& to, const FireKey& key) { to.Id(key.schedule.value); })
+      .Array(Type::kTimestamptz, keys,
+             [](ArrayBuilder& to, const FireKey& key) { to.Time(key.due_at); })
+      .Array(Type::kUuid, keys, [](ArrayBuilder& to, const FireKey& key) { to.Id(key.trigger); });
+}
+
+void AddDueRange(pq::Params& params, absl::Span<const FireKey> keys) {
+  absl::Time first = absl::InfiniteFuture(), last = absl::InfinitePast();
+  for (const FireKey& key : keys) {
+    first = std::min(first, key.due_at);
+    last = std::max(last, key.due_at);
+  }
+  params.Time(first).Time(last);
+}
+
+bool KeyLess(const FireKey& a, const FireKey& b) {
+  return std::tie(a.schedule, a.due_at, a.trigger) < std::tie(b.schedule, b.due_at, b.trigger);
+}
+
+std::string PackKeys(absl::Span<const Fire* const> fires) {
+  std::string refs;
+  refs.reserve(fires.size() * kRefBytes);
+  for (const Fire* const fire : fires) {
+    pq::AppendId(refs, fire->key.schedule.value);
+    pq::AppendTime(refs, fire->key.due_at);
+    pq::AppendId(refs, fire->key.trigger);
+  }
+  return refs;
+}
+
+bool UnpackKeys(absl::string_view refs, std::vector<FireKey>& keys) {
+  if (refs.size() % kRefBytes != 0) return false;
+  for (; !refs.empty(); refs.remove_prefix(kRefBytes)) {
+    keys.push_back({{pq::IdOf(refs.substr(0, 16))},
+                    pq::TimeOf(refs.substr(16, 8)),
+                    pq::IdOf(refs.substr(24, 16))});
+  }
+  return true;
+}
+
+}  // namespace z4j::scheduler

@@ -1,0 +1,222 @@
+#include <algorithm>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "services/base/field_error.h"
+#include "services/base/status_macros.h"
+#include "services/scheduler/limits.h"
+#include "services/scheduler/store/postgres/fire_rows.h"
+#include "services/scheduler/store/postgres/leader_check.h"
+#include "services/scheduler/store/postgres/postgres_schedule_store.h"
+#include "services/scheduler/store/postgres/retry.h"
+
+// The fence, and the commit of fires.
+namespace z4j::scheduler {
+namespace {
+
+using pq::ArrayBuilder;
+using pq::Call;
+using pq::Connection;
+using pq::Params;
+using pq::Type;
+
+constexpr int kFirstFireParameter = 7;
+
+// Law 2 in one statement.  Only schedules whose watermark this statement moves get their fires; so
+// an edit or an earlier try of the same batch that came first wins.
+//
+// `IN … IS TRUE` keeps the planner from making a join of it: as it stands it is one look-up in a
+// hash table per fire, whatever the planner believes about the sizes.
+pq::Statement CommitStatement(bool fresh) {
+  const std::string columns = InsertColumns(fresh);
+  const std::string fires = absl::StrCat("unnest(", InsertParameters(fresh, kFirstFireParameter),
+                                         ") AS n(", columns, ")");
+  const std::string advanced = "(n.schedule_id IN (SELECT schedule_id FROM moved)) IS TRUE";
+  return {fresh ? "commit_fresh" : "commit",
+          absl::StrCat(
+              "WITH moved AS ("
+              "  UPDATE cursors c SET watermark = n.watermark, fires = n.fires"
+              "  FROM unnest($1, $2, $3, $4) AS n(id, watermark, fires, planned_from)"
+              "  WHERE c.schedule_id = n.id AND c.watermark < n.watermark"
+              "    AND (n.planned_from = '-infinity' OR n.planned_from = c.watermark)"
+              "  RETURNING c.schedule_id),"
+              "whole AS (SELECT count(*) = cardinality($1) AS yes FROM moved),"
+              "placed AS ("
+              "  INSERT INTO fires (",
+              columns, ") SELECT ", columns, " FROM ", fires, "  WHERE ", advanced,
+              " ON CONFLICT DO NOTHING),"
+              "batch AS ("
+              "  INSERT INTO outbox_batches (oldest_due, refs)"
+              "  SELECT $6, r.refs FROM (SELECT CASE WHEN (SELECT yes FROM whole) THEN $5 ELSE ("
+              "    SELECT string_agg(uuid_send(schedule_id) || timestamptz_send(due_at)"
+              "                      || uuid_send(trigger_id), ''::bytea)"
+              "    FROM ",
+              fires, " WHERE state = 1 AND ", advanced,
+              ") END AS refs) r"
+              "  WHERE octet_length(r.refs) > 0 RETURNING id)"
+              "SELECT (SELECT id FROM batch), (SELECT yes FROM whole),"
+              "  CASE WHEN (SELECT yes FROM whole) THEN NULL"
+              "       ELSE ARRAY(SELECT schedule_id FROM moved) END")};
+}
+
+struct Commit {
+  Params params;
+  bool fresh = true;
+  absl::Time newest_pending = absl::InfinitePast();
+};
+
+absl::StatusOr<Commit> PrepareCommit(const FireBatch& batch) {
+  std::vector<const FireBatch::CursorMove*> moves;
+  absl::flat_hash_set<ScheduleId> known;
+  for (const FireBatch::CursorMove& move : batch.cursors) {
+    moves.push_back(&move);
+    known.insert(move.schedule);
+  }
+  std::sort(moves.begin(), moves.end(),
+            [](const auto* a, const auto* b) { return a->schedule < b->schedule; });
+
+  Commit commit;
+  std::vector<const Fire*> fires, pending;
+  absl::Time oldest_pending = absl::InfiniteFuture();
+  for (const Fire& fire : batch.fires) {
+    if (!known.contains(fire.key.schedule)) {
+      return FieldError("fires", absl::StrCat("schedule ", fire.key.schedule.ToString(),
+                                              " has no cursor in the batch; add it"));
+    }
+    fires.push_back(&fire);
+    commit.fresh = commit.fresh && IsFresh(fire);
+  }
+  std::sort(fires.begin(), fires.end(),
+            [](const Fire* a, const Fire* b) { return KeyLess(a->key, b->key); });
+  for (const Fire* const fire : fires) {
+    if (fire->state != FireState::kPending) continue;
+    pending.push_back(fire);
+    oldest_pending = std::min(oldest_pending, fire->key.due_at);
+    commit.newest_pending = std::max(commit.newest_pending, fire->key.due_at);
+  }
+
+  using Move = const FireBatch::CursorMove*;
+  commit.params
+      .Array(Type::kUuid, moves, [](ArrayBuilder& to, Move m) { to.Id(m->schedule.value); })
+      .Array(Type::kTimestamptz, moves,
+             [](ArrayBuilder& to, Move m) { to.Time(m->cursor.watermark); })
+      .Array(Type::kInt8, moves, [](ArrayBuilder& to, Move m) { to.Int8(m->cursor.fires); })
+      .Array(Type::kTimestamptz, moves, [](ArrayBuilder& to, Move m) { to.Time(m->planned_from); })
+      .Bytes(PackKeys(pending))
+      .Time(oldest_pending);
+  AddFires(commit.params, fires, commit.fresh);
+  return commit;
+}
+
+pq::Call CommitCall(const Commit& commit) {
+  static const auto* const fresh = new pq::Statement(CommitStatement(true));
+  static const auto* const any = new pq::Statement(CommitStatement(false));
+  return {commit.fresh ? fresh : any, commit.params};
+}
+
+absl::StatusOr<CommitResult> CommitOn(Connection& connection, FencingToken token,
+                                      const FireBatch& batch, const Commit& commit) {
+  ASSIGN_OR_RETURN(const std::vector<pq::Result> results,
+                   connection.Pipeline({LeaderCheck(token, commit.newest_pending), NoteLive(),
+                                        CommitCall(commit)}));
+  const pq::Result& row = results[2];
+  CommitResult result;
+  result.batch_id = row.Int(0, 0);
+  result.advanced.assign(batch.cursors.size(), true);
+  if (row.Bool(0, 1)) return result;
+  absl::flat_hash_set<Uuid> moved;
+  for (const Uuid& id : row.Ids(0, 2)) moved.insert(id);
+  for (size_t i = 0; i < batch.cursors.size(); ++i) {
+    result.advanced[i] = moved.contains(batch.cursors[i].schedule.value);
+  }
+  return result;
+}
+
+const pq::Statement& ReadFenceStatement() {
+  static const auto* const statement = new pq::Statement{
+      "read_fence",
+      "SELECT f.token, f.holder, l.live_at FROM fence f JOIN liveness l USING (scope) "
+      "WHERE f.scope = 'tick'"};
+  return *statement;
+}
+
+FenceRow FenceRowAt(const pq::Result& result) {
+  return {{result.Int(0, 0)}, result.Text(0, 1), result.Time(0, 2)};
+}
+
+absl::StatusOr<FenceRow> Raise(Connection& connection, FencingToken token,
+                               const std::string& holder) {
+  static const auto* const begin = new pq::Statement{"begin", "BEGIN"};
+  static const auto* const lock =
+      new pq::Statement{"lock_fence", "SELECT FROM fence WHERE scope = 'tick' FOR UPDATE"};
+  static const auto* const raise =
+      new pq::Statement{"raise_fence",
+                        "UPDATE fence SET token = $1, holder = $2, raised_at = clock_timestamp() "
+                        "WHERE scope = 'tick'"};
+  static const auto* const commit = new pq::Statement{"commit_work", "COMMIT"};
+
+  ASSIGN_OR_RETURN(const std::vector<pq::Result> results,
+                   connection.Pipeline({{begin, {}}, {lock, {}}, {&ReadFenceStatement(), {}}}));
+  if (results[2].rows() != 1) return absl::DataLossError("the table fence has lost its row");
+  const FenceRow old = FenceRowAt(results[2]);
+  if (old.token > token || (old.token == token && old.holder != holder)) {
+    return absl::AbortedError(absl::StrCat("fenced: token ", token.value, " came after ",
+                                           old.token.value, " of ", old.holder));
+  }
+  RETURN_IF_ERROR(
+      connection.Pipeline({{raise, Params().Int8(token.value).Text(holder)}, {commit, {}}})
+          .status());
+  return old;
+}
+
+}  // namespace
+
+absl::StatusOr<FenceRow> PostgresScheduleStore::ReadFence() {
+  return WithConnection(
+      control_, IfLost::kTryAgain, [](Connection& connection) -> absl::StatusOr<FenceRow> {
+        ASSIGN_OR_RETURN(const pq::Result result, connection.Run(ReadFenceStatement(), {}));
+        if (result.rows() != 1) return absl::DataLossError("the table fence has lost its row");
+        return FenceRowAt(result);
+      });
+}
+
+absl::StatusOr<FenceRow> PostgresScheduleStore::RaiseFence(FencingToken token,
+                                                           const std::string& holder) {
+  ASSIGN_OR_RETURN(FenceRow old,
+                   WithConnection(control_, IfLost::kReport, [&](Connection& connection) {
+                     return Raise(connection, token, holder);
+                   }));
+  WarmUp(token);
+  return old;
+}
+
+void PostgresScheduleStore::WarmUp(FencingToken token) {
+  const absl::StatusOr<Commit> nothing = PrepareCommit({});
+  absl::StatusOr<pq::Pool::Lease> leases[] = {commit_.Acquire(), commit_.Acquire()};
+  for (absl::StatusOr<pq::Pool::Lease>& lease : leases) {
+    // A connection that cannot be had now says so when it is needed.  Being live is not noted yet.
+    if (lease.ok()) {
+      (*lease)->Pipeline({LeaderCheck(token), CommitCall(*nothing)}).status().IgnoreError();
+    }
+  }
+  WarmUpUpdates();
+}
+
+absl::Status PostgresScheduleStore::MarkLive(FencingToken token, absl::Time at) {
+  static const auto* const mark =
+      new pq::Statement{"mark_live", "UPDATE liveness SET live_at = $1 WHERE scope = 'tick'"};
+  return WithConnection(control_, IfLost::kReport, [&](Connection& connection) {
+    return connection.Pipeline({LeaderCheck(token), {mark, Params().Time(at)}}).status();
+  });
+}
+
+absl::StatusOr<CommitResult> PostgresScheduleStore::CommitFires(FencingToken token,
+                                                                const FireBatch& batch) {
+  ASSIGN_OR_RETURN(const Commit commit, PrepareCommit(batch));
+  return WithConnection(commit_, IfLost::kReport, [&](Connection& connection) {
+    return CommitOn(connection, token, batch, commit);
+  });
+}
+
+}  // namespace z4j::scheduler
