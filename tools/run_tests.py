@@ -92,7 +92,10 @@ def style() -> Count:
     total += check("clang-format", ["clang-format-14", "--dry-run", "-Werror", *cc])
     total += check("ruff format", [sys.executable, "-m", "ruff", "format", "--check", *python])
     total += check("ruff check", [sys.executable, "-m", "ruff", "check", *python])
-    total += check("mypy", [sys.executable, "-m", "mypy", "adapters/src"])
+    total += check(
+        "mypy",
+        [sys.executable, "-m", "mypy", "--config-file", "adapters/pyproject.toml", "adapters/src"],
+    )
     total += check("buf lint", ["build/node/node_modules/.bin/buf", "lint"])
     return total
 

@@ -1,0 +1,47 @@
+"""Adapters that attach Python task engines to z4j-scheduler."""
+
+from __future__ import annotations
+
+from z4j_adapters._adapter import EngineAdapter
+from z4j_adapters._errors import (
+    AdapterError,
+    ConfigurationError,
+    ControlFailed,
+    EngineUnavailable,
+    TaskRejected,
+)
+from z4j_adapters._models import (
+    Capabilities,
+    Delivery,
+    EngineOption,
+    Fire,
+    Outcome,
+    OutcomeState,
+    Result,
+    ResultCode,
+    TaskTemplate,
+)
+from z4j_adapters._runtime import Runtime, RuntimeOptions, TlsOptions
+from z4j_adapters._version import __version__
+
+__all__ = [
+    "AdapterError",
+    "Capabilities",
+    "ConfigurationError",
+    "ControlFailed",
+    "Delivery",
+    "EngineAdapter",
+    "EngineOption",
+    "EngineUnavailable",
+    "Fire",
+    "Outcome",
+    "OutcomeState",
+    "Result",
+    "ResultCode",
+    "Runtime",
+    "RuntimeOptions",
+    "TaskRejected",
+    "TaskTemplate",
+    "TlsOptions",
+    "__version__",
+]

@@ -1,0 +1,222 @@
+"""Watching: worker events and the Redis result backend, each in a thread of its own."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from typing import Any, NamedTuple
+
+from celery.events.receiver import EventReceiver
+
+from z4j_adapters._models import OutcomeState
+from z4j_adapters.engines.celery.tracker import Sighting
+
+__all__ = ["EventWatch", "ResultWatch", "WorkerNote", "redis_backend", "sighting_of_meta"]
+
+log = logging.getLogger("z4j_adapters.celery.observe")
+
+RETRY_MIN_S, RETRY_MAX_S = 0.05, 2.0
+
+
+class WorkerNote(NamedTuple):
+    """A worker came, beat, or left."""
+
+    hostname: str
+    kind: str
+    """online, heartbeat or offline."""
+
+
+Report = Callable[[Sequence["Sighting | WorkerNote"]], None]
+
+
+class _Watch(threading.Thread):
+    """Connects, watches, and does it again until stopped."""
+
+    def __init__(self, name: str, report: Report) -> None:
+        super().__init__(name=name, daemon=True)
+        self._report = report
+        self._stopping = threading.Event()
+        self.connected_at: float | None = None
+        """time.monotonic() since when nothing is missed; None while disconnected."""
+
+    def run(self) -> None:
+        pause = RETRY_MIN_S
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            try:
+                self._watch()
+            except Exception as error:
+                if self.connected_at is not None:
+                    log.warning("%s: %s: %s", self.name, type(error).__name__, error)
+            self.connected_at = None
+            pause = RETRY_MIN_S if time.monotonic() - began > 5 else min(pause * 2, RETRY_MAX_S)
+            self._stopping.wait(pause * random.uniform(0.5, 1.0))
+
+    def stop(self) -> None:
+        """Ask it to end; `join` waits up to a second."""
+        self._stopping.set()
+
+    def _watch(self) -> None:
+        raise NotImplementedError
+
+
+class _Receiver(EventReceiver):  # type: ignore[misc]
+    """Hands over raw events: Celery's clock arithmetic costs more than all the rest."""
+
+    def __init__(self, channel: Any, app: Any, on_events: Callable[[list[Any]], None]) -> None:
+        super().__init__(channel, app=app)
+        self._on_events = on_events
+
+    def _receive(self, body: Any, message: Any, **_: Any) -> None:
+        self._on_events(body if isinstance(body, list) else [body])
+
+
+class EventWatch(_Watch):
+    """Celery's event stream.  `task-*` events come in batches."""
+
+    def __init__(self, app: Any, report: Report, transport_options: dict[str, object]) -> None:
+        super().__init__("worker events", report)
+        self._app = app
+        self._options = transport_options
+        self._receiver: _Receiver | None = None
+
+    def stop(self) -> None:
+        super().stop()
+        if self._receiver is not None:
+            self._receiver.should_stop = True
+
+    def _watch(self) -> None:
+        # A read blocks until something is published: no socket timeout here.
+        options = {k: v for k, v in self._options.items() if k != "socket_timeout"}
+        with self._app.connection_for_read(transport_options=options) as connection:
+            connection.connect()
+            self._receiver = _Receiver(connection, self._app, self._on_events)
+            if self._stopping.is_set():
+                return
+            self.connected_at = time.monotonic()
+            self._receiver.capture(limit=None, timeout=None, wakeup=True)
+
+    def _on_events(self, events: list[Any]) -> None:
+        notes: list[Sighting | WorkerNote] = []
+        for event in events:
+            try:
+                note = _note_of_event(event)
+            except (KeyError, TypeError, ValueError):
+                continue  # Anyone may publish here; what is no event is not ours.
+            if note is not None:
+                notes.append(note)
+        if notes:
+            self._report(notes)
+
+
+def _note_of_event(event: dict[str, Any]) -> Sighting | WorkerNote | None:
+    kind = event["type"]
+    if kind.startswith("worker-"):
+        what = kind.removeprefix("worker-")
+        known = what in ("online", "heartbeat", "offline")
+        return WorkerNote(str(event["hostname"]), what) if known else None
+    state, error = None, ""
+    if kind == "task-started":
+        state = OutcomeState.RUNNING
+    elif kind == "task-succeeded":
+        state = OutcomeState.SUCCEEDED
+    elif kind == "task-failed":
+        error = str(event.get("exception") or "the task failed")
+        state = _failed_or_lost(error)
+    elif kind == "task-revoked":
+        state = OutcomeState.EXPIRED if event.get("expired") else OutcomeState.CANCELLED
+    elif kind == "task-rejected" and not event.get("requeue"):
+        state, error = OutcomeState.FAILED, "a worker rejected the message"
+    if state is None:
+        return None
+    worker = str(event.get("hostname", ""))
+    return Sighting(str(event["uuid"]), state, float(event["timestamp"]), error, worker)
+
+
+def _failed_or_lost(error: str) -> OutcomeState:
+    """A child process that was killed is no failure of the task."""
+    return OutcomeState.LOST if error.startswith("WorkerLostError") else OutcomeState.FAILED
+
+
+def redis_backend(app: Any) -> Any:
+    """Return the app's result backend if it is a Redis, else None."""
+    try:
+        from celery.backends.redis import RedisBackend
+    except ImportError:
+        return None
+    backend = app.backend
+    return backend if isinstance(backend, RedisBackend) else None
+
+
+class ResultWatch(_Watch):
+    """The result backend publishes each state on a channel named like the result's key."""
+
+    def __init__(self, backend: Any, report: Report) -> None:
+        super().__init__("results", report)
+        self._backend = backend
+
+    def _watch(self) -> None:
+        pattern = self._backend.get_key_for_task("*")
+        with self._backend.client.pubsub(ignore_subscribe_messages=True) as pubsub:
+            pubsub.psubscribe(pattern)
+            pubsub.get_message(timeout=1.0)
+            self.connected_at = time.monotonic()
+            while not self._stopping.is_set():
+                message = pubsub.get_message(timeout=0.5)
+                if message and (note := sighting_of_meta(self._backend, message["data"])):
+                    self._report([note])
+
+    def look_up(self, fire_ids: Sequence[str]) -> list[Sighting]:
+        """Read the stored states of some tasks.  Blocks; raises redis.RedisError."""
+        keys = [self._backend.get_key_for_task(fire_id) for fire_id in fire_ids]
+        values = self._backend.client.mget(keys)
+        metas = (sighting_of_meta(self._backend, value) for value in values if value)
+        return [meta for meta in metas if meta is not None]
+
+
+def sighting_of_meta(backend: Any, payload: bytes) -> Sighting | None:
+    """Read what a result backend stores of a task; None if it says nothing new."""
+    try:
+        meta = json.loads(payload) if backend.serializer == "json" else backend.decode(payload)
+        fire_id, status, result = str(meta["task_id"]), meta["status"], meta.get("result")
+    except Exception:
+        return None  # Another's data on a channel of that name.
+    state, error = None, ""
+    if status == "STARTED":
+        state = OutcomeState.RUNNING
+    elif status == "SUCCESS":
+        state = OutcomeState.SUCCEEDED
+    elif status == "FAILURE":
+        error = _error_text(result)
+        state = _failed_or_lost(error)
+    elif status == "REVOKED":
+        expired = "expired" in _error_text(result)
+        state = OutcomeState.EXPIRED if expired else OutcomeState.CANCELLED
+    if state is None:
+        return None
+    worker = str(result.get("hostname", "")) if status == "STARTED" and result else ""
+    return Sighting(fire_id, state, _seconds(meta.get("date_done")), error, worker)
+
+
+def _error_text(result: Any) -> str:
+    if not isinstance(result, dict):
+        return repr(result)
+    message = result.get("exc_message")
+    if isinstance(message, (list, tuple)):
+        message = ", ".join(str(part) for part in message)
+    return f"{result.get('exc_type', 'Exception')}({message})"
+
+
+def _seconds(date_done: Any) -> float:
+    if isinstance(date_done, str):
+        try:
+            done = datetime.fromisoformat(date_done)
+        except ValueError:
+            return time.time()
+        return (done if done.tzinfo else done.replace(tzinfo=timezone.utc)).timestamp()
+    return time.time()

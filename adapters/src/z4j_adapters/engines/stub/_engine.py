@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from z4j_adapters._adapter import EngineAdapter
+from z4j_adapters._errors import ControlFailed
+from z4j_adapters._models import (
+    Capabilities,
+    Delivery,
+    Fire,
+    Outcome,
+    OutcomeState,
+    Result,
+    ResultCode,
+)
+from z4j_adapters._version import __version__
+
+REMEMBERED_MAX = 1_000_000  # Ids known for deduplication; the oldest go first.
+
+
+@dataclass(frozen=True, slots=True)
+class StubOptions:
+    """What the engine plays."""
+
+    outcomes: str = "all"
+    """all: RUNNING and the end; final: only the end; none: it cannot tell."""
+    run_s: float = 0.0
+    """How long a run takes."""
+
+
+class StubEngine(EngineAdapter):
+    """Runs nothing, and reports every fire as run.
+
+    A task named "fail" ends FAILED; with `tasks` given, a task not among them ends FAILED like
+    an unknown one.
+    """
+
+    name = "stub"
+
+    def __init__(
+        self,
+        options: StubOptions | None = None,
+        *,
+        run: Callable[[Fire], None] | None = None,
+        tasks: Sequence[str] = (),
+    ) -> None:
+        self._options = options or StubOptions()
+        self._run = run
+        self._tasks = sorted(tasks)
+        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._timers: dict[str, tuple[Fire, asyncio.TimerHandle]] = {}
+        self._out: list[Outcome] = []
+        self._wake = asyncio.Event()
+        self._closed = False
+
+    @property
+    def engine_version(self) -> str:
+        return __version__
+
+    async def start(self) -> None:
+        pass
+
+    async def dispatch(self, fires: Sequence[Fire]) -> list[Result]:
+        results = []
+        for fire in fires:
+            if options := fire.template.engine_options:
+                text = f"the stub has no engine options, and got {', '.join(options)}"
+                results.append(Result(fire.id, fire.ref, ResultCode.REJECTED, text))
+                continue
+            code = ResultCode.DUPLICATE
+            if fire.id not in self._seen:
+                code = ResultCode.ACCEPTED
+                self._seen[fire.id] = None
+                self._begin(fire)
+            results.append(Result(fire.id, fire.ref, code))
+        while len(self._seen) > REMEMBERED_MAX:
+            self._seen.popitem(last=False)
+        return results
+
+    async def observe(self) -> AsyncIterator[list[Outcome]]:
+        while not self._closed:
+            await self._wake.wait()
+            self._wake.clear()
+            if self._out:
+                batch, self._out = self._out, []
+                yield batch
+
+    async def cancel(self, fire_id: str, *, terminate: bool) -> None:
+        if (timer := self._timers.pop(fire_id, None)) is None:
+            raise ControlFailed("the run is unknown or has ended")
+        timer[1].cancel()
+        self._report(timer[0], OutcomeState.CANCELLED)
+
+    async def list_tasks(self) -> list[str]:
+        return self._tasks
+
+    def tasks(self) -> list[str]:
+        return self._tasks
+
+    def capabilities(self) -> Capabilities:
+        told = self._options.outcomes != "none"
+        return Capabilities(
+            delivery=Delivery.EFFECTIVELY_ONCE,
+            outcomes=told,
+            outcomes_hint="" if told else "the stub was started with --outcomes none",
+            cancel=True,
+            terminate=True,
+            expires=True,
+        )
+
+    def health(self) -> str:
+        return ""
+
+    async def close(self) -> None:
+        self._closed = True
+        for _, timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        self._wake.set()
+
+    def _begin(self, fire: Fire) -> None:
+        expires_s = fire.template.expires_s
+        now = datetime.now(timezone.utc)
+        if expires_s is not None and now.timestamp() > fire.due_us / 1e6 + expires_s:
+            self._report(fire, OutcomeState.EXPIRED, at=now)
+            return
+        if self._options.outcomes == "all":
+            self._report(fire, OutcomeState.RUNNING, at=now)
+        if self._options.run_s <= 0:
+            self._end(fire, now)
+        else:
+            loop = asyncio.get_running_loop()
+            self._timers[fire.id] = (fire, loop.call_later(self._options.run_s, self._end, fire))
+
+    def _end(self, fire: Fire, at: datetime | None = None) -> None:
+        self._timers.pop(fire.id, None)
+        template = fire.template
+        if self._tasks and template.task not in self._tasks:
+            self._report(fire, OutcomeState.FAILED, f"no task is named {template.task!r}")
+            return
+        try:
+            if self._run is not None:
+                self._run(fire)
+            elif template.task == "fail":
+                raise RuntimeError("this task always fails")
+        except Exception as error:
+            self._report(fire, OutcomeState.FAILED, f"{type(error).__name__}: {error}")
+        else:
+            self._report(fire, OutcomeState.SUCCEEDED, at=at)
+
+    def _report(
+        self, fire: Fire, state: OutcomeState, error: str = "", at: datetime | None = None
+    ) -> None:
+        if self._options.outcomes != "none":
+            at = at or datetime.now(timezone.utc)
+            self._out.append(Outcome(fire.id, fire.ref, state, at, error))
+            self._wake.set()

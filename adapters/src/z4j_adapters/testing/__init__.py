@@ -1,0 +1,7 @@
+"""What any engine adapter must do, as tests to run against yours."""
+
+from __future__ import annotations
+
+from z4j_adapters.testing.conformance import AdapterContract, ContractTasks, Watcher, make_fire
+
+__all__ = ["AdapterContract", "ContractTasks", "Watcher", "make_fire"]

@@ -1,0 +1,50 @@
+"""The stub keeps the contract."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from z4j_adapters import Fire
+from z4j_adapters.engines.stub import StubEngine
+from z4j_adapters.testing import AdapterContract, ContractTasks
+
+
+class StubTasks(ContractTasks):
+    """Runs in this process."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, list[Any], dict[str, Any]]] = []
+
+    def run(self, fire: Fire) -> None:
+        """The engine's callback."""
+        if fire.template.task == self.fail:
+            raise ValueError("as it should")
+        template = fire.template
+        self.seen.append(
+            (fire.id, json.loads(template.args_json), json.loads(template.kwargs_json))
+        )
+
+    async def runs(self) -> list[tuple[str, list[Any], dict[str, Any]]]:
+        return self.seen
+
+
+@pytest.fixture
+def tasks() -> StubTasks:
+    """Fresh for each test."""
+    return StubTasks()
+
+
+@pytest.fixture
+async def adapter(tasks: StubTasks) -> AsyncIterator[StubEngine]:
+    """A started stub."""
+    engine = StubEngine(run=tasks.run, tasks=[tasks.echo, tasks.fail])
+    await engine.start()
+    yield engine
+    await engine.close()
+
+
+class TestStub(AdapterContract):
+    """All of it."""

@@ -1,0 +1,143 @@
+"""Private servers and workers for tests; nothing here sleeps where it can wait for a condition."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import redis
+
+TESTS = Path(__file__).resolve().parent
+
+
+def free_port() -> int:
+    """A loopback port that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(what: str, condition: Callable[[], Any], timeout_s: float = 20.0) -> Any:
+    """Polls until `condition` is true; TimeoutError says what was awaited."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if result := condition():
+            return result
+        time.sleep(0.02)
+    raise TimeoutError(f"waited {timeout_s} s for {what}")
+
+
+async def eventually(what: str, condition: Callable[[], Any], timeout_s: float = 20.0) -> Any:
+    """As wait_for, in an event loop."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if result := condition():
+            return result
+        await asyncio.sleep(0.02)
+    raise TimeoutError(f"waited {timeout_s} s for {what}")
+
+
+class Process:
+    """A program in a session of its own, with its log."""
+
+    def __init__(self, command: list[str], folder: Path, name: str, **env: str) -> None:
+        self.command, self.folder, self.env = command, folder, {**os.environ, **env}
+        self.log_path = folder / f"{name}.log"
+        self.child: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it."""
+        with self.log_path.open("ab") as log:
+            self.child = subprocess.Popen(
+                self.command,
+                cwd=self.folder,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def log(self) -> str:
+        """What it printed."""
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def stop(self, number: int = signal.SIGTERM, timeout_s: float = 10.0) -> int:
+        """Signals it and waits; kills its whole session if it does not end."""
+        if self.child is None:
+            return 0
+        if self.child.poll() is None:
+            self.child.send_signal(number)
+            try:
+                self.child.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.child.pid, signal.SIGKILL)
+                self.child.wait(timeout_s)
+        return self.child.returncode
+
+
+class RedisServer(Process):
+    """redis-server that keeps every acknowledged write through a kill."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        binary = shutil.which("redis-server")
+        assert binary, "redis-server is not installed"
+        command = [binary, "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        command += ["--appendonly", "yes", "--appendfsync", "always"]
+        super().__init__(command, folder, "redis")
+
+    def start(self) -> None:
+        super().start()
+        wait_for("redis", self._answers)
+
+    def client(self) -> Any:
+        """A new client, of bytes."""
+        return redis.Redis(port=self.port)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.client().ping())
+        except redis.RedisError:
+            return False
+
+
+class CeleryWorker(Process):
+    """An unmodified `celery worker` of tests/worker_app.py."""
+
+    def __init__(self, folder: Path, broker: str, record: Path, *args: str, **env: str) -> None:
+        command = [sys.executable, "-m", "celery", "-A", "worker_app", "worker"]
+        command += ["--loglevel", "INFO", "--hostname", f"w{free_port()}@test", *args]
+        super().__init__(
+            command,
+            folder,
+            "worker",
+            PYTHONPATH=str(TESTS),
+            CONTRACT_BROKER=broker,
+            CONTRACT_RECORD=str(record),
+            **env,
+        )
+
+    def start(self, *, wait: bool = True) -> None:
+        """Starts it and waits until it consumes."""
+        before = self.log().count(" ready.")
+        super().start()
+        if wait:
+            self.wait_ready(before)
+
+    def wait_ready(self, before: int = 0) -> None:
+        """Waits until it consumes."""
+        try:
+            wait_for("the worker", lambda: self.log().count(" ready.") > before, 40)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}\n{self.log()[-3000:]}") from None
