@@ -28,6 +28,7 @@ Dispatcher::~Dispatcher() { Stop(); }
 void Dispatcher::Begin() {
   absl::MutexLock lock(&mu_);
   active_ = true;
+  draining_ = false;
   began_ = clock_.MonoNow();
   next_sweep_ = began_;
   Wake();
@@ -41,6 +42,14 @@ void Dispatcher::End() {
   for (auto& [name, engine] : engines_) engine.overflow_from.reset();
   durable_meanwhile_.clear();
   ended_.clear();
+}
+
+void Dispatcher::Drain(absl::Duration timeout) {
+  absl::MutexLock lock(&mu_);
+  draining_ = true;
+  const auto answered = [this]()
+                            ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return links_.InFlight() == 0; };
+  mu_.AwaitWithTimeout(absl::Condition(&answered), timeout);
 }
 
 bool Dispatcher::Enqueue(std::vector<QueuedFire> fires) {
@@ -104,6 +113,12 @@ void Dispatcher::ForgetLocked(FireId id) {
 void Dispatcher::OnDurable(const std::vector<FireId>& ids) {
   absl::MutexLock lock(&mu_);
   for (const FireId id : ids) ForgetLocked(id);
+}
+
+bool Dispatcher::Holds(FireId id) {
+  absl::MutexLock lock(&mu_);
+  const Entry* entry = queue_.Find(id);
+  return entry != nullptr && entry->place != FireQueue::Place::kSettled;
 }
 
 bool Dispatcher::Cancel(FireId id) {
@@ -208,7 +223,7 @@ absl::Duration Dispatcher::RunOnce() {
     const MonoTime mono = clock_.MonoNow();
     queue_.WakeDue(now, mono);
     if (!(mono < next_sweep_)) Sweep(now, mono);
-    sends = Assign(now, mono);
+    if (!draining_) sends = Assign(now, mono);
     sleep = std::min(queue_.NextJittered() - now, queue_.NextBackedOff() - mono);
     if (queue_.size() > 0) sleep = std::min(sleep, next_sweep_ - mono);
   }

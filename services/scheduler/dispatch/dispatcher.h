@@ -67,6 +67,9 @@ class Dispatcher final : public AdapterEvents {
   // The term is over: forgets what is queued and in flight.
   void End() ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Sends nothing more, and waits until all in flight is answered, or for `timeout`.
+  void Drain(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mu_);
+
   // Takes PENDING fires in charge; those known already are passed over.  Beyond kPendingInMemoryMax
   // of an engine they are left to the store, see ReloadFrom; false if that happened.
   bool Enqueue(std::vector<QueuedFire> fires) ABSL_LOCKS_EXCLUDED(mu_);
@@ -85,6 +88,8 @@ class Dispatcher final : public AdapterEvents {
   void CancelAtEngine(const std::string& engine, const std::string& instance, const FireKey& key,
                       FireId id, bool terminate) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // It waits here, or is in flight.
+  bool Holds(FireId id) ABSL_LOCKS_EXCLUDED(mu_);
   // What became of these is durable: they need not be remembered.
   void OnDurable(const std::vector<FireId>& ids) ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -158,6 +163,7 @@ class Dispatcher final : public AdapterEvents {
 
   mutable absl::Mutex mu_;
   bool active_ ABSL_GUARDED_BY(mu_) = false;
+  bool draining_ ABSL_GUARDED_BY(mu_) = false;
   bool woken_ ABSL_GUARDED_BY(mu_) = false;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   FireQueue queue_ ABSL_GUARDED_BY(mu_);

@@ -116,6 +116,12 @@ int64_t LinkSet::InFlight(const std::string& engine) const {
   return in_flight;
 }
 
+int64_t LinkSet::InFlight() const {
+  int64_t in_flight = 0;
+  for (const auto& [link, held] : by_link_) in_flight += held->in_flight;
+  return in_flight;
+}
+
 void LinkSet::ForgetInFlight() {
   for (auto& [link, held] : by_link_) held->in_flight = 0;
 }

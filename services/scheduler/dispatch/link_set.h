@@ -52,6 +52,7 @@ class LinkSet {
 
   std::vector<AdapterStatus> Statuses() const;
   int64_t InFlight(const std::string& engine) const;
+  int64_t InFlight() const;  // Of all.
   // Nobody will ask for what is in flight any more.
   void ForgetInFlight();
 

@@ -123,6 +123,7 @@ bool UpdateWriter::FlushOnce() {
       flush_.emplace();
       Take(*flush_);
     }
+    flushing_ = flush_.has_value();
   }
   if (stale.has_value()) Finish(*std::move(stale), absl::AbortedError("the term has ended"));
   if (idle) return true;
@@ -130,12 +131,17 @@ bool UpdateWriter::FlushOnce() {
   const absl::Status status = store_.UpdateFires(flush_->token, flush_->updates, flush_->closed);
   if (metrics_) metrics_->StoreCall("update_fires", clock_.MonoNow() - begin, status.ok());
   if (IsTransient(status)) {
-    LogWarning("fire updates wait for the store", {{"status", status.ToString()}});
+    if (flushes_failed_++ == 0) {
+      LogWarning("fire updates wait for the store", {{"status", status.ToString()}});
+    }
     return false;
   }
+  flushes_failed_ = 0;
   Flush flush = *std::move(flush_);
   flush_.reset();
   Finish(std::move(flush), status);
+  absl::MutexLock lock(&mu_);
+  flushing_ = false;
   return true;
 }
 
@@ -202,7 +208,17 @@ int64_t UpdateWriter::queued() const {
   return static_cast<int64_t>(queue_.size());
 }
 
+void UpdateWriter::AwaitIdle(absl::Duration timeout) {
+  absl::MutexLock lock(&mu_);
+  const auto idle = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return !running_ || (queue_.empty() && !flushing_);
+  };
+  mu_.AwaitWithTimeout(absl::Condition(&idle), timeout);
+}
+
 void UpdateWriter::Start() {
+  absl::MutexLock lock(&mu_);
+  running_ = true;
   thread_ = std::thread([this] { Loop(); });
 }
 
@@ -236,6 +252,7 @@ void UpdateWriter::Stop() {
   {
     absl::MutexLock lock(&mu_);
     stopping_ = true;
+    running_ = false;
   }
   if (thread_.joinable()) thread_.join();
 }

@@ -64,7 +64,10 @@ class UpdateWriter {
   bool FlushOnce() ABSL_LOCKS_EXCLUDED(mu_);
   int64_t queued() const ABSL_LOCKS_EXCLUDED(mu_);
 
-  void Start();
+  // Waits until the thread has written everything, or for `timeout`.
+  void AwaitIdle(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mu_);
+
+  void Start() ABSL_LOCKS_EXCLUDED(mu_);
   // Writes what is queued if the store lets it at the first try, then joins.  Idempotent.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -107,9 +110,12 @@ class UpdateWriter {
   absl::flat_hash_map<int64_t, int> open_ ABSL_GUARDED_BY(mu_);  // PENDING fires by batch.
   std::vector<int64_t> closed_ ABSL_GUARDED_BY(mu_);             // To be written.
   bool one_by_one_ ABSL_GUARDED_BY(mu_) = false;  // Looking for an update that the store refuses.
+  bool running_ ABSL_GUARDED_BY(mu_) = false;     // The thread.
+  bool flushing_ ABSL_GUARDED_BY(mu_) = false;    // Something is taken and not yet written.
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
 
   std::optional<Flush> flush_;  // Being tried; only FlushOnce's caller touches it.
+  int flushes_failed_ = 0;      // Tries of it.
   std::thread thread_;
 };
 

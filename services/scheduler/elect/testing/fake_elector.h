@@ -1,0 +1,63 @@
+#ifndef Z4J_SCHEDULER_ELECT_TESTING_FAKE_ELECTOR_H_
+#define Z4J_SCHEDULER_ELECT_TESTING_FAKE_ELECTOR_H_
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "services/scheduler/elect/leader_elector.h"
+
+namespace z4j::scheduler {
+
+// An elector that is told who leads.  Thread-safe.
+class FakeElector final : public LeaderElector {
+ public:
+  absl::Status Start(absl::AnyInvocable<void()> on_change) override {
+    on_change_ = std::move(on_change);
+    return absl::OkStatus();
+  }
+  std::optional<LeaderTerm> Current(MonoTime now) override {
+    absl::MutexLock lock(&mu_);
+    if (!term_.has_value() || !(now < term_->trusted_until)) return std::nullopt;
+    return term_;
+  }
+  LeaderInfo Leader() override {
+    absl::MutexLock lock(&mu_);
+    return {term_.has_value() ? "this" : "", term_.has_value() ? term_->token : FencingToken{}};
+  }
+  void Resign(absl::Duration) override {
+    absl::MutexLock lock(&mu_);
+    term_.reset();
+    ++resigned_;
+  }
+  void Stop() override { Resign(absl::ZeroDuration()); }
+
+  void Grant(int64_t token, MonoTime until = {absl::InfiniteDuration()}) {
+    Set(LeaderTerm{{token}, until});
+  }
+  void Revoke() { Set(std::nullopt); }
+  int resigned() const {
+    absl::MutexLock lock(&mu_);
+    return resigned_;
+  }
+
+ private:
+  void Set(std::optional<LeaderTerm> term) {
+    {
+      absl::MutexLock lock(&mu_);
+      term_ = term;
+    }
+    if (on_change_) on_change_();
+  }
+
+  mutable absl::Mutex mu_;
+  absl::AnyInvocable<void()> on_change_;  // Set once, by Start.
+  std::optional<LeaderTerm> term_ ABSL_GUARDED_BY(mu_);
+  int resigned_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+}  // namespace z4j::scheduler
+
+#endif  // Z4J_SCHEDULER_ELECT_TESTING_FAKE_ELECTOR_H_

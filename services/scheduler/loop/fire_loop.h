@@ -1,0 +1,170 @@
+#ifndef Z4J_SCHEDULER_LOOP_FIRE_LOOP_H_
+#define Z4J_SCHEDULER_LOOP_FIRE_LOOP_H_
+
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/synchronization/mutex.h"
+#include "services/base/clock.h"
+#include "services/scheduler/core/planner.h"
+#include "services/scheduler/dispatch/dispatcher.h"
+#include "services/scheduler/dispatch/update_writer.h"
+#include "services/scheduler/elect/leader_elector.h"
+#include "services/scheduler/limits.h"
+#include "services/scheduler/loop/overlap_tracker.h"
+#include "services/scheduler/loop/schedule_table.h"
+#include "services/scheduler/loop/state_changes.h"
+#include "services/scheduler/metrics.h"
+#include "services/scheduler/store/schedule_store.h"
+
+namespace z4j::scheduler {
+
+// Decides what fires when, on the node that leads.  A turn: may I still? → what changed → what is
+// due → plan → commit fires and cursors with the token → hand them to the dispatcher.
+//
+//   * Gaining a term: raise the fence, load schedules, PENDING fires and open runs, then go on.
+//     What came due while nobody was live is judged by the catch-up policy, once.
+//   * ABORTED from the store: the term is over at once.
+//   * UNAVAILABLE: the very same batch is sent again until its fate is known, and nothing else.
+//   * A schedule that the store refuses is quarantined; its neighbours go on.
+//
+// RunOnce does one turn; the thread does nothing else.  Thread-safe where it says so.
+class FireLoop {
+ public:
+  struct Options {
+    std::string node = "node";  // Written beside the fence, for people.
+    absl::Duration retention = kFireRetentionDefault;
+    // The store's bytes are wrong: the process must end.  Called on the loop's thread.
+    std::function<void(const absl::Status&)> on_data_loss = [](const absl::Status&) {};
+    std::function<void(bool leading)> on_role = [](bool) {};  // On the loop's thread.
+  };
+
+  // All outlive this; `metrics` may be null.  Takes the callbacks of `writer` and `dispatcher`.
+  FireLoop(ScheduleStore& store, LeaderElector& elector, Dispatcher& dispatcher,
+           UpdateWriter& writer, StateChanges& changes, Clock& clock, SchedulerMetrics* metrics,
+           Options options);
+  ~FireLoop();  // Stops.
+
+  // One turn, on the thread that owns the loop.  Returns how long nothing is to be done unless
+  // Wake is called.
+  absl::Duration RunOnce() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Something may have changed: the elector's term, schedules.  From any thread.
+  void Wake() ABSL_LOCKS_EXCLUDED(mu_);
+  bool leading() const ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Starts the elector, and the threads that turn and that wait for changes of the store.
+  absl::Status Start();
+  // Finishes the statement at work and what the dispatcher learned, gives the term up, joins.
+  // Idempotent.
+  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  using Slot = ScheduleTable::Slot;
+
+  // What is to be done once a plan is committed.
+  struct Planned {
+    Slot slot = 0;
+    size_t first_fire = 0, fires = 0;  // Its part of the batch.
+    absl::Time next_wake;
+    bool finished = false;
+  };
+  struct PlannedBatch {
+    FireBatch batch;
+    std::vector<Planned> planned;  // As batch.cursors.
+  };
+
+  absl::Duration Turn(absl::Time now, MonoTime mono);
+  // --- Leadership ---
+  absl::Status TakeOver(FencingToken token, absl::Time now);
+  absl::Status LoadTable();
+  void StepDown(absl::string_view why);
+  // Looks at a failed store call; true if the term survived it.
+  bool Survives(const absl::Status& status, absl::string_view what);
+  // What to do, and for how long, while a batch cannot be committed.
+  absl::Duration CommitWaits(absl::Time now, MonoTime mono);
+  bool MarkLive(absl::Time now, MonoTime mono);  // Every second; false if the term is over.
+  void KeepHouse(absl::Time now, MonoTime mono);
+
+  // --- Changes ---
+  absl::Status PollChanges();
+  void Apply(const ScheduleChange& change, bool* reload, std::vector<ScheduleId>* newly_tracked);
+  void ApplyStored(const StoredSchedule& stored, std::vector<ScheduleId>* newly_tracked);
+  void CancelFireOf(const ScheduleChange& change);
+  absl::Status LoadOpenRuns(const std::vector<ScheduleId>& ids);
+  // Takes PENDING rows of batches after `after` in charge.
+  absl::Status ReloadPending(int64_t after);
+  void TakePending(const std::vector<PendingFire>& rows, std::vector<QueuedFire>* enqueue);
+  QueuedFire ToQueued(const Fire& fire, int64_t batch_id, Slot slot);
+  void HandleEnded();
+  void ReleaseBuffered(ScheduleId id);
+
+  // --- Firing ---
+  // Plans what is due; false if nothing is.
+  bool PlanDue(absl::Time now);
+  void PlanOne(Slot slot, absl::Time now, PlannedBatch& batch);
+  OpenRuns OpenRunsOf(const ScheduleTable::View& view, Slot slot);
+  // Commits what is planned; false if it must be tried again later.
+  bool CommitPlanned();
+  void Committed(const PlannedBatch& done, const CommitResult& result);
+  void Fired(const PlannedBatch& done, const Planned& planned, int64_t batch_id,
+             std::vector<QueuedFire>* enqueue, int* pending);
+  // The cursors of these were moved by someone else.
+  void Reread(const std::vector<ScheduleId>& ids);
+  void SplitOrQuarantine(const absl::Status& status);
+  void RearmPlanned(absl::Time at);
+
+  template <typename Call>
+  auto Timed(const char* op, Call call) {
+    const MonoTime begin = clock_.MonoNow();
+    auto result = call();
+    if (metrics_) metrics_->StoreCall(op, clock_.MonoNow() - begin, result.ok());
+    return result;
+  }
+  void TurnLoop();
+  void WatchLoop();
+
+  ScheduleStore& store_;
+  LeaderElector& elector_;
+  Dispatcher& dispatcher_;
+  UpdateWriter& writer_;
+  StateChanges& changes_;
+  Clock& clock_;
+  SchedulerMetrics* const metrics_;
+  const Options options_;
+
+  // Owned by the loop's thread.
+  FencingToken token_;
+  ScheduleTable table_;
+  OverlapTracker overlap_;
+  Outage outage_;
+  std::deque<PlannedBatch> to_commit_;
+  int64_t revision_ = 0;    // Of the last change applied.
+  int64_t last_batch_ = 0;  // Highest batch id seen.
+  int batch_size_ = kFiresPerFirstCommit;
+  int commits_failed_ = 0;      // Tries of the first of to_commit_.
+  bool reload_wanted_ = false;  // A PENDING row was read before its schedule was known.
+  absl::Time live_at_;          // When the last turn ended, by the wall clock.
+  std::optional<MonoTime> last_turn_;
+  MonoTime hold_until_;  // Of commits, after the store said that this clock is ahead.
+  MonoTime next_mark_, next_poll_, next_prune_, next_reload_, next_take_over_;
+
+  mutable absl::Mutex mu_;
+  bool leading_ ABSL_GUARDED_BY(mu_) = false;
+  bool fenced_ ABSL_GUARDED_BY(mu_) = false;  // The writer met a newer token.
+  bool woken_ ABSL_GUARDED_BY(mu_) = false;
+  bool changed_ ABSL_GUARDED_BY(mu_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  std::vector<FireId> ended_ ABSL_GUARDED_BY(mu_);  // From the dispatcher.
+  std::thread thread_, watcher_;
+};
+
+}  // namespace z4j::scheduler
+
+#endif  // Z4J_SCHEDULER_LOOP_FIRE_LOOP_H_

@@ -1,0 +1,198 @@
+// What the loop reads from the store, and what it hears from the dispatcher; see fire_loop.h.
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_split.h"
+#include "services/base/log.h"
+#include "services/base/status_macros.h"
+#include "services/scheduler/loop/fire_loop.h"
+
+namespace z4j::scheduler {
+namespace {
+
+constexpr int kChangesPerPoll = 1000;
+constexpr int kOpenRunsPerCall = 1000;  // Schedules asked about at once.
+
+}  // namespace
+
+absl::Status FireLoop::LoadTable() {
+  table_.Clear();
+  overlap_.Clear();
+  std::vector<ScheduleId> tracked;
+  ASSIGN_OR_RETURN(
+      revision_, Timed("load_schedules", [&] {
+        return store_.LoadSchedules([&](StoredSchedule stored) { ApplyStored(stored, &tracked); });
+      }));
+  RETURN_IF_ERROR(LoadOpenRuns(tracked));
+  return ReloadPending(0);
+}
+
+void FireLoop::ApplyStored(const StoredSchedule& stored, std::vector<ScheduleId>* newly_tracked) {
+  const Schedule& schedule = stored.schedule;
+  const absl::Status compiled = table_.Upsert(stored);
+  if (!compiled.ok()) {
+    LogError("a schedule cannot be computed",
+             {{"schedule", schedule.name}, {"status", compiled.ToString()}});
+    changes_.Quarantine({schedule.project, schedule.name}, std::string(compiled.message()));
+  }
+  if (schedule.overlap != Overlap::kAllow) {
+    if (overlap_.Track(schedule.id)) newly_tracked->push_back(schedule.id);
+    return;
+  }
+  if (!overlap_.Tracks(schedule.id)) return;
+  // The policy was lifted: what it held back may go.
+  dispatcher_.Enqueue(overlap_.Untrack(schedule.id));
+}
+
+absl::Status FireLoop::PollChanges() {
+  bool reload = std::exchange(reload_wanted_, false);
+  {
+    absl::MutexLock lock(&mu_);
+    changed_ = false;
+  }
+  next_poll_ = clock_.MonoNow() + kChangePollPeriod;
+  std::vector<ScheduleId> newly_tracked;
+  while (true) {
+    ASSIGN_OR_RETURN(const std::vector<ScheduleChange> changes, Timed("list_changes", [&] {
+                       return store_.ListChanges(revision_, kChangesPerPoll);
+                     }));
+    for (const ScheduleChange& change : changes) Apply(change, &reload, &newly_tracked);
+    if (changes.size() < kChangesPerPoll) break;
+  }
+  RETURN_IF_ERROR(LoadOpenRuns(newly_tracked));
+  if (!reload) return absl::OkStatus();
+  const absl::Status status = ReloadPending(std::max<int64_t>(0, last_batch_ - kBatchIdSlack));
+  if (!status.ok()) reload_wanted_ = true;
+  return status;
+}
+
+void FireLoop::Apply(const ScheduleChange& change, bool* reload,
+                     std::vector<ScheduleId>* newly_tracked) {
+  revision_ = change.revision;
+  if (change.action == "fire.cancel") {
+    CancelFireOf(change);
+    return;
+  }
+  if (change.action == "schedule.trigger") *reload = true;
+  if (change.stored.has_value()) {
+    ApplyStored(*change.stored, newly_tracked);
+    return;
+  }
+  if (change.id.value.is_zero()) return;
+  // Deleted, and its PENDING rows cancelled with it.
+  table_.Remove(change.id);
+  for (const QueuedFire& held : overlap_.Untrack(change.id)) writer_.RowGone(held.batch_id);
+  dispatcher_.CancelSchedule(change.id);
+}
+
+void FireLoop::CancelFireOf(const ScheduleChange& change) {
+  const std::vector<std::string> parts = absl::StrSplit(change.resource, '/');
+  const absl::StatusOr<Uuid> id = Uuid::Parse(parts.back());
+  if (!id.ok() || dispatcher_.Cancel({*id})) return;
+  // It may be held back by the overlap policy.  If the engine has it, whoever took the request
+  // asks the engine.
+  std::optional<QueuedFire> dropped;
+  std::optional<QueuedFire> next =
+      overlap_.Buffered({*id}) ? overlap_.Ended({*id}, &dropped) : std::nullopt;
+  if (dropped.has_value()) writer_.RowGone(dropped->batch_id);
+  if (next.has_value()) dispatcher_.Enqueue({*std::move(next)});
+}
+
+absl::Status FireLoop::LoadOpenRuns(const std::vector<ScheduleId>& ids) {
+  for (size_t begin = 0; begin < ids.size(); begin += kOpenRunsPerCall) {
+    const size_t count = std::min<size_t>(kOpenRunsPerCall, ids.size() - begin);
+    ASSIGN_OR_RETURN(const std::vector<Fire> open, Timed("load_open", [&] {
+                       return store_.LoadOpen(absl::MakeConstSpan(ids).subspan(begin, count));
+                     }));
+    for (const Fire& fire : open) {
+      // Those held back come with the PENDING rows, which know their batch.
+      const bool held = fire.state == FireState::kPending && fire.reason == FireReason::kOverlap;
+      if (fire.key.trigger.is_zero() && !held) overlap_.Started(fire.key.schedule, fire.id);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FireLoop::ReloadPending(int64_t after) {
+  dispatcher_.BeginReload();
+  absl::Status status;
+  while (true) {
+    const auto rows =
+        Timed("load_pending", [&] { return store_.LoadPending(after, kFiresPerCommitMax); });
+    status = rows.status();
+    if (!rows.ok() || rows->empty()) break;
+    after = rows->back().batch_id;
+    last_batch_ = std::max(last_batch_, after);
+    std::vector<QueuedFire> enqueue;
+    TakePending(*rows, &enqueue);
+    // Full: the rest is read when there is room; see Dispatcher::ReloadFrom.
+    if (!dispatcher_.Enqueue(std::move(enqueue))) break;
+  }
+  dispatcher_.EndReload();
+  for (const ScheduleId id : overlap_.Buffering()) ReleaseBuffered(id);
+  return status;
+}
+
+void FireLoop::TakePending(const std::vector<PendingFire>& rows, std::vector<QueuedFire>* enqueue) {
+  absl::flat_hash_map<int64_t, int> counts;
+  for (const PendingFire& row : rows) ++counts[row.batch_id];
+  for (const auto& [batch_id, count] : counts) {
+    if (!writer_.KnowsBatch(batch_id)) writer_.AddBatch(batch_id, count);
+  }
+  for (const PendingFire& row : rows) {
+    const ScheduleId id = row.fire.key.schedule;
+    const Slot slot = table_.Find(id);
+    if (slot == ScheduleTable::kNoSlot) {
+      reload_wanted_ = true;  // Created since the last poll, or just deleted.
+      continue;
+    }
+    QueuedFire fire = ToQueued(row.fire, row.batch_id, slot);
+    if (row.fire.reason == FireReason::kOverlap && overlap_.Tracks(id)) {
+      overlap_.Buffer(std::move(fire));
+      continue;
+    }
+    if (fire.key.trigger.is_zero()) overlap_.Started(id, fire.id);
+    enqueue->push_back(std::move(fire));
+  }
+}
+
+QueuedFire FireLoop::ToQueued(const Fire& fire, int64_t batch_id, Slot slot) {
+  QueuedFire queued;
+  queued.key = fire.key;
+  queued.id = fire.id;
+  queued.kind = fire.kind;
+  queued.dispatch_after = fire.dispatch_after;
+  queued.decided_at = fire.decided_at;
+  queued.attempts = fire.attempts;
+  queued.batch_id = batch_id;
+  const bool own = fire.args_json.empty() && fire.kwargs_json.empty();
+  queued.target =
+      own ? table_.TargetOf(slot) : table_.TargetOf(slot, fire.args_json, fire.kwargs_json);
+  return queued;
+}
+
+void FireLoop::HandleEnded() {
+  std::vector<FireId> ended;
+  {
+    absl::MutexLock lock(&mu_);
+    ended.swap(ended_);
+  }
+  std::vector<QueuedFire> released;
+  for (const FireId id : ended) {
+    std::optional<QueuedFire> dropped;
+    if (std::optional<QueuedFire> next = overlap_.Ended(id, &dropped)) {
+      released.push_back(*std::move(next));
+    }
+  }
+  if (!released.empty()) dispatcher_.Enqueue(std::move(released));
+}
+
+void FireLoop::ReleaseBuffered(ScheduleId id) {
+  if (std::optional<QueuedFire> next = overlap_.Next(id)) {
+    dispatcher_.Enqueue({*std::move(next)});
+  }
+}
+
+}  // namespace z4j::scheduler
