@@ -75,6 +75,15 @@ inline constexpr int kSqliteReadersMax = 8;  // Connections; each caches up to 2
 // How far back PostgreSQL looks for runs that have not ended (overlap policy).
 inline constexpr int kEndedRunsSeen = 20;  // More runs than overlap or overtake each other.
 inline constexpr absl::Duration kOpenRunMax = absl::Hours(24 * 7);  // Longer than any run.
+inline constexpr int kActorCharsMax = 200;
+inline constexpr int kRpcThreads = 16;         // They wait for the store more than they compute.
+inline constexpr int kCallsQueuedMax = 4096;   // Beyond that a call would outlive its deadline.
+inline constexpr int kMessageBytesMax = 4 * 1024 * 1024;  // gRPC's default; a batch create fits.
+inline constexpr int kWatchersMax = 1000;      // Open watch streams; each costs a query per change.
+inline constexpr int kEventsPerMessage = 200;  // Of a watch: well below the message limit.
+inline constexpr absl::Duration kWatchPollEvery = absl::Milliseconds(500);
+inline constexpr int kWatchedFiresMax = 10'000;  // Whose state a fire watch remembers: ~1 MB.
+inline constexpr int kAuditScanMax = 10'000;     // Entries that one filtered page looks through.
 inline constexpr int kPruneRowsPerBatch = 1000;
 inline constexpr absl::Duration kFireRetentionDefault = absl::Hours(24 * 30);
 

@@ -1,0 +1,26 @@
+#ifndef Z4J_SCHEDULER_RPC_CLUSTER_SERVICE_H_
+#define Z4J_SCHEDULER_RPC_CLUSTER_SERVICE_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include "services/scheduler/rpc/context.h"
+#include "z4j/scheduler/v1/cluster.grpc.pb.h"
+
+namespace z4j::scheduler {
+
+// z4j.scheduler.v1.ClusterService.  The proto file says what each call does.
+class ClusterServiceImpl final : public v1::ClusterService::CallbackService {
+ public:
+  explicit ClusterServiceImpl(RpcContext& rpc) : rpc_(rpc) {}  // Outlives this.
+
+  grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context,
+                                      const v1::GetStatusRequest* request,
+                                      v1::GetStatusResponse* response) override;
+
+ private:
+  RpcContext& rpc_;
+};
+
+}  // namespace z4j::scheduler
+
+#endif  // Z4J_SCHEDULER_RPC_CLUSTER_SERVICE_H_

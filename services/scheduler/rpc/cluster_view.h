@@ -1,0 +1,52 @@
+#ifndef Z4J_SCHEDULER_RPC_CLUSTER_VIEW_H_
+#define Z4J_SCHEDULER_RPC_CLUSTER_VIEW_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "services/scheduler/core/fire.h"
+#include "services/scheduler/dispatch/adapter_link.h"
+#include "services/scheduler/elect/leader_elector.h"
+
+namespace z4j::scheduler {
+
+// What one engine has to do on this node.
+struct EngineBacklog {
+  std::string engine;
+  int64_t pending = 0, in_flight = 0;
+  int adapters = 0;
+  std::string reason;  // Why fires wait, in a sentence; empty: they do not.
+};
+
+// What this node knows of itself and its cluster.
+struct ClusterStatus {
+  std::string version, node, election, store;
+  int schema_version = 0;
+  bool is_leader = false;
+  LeaderInfo leader;
+  std::map<ScheduleState, int64_t> schedules;
+  std::vector<EngineBacklog> engines;
+  std::vector<AdapterStatus> adapters;
+  absl::Time started_at;
+  absl::Duration uptime;
+};
+
+// What the services ask of the running server besides store and committer.  Thread-safe; never
+// blocks on I/O.
+class ClusterView {
+ public:
+  virtual ~ClusterView() = default;
+  virtual ClusterStatus Status() = 0;
+  // Adapters connected to this node.
+  virtual std::vector<AdapterStatus> Adapters() = 0;
+  // Takes a cancelled fire back from the dispatcher, or asks the engine that has it; `engine` is
+  // empty if its schedule is gone.
+  virtual void CancelFire(const std::string& engine, const Fire& fire, bool terminate) = 0;
+};
+
+}  // namespace z4j::scheduler
+
+#endif  // Z4J_SCHEDULER_RPC_CLUSTER_VIEW_H_

@@ -1,0 +1,131 @@
+#include "services/scheduler/rpc/fire_service.h"
+
+#include "absl/strings/str_cat.h"
+#include "services/base/status_macros.h"
+#include "services/scheduler/rpc/fire_watch.h"
+#include "services/scheduler/rpc/names.h"
+#include "services/scheduler/rpc/paging.h"
+#include "services/scheduler/rpc/requests.h"
+#include "services/scheduler/rpc/unary.h"
+
+namespace z4j::scheduler {
+namespace {
+
+// The fire that `name` names; NOT_FOUND also if it is one of another schedule.
+absl::StatusOr<NamedFire> FindFire(ScheduleStore& store, const std::string& text) {
+  ASSIGN_OR_RETURN(const FireName name, ParseFireName(text, "name"));
+  ASSIGN_OR_RETURN(NamedFire named, store.GetFire(name.id));
+  const auto is = [](const std::string& asked, const std::string& found) {
+    return asked == "-" || asked == found;
+  };
+  if (!is(name.schedule.project, named.schedule.project) ||
+      !is(name.schedule.name, named.schedule.name)) {
+    return absl::NotFoundError(absl::StrCat("there is no fire ", text));
+  }
+  return named;
+}
+
+// Narrows `query` to one schedule, unless its name is "-".
+absl::Status NarrowTo(const ScheduleKey& key, ScheduleStore& store, FireQuery& query) {
+  if (key.name == "-") return absl::OkStatus();
+  ASSIGN_OR_RETURN(const StoredSchedule stored, store.GetSchedule(key));
+  query.schedule = stored.schedule.id;
+  return absl::OkStatus();
+}
+
+// A source that looks the schedule up when it is first read, so that no callback thread does.
+class NamedFireWatch final : public WatchSource<v1::WatchFiresResponse> {
+ public:
+  NamedFireWatch(ScheduleStore& store, ScheduleKey key, FireQuery query)
+      : store_(store), key_(std::move(key)), query_(std::move(query)) {}
+
+  absl::StatusOr<bool> Next(v1::WatchFiresResponse* out) override {
+    if (watch_ == nullptr) {
+      RETURN_IF_ERROR(NarrowTo(key_, store_, query_));
+      watch_ = std::make_unique<FireWatch>(store_, query_);
+    }
+    return watch_->Next(out);
+  }
+
+ private:
+  ScheduleStore& store_;
+  const ScheduleKey key_;
+  FireQuery query_;
+  std::unique_ptr<FireWatch> watch_;
+};
+
+}  // namespace
+
+FireServiceImpl::Reactor* FireServiceImpl::GetFire(Context* context,
+                                                   const v1::GetFireRequest* request,
+                                                   v1::GetFireResponse* response) {
+  return AnswerOnPool(rpc_, context, [this, request, response]() -> absl::Status {
+    ASSIGN_OR_RETURN(const NamedFire named, FindFire(rpc_.store, request->name()));
+    SetFire(named.fire, named.schedule, response->mutable_fire());
+    return absl::OkStatus();
+  });
+}
+
+FireServiceImpl::Reactor* FireServiceImpl::ListFires(Context* context,
+                                                     const v1::ListFiresRequest* request,
+                                                     v1::ListFiresResponse* response) {
+  return AnswerOnPool(rpc_, context, [this, request, response]() -> absl::Status {
+    ASSIGN_OR_RETURN(FireListing listing, ParseFireList(*request));
+    RETURN_IF_ERROR(NarrowTo(listing.schedule, rpc_.store, listing.query));
+    ASSIGN_OR_RETURN(const FirePage page, rpc_.store.ListFires(listing.query));
+    for (const NamedFire& named : page.fires) {
+      SetFire(named.fire, named.schedule, response->add_fires());
+    }
+    response->set_next_page_token(MakePageToken(*request, page.next));
+    return absl::OkStatus();
+  });
+}
+
+FireServiceImpl::Reactor* FireServiceImpl::CancelFire(Context* context,
+                                                      const v1::CancelFireRequest* request,
+                                                      v1::CancelFireResponse* response) {
+  return AnswerOnPool(rpc_, context, [this, context, request, response] {
+    return Cancel(*request, *context, response);
+  });
+}
+
+absl::Status FireServiceImpl::Cancel(const v1::CancelFireRequest& request, const Context& context,
+                                     v1::CancelFireResponse* response) {
+  ASSIGN_OR_RETURN(NamedFire named, FindFire(rpc_.store, request.name()));
+  const FireState before = named.fire.state;
+  if (IsFinal(before) && before != FireState::kCancelled) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the fire has ended: ", v1::Fire::State_Name(static_cast<int>(before))));
+  }
+  if (before != FireState::kCancelled) {  // Otherwise it is done already.
+    ASSIGN_OR_RETURN(const FireName name, ParseFireName(request.name(), "name"));
+    ScheduleKey key = named.schedule;
+    if (key.project.empty()) key.project = name.schedule.project;  // Its schedule is gone.
+    Mutation mutation{z4j::scheduler::CancelFire{named.fire.key, named.fire.id, key},
+                      CallerOf(context), request.request_id()};
+    RETURN_IF_ERROR(rpc_.committer.Run(std::move(mutation)).status());
+    // Its row may be CANCELLED while an adapter has just taken it.
+    const auto schedule = rpc_.store.GetSchedule(named.schedule);
+    rpc_.cluster.CancelFire(schedule.ok() ? schedule->schedule.engine : "", named.fire,
+                            request.terminate());
+    ASSIGN_OR_RETURN(named, rpc_.store.GetFire(named.fire.id));
+  }
+  SetFire(named.fire, named.schedule, response->mutable_fire());
+  return absl::OkStatus();
+}
+
+grpc::ServerWriteReactor<v1::WatchFiresResponse>* FireServiceImpl::WatchFires(
+    Context*, const v1::WatchFiresRequest* request) {
+  using Stream = WatchStream<v1::WatchFiresResponse>;
+  const absl::StatusOr<ScheduleKey> key = ParseScheduleName(request->parent(), "parent");
+  if (!key.ok()) return Stream::Refuse(key.status());
+  FireQuery query;
+  query.project = key->project;
+  query.from = rpc_.clock.Now();
+  Faults faults;
+  if (request->has_from_time()) query.from = ToTime(request->from_time(), "from_time", faults);
+  if (!faults.empty()) return Stream::Refuse(FieldError(std::move(faults)));
+  return Stream::Open(rpc_, std::make_unique<NamedFireWatch>(rpc_.store, *key, query));
+}
+
+}  // namespace z4j::scheduler

@@ -1,0 +1,146 @@
+#include "services/scheduler/rpc/schedule_service.h"
+
+#include "services/base/status_macros.h"
+#include "services/scheduler/rpc/names.h"
+#include "services/scheduler/rpc/paging.h"
+#include "services/scheduler/rpc/requests.h"
+#include "services/scheduler/rpc/schedule_watch.h"
+#include "services/scheduler/rpc/unary.h"
+
+namespace z4j::scheduler {
+namespace {
+
+// Answers with the schedule as it is afterwards, and the notes where the message has them.
+template <typename Response>
+auto FillSchedule(Response* response) {
+  return [response](const MutationResult& result) {
+    if (result.schedule) SetSchedule(*result.schedule, response->mutable_schedule());
+    if constexpr (requires { response->add_notes(std::string()); }) {
+      for (const std::string& note : result.notes) response->add_notes(note);
+    }
+  };
+}
+
+// Checks the engine options that `mutation` would set.
+absl::StatusOr<Mutation> WithCheckedOptions(RpcContext& rpc, absl::StatusOr<Mutation> mutation) {
+  if (!mutation.ok()) return mutation;
+  absl::Status options;
+  if (const auto* create = std::get_if<CreateSchedule>(&mutation->action)) {
+    options = CheckEngineOptions(create->schedule.engine, create->schedule.engine_options,
+                                 rpc.cluster.Adapters());
+  }
+  const auto* update = std::get_if<UpdateSchedule>(&mutation->action);
+  const auto takes = [&](const char* field) {
+    return update->mask.empty() || update->mask.contains(field);
+  };
+  if (update != nullptr && (takes("engine_options") || takes("engine"))) {
+    // Options and engine must fit together as they will be.
+    ASSIGN_OR_RETURN(StoredSchedule stored, rpc.store.GetSchedule(update->key));
+    if (takes("engine")) stored.schedule.engine = update->values.engine;
+    if (takes("engine_options")) stored.schedule.engine_options = update->values.engine_options;
+    options = CheckEngineOptions(stored.schedule.engine, stored.schedule.engine_options,
+                                 rpc.cluster.Adapters());
+  }
+  RETURN_IF_ERROR(WithRequestPaths(options, "schedule"));
+  return mutation;
+}
+
+}  // namespace
+
+ScheduleServiceImpl::Reactor* ScheduleServiceImpl::CreateSchedule(
+    Context* context, const v1::CreateScheduleRequest* request,
+    v1::CreateScheduleResponse* response) {
+  return AnswerMutation(
+      rpc_, context, [this, request] { return WithCheckedOptions(rpc_, ParseCreate(*request)); },
+      FillSchedule(response));
+}
+
+ScheduleServiceImpl::Reactor* ScheduleServiceImpl::UpdateSchedule(
+    Context* context, const v1::UpdateScheduleRequest* request,
+    v1::UpdateScheduleResponse* response) {
+  return AnswerMutation(
+      rpc_, context, [this, request] { return WithCheckedOptions(rpc_, ParseUpdate(*request)); },
+      FillSchedule(response));
+}
+
+ScheduleServiceImpl::Reactor* ScheduleServiceImpl::DeleteSchedule(
+    Context* context, const v1::DeleteScheduleRequest* request, v1::DeleteScheduleResponse*) {
+  return AnswerMutation(
+      rpc_, context, [request] { return ParseDelete(*request); }, [](const MutationResult&) {});
+}
+
+ScheduleServiceImpl::Reactor* ScheduleServiceImpl::PauseSchedule(
+    Context* context, const v1::PauseScheduleRequest* request,
+    v1::PauseScheduleResponse* response) {
+  return AnswerMutation(
+      rpc_, context, [request] { return ParsePause(*request); }, FillSchedule(response));
+}
+
+ScheduleServiceImpl::Reactor* ScheduleServiceImpl::ResumeSchedule(
+    Context* context, const v1::ResumeScheduleRequest* request,
+    v1::ResumeScheduleResponse* response) {
+  return AnswerMutation(
+      rpc_, context, [request] { return ParseResume(*request); }, FillSchedule(response));
+}
+
+ScheduleServiceImpl::Reactor* ScheduleServiceImpl::TriggerSchedule(
+    Context* context, const v1::TriggerScheduleRequest* request,
+    v1::TriggerScheduleResponse* response) {
+  return AnswerMutation(
+      rpc_, context, [request] { return ParseTrigger(*request); },
+      [request, response](const MutationResult& result) {
+        const absl::StatusOr<ScheduleKey> key = ParseScheduleName(request->name(), "name");
+        if (result.fire) SetFire(*result.fire, *key, response->mutable_fire());
+      });
+}
+
+ScheduleServiceImpl::Reactor* ScheduleServiceImpl::GetSchedule(
+    Context* context, const v1::GetScheduleRequest* request, v1::GetScheduleResponse* response) {
+  return AnswerOnPool(rpc_, context, [this, request, response]() -> absl::Status {
+    ASSIGN_OR_RETURN(const ScheduleKey key, ParseScheduleName(request->name(), "name"));
+    ASSIGN_OR_RETURN(const StoredSchedule stored, rpc_.store.GetSchedule(key));
+    SetSchedule(stored, response->mutable_schedule());
+    return absl::OkStatus();
+  });
+}
+
+ScheduleServiceImpl::Reactor* ScheduleServiceImpl::ListSchedules(
+    Context* context, const v1::ListSchedulesRequest* request,
+    v1::ListSchedulesResponse* response) {
+  return AnswerOnPool(rpc_, context, [this, request, response]() -> absl::Status {
+    ASSIGN_OR_RETURN(const ScheduleQuery query, ParseList(*request));
+    ASSIGN_OR_RETURN(const SchedulePage page, rpc_.store.ListSchedules(query));
+    for (const StoredSchedule& stored : page.schedules) {
+      SetSchedule(stored, response->add_schedules());
+    }
+    response->set_next_page_token(MakePageToken(*request, page.next));
+    return absl::OkStatus();
+  });
+}
+
+ScheduleServiceImpl::Reactor* ScheduleServiceImpl::PreviewSchedule(
+    Context* context, const v1::PreviewScheduleRequest* request,
+    v1::PreviewScheduleResponse* response) {
+  return AnswerOnPool(rpc_, context,
+                      [this, request, response] { return Preview(*request, response); });
+}
+
+ScheduleServiceImpl::Reactor* ScheduleServiceImpl::BatchCreateSchedules(
+    Context* context, const v1::BatchCreateSchedulesRequest* request,
+    v1::BatchCreateSchedulesResponse* response) {
+  return AnswerOnPool(rpc_, context, [this, context, request, response] {
+    return BatchCreate(*request, *context, response);
+  });
+}
+
+grpc::ServerWriteReactor<v1::WatchSchedulesResponse>* ScheduleServiceImpl::WatchSchedules(
+    Context*, const v1::WatchSchedulesRequest* request) {
+  using Stream = WatchStream<v1::WatchSchedulesResponse>;
+  const absl::StatusOr<std::string> project = ParseProject(request->parent(), "parent");
+  if (!project.ok()) return Stream::Refuse(project.status());
+  return Stream::Open(
+      rpc_, std::make_unique<ScheduleWatch>(rpc_.store, QueryOf(*project, request->filter()),
+                                            request->after_revision()));
+}
+
+}  // namespace z4j::scheduler

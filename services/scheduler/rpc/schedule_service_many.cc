@@ -1,0 +1,130 @@
+// The calls of ScheduleService that compute or write many things: Preview and BatchCreate.
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "services/base/grpc_status.h"
+#include "services/base/status_macros.h"
+#include "services/scheduler/core/preview.h"
+#include "services/scheduler/core/recurrence.h"
+#include "services/scheduler/limits.h"
+#include "services/scheduler/rpc/caller.h"
+#include "services/scheduler/rpc/names.h"
+#include "services/scheduler/rpc/requests.h"
+#include "services/scheduler/rpc/schedule_service.h"
+
+namespace z4j::scheduler {
+namespace {
+
+constexpr int kPreviewDefault = 10;
+
+// The schedule to preview, as if it were created at `now` if it is not stored.
+absl::StatusOr<StoredSchedule> PreviewedSchedule(const v1::PreviewScheduleRequest& request,
+                                                 ScheduleStore& store, absl::Time now) {
+  if (request.has_name()) {
+    ASSIGN_OR_RETURN(const ScheduleKey key, ParseScheduleName(request.name(), "name"));
+    return store.GetSchedule(key);
+  }
+  if (!request.has_schedule()) return FieldError("schedule", "give a name or a schedule");
+  Faults faults;
+  StoredSchedule unsaved{ToSchedule(request.schedule(), "schedule", faults), Cursor{}};
+  if (!faults.empty()) return FieldError(std::move(faults));
+  if (auto* interval = std::get_if<IntervalSpec>(&unsaved.schedule.spec)) {
+    if (interval->anchor == absl::InfinitePast()) interval->anchor = now;
+  }
+  unsaved.schedule.created_at = now;
+  return unsaved;
+}
+
+// Of a batch that is all or nothing: the error of the first item that is itself at fault.
+absl::Status FirstAtFault(const std::vector<Committer::Result>& results) {
+  int first = -1;
+  for (int i = 0; i < results.size(); ++i) {
+    if (results[i].ok()) continue;
+    if (first < 0) first = i;
+    // Neighbours of the one at fault have FAILED_PRECONDITION.
+    if (absl::IsFailedPrecondition(results[i].status())) continue;
+    first = i;
+    break;
+  }
+  if (first < 0) return absl::OkStatus();
+  const absl::Status& status = results[first].status();
+  if (!FieldViolationsOf(status).empty()) return status;  // They name the item.
+  return absl::Status(status.code(), absl::StrCat("items[", first, "]: ", status.message()));
+}
+
+}  // namespace
+
+absl::Status ScheduleServiceImpl::Preview(const v1::PreviewScheduleRequest& request,
+                                          v1::PreviewScheduleResponse* response) {
+  const int count = request.count() == 0 ? kPreviewDefault : request.count();
+  if (count < 1 || count > kPreviewMax) {
+    return FieldError("count", absl::StrCat(count, " must be 1 to ", kPreviewMax));
+  }
+  Faults faults;
+  absl::Time after = rpc_.clock.Now();
+  if (request.has_after_time()) after = ToTime(request.after_time(), "after_time", faults);
+  if (!faults.empty()) return FieldError(std::move(faults));
+  ASSIGN_OR_RETURN(const StoredSchedule stored,
+                   PreviewedSchedule(request, rpc_.store, rpc_.clock.Now()));
+  const auto fires = PreviewFires(stored.schedule, stored.cursor, after, count);
+  RETURN_IF_ERROR(WithRequestPaths(fires.status(), "schedule"));
+  for (const PreviewedFire& fire : *fires) {
+    v1::PreviewedFire* out = response->add_fires();
+    SetTime(fire.due_at, out->mutable_due_time());
+    out->set_local_time(fire.local_time);
+    out->set_note(fire.note);
+  }
+  response->set_time_zone(stored.schedule.time_zone);
+  response->set_tzdata_version(TzdataVersion());
+  return absl::OkStatus();
+}
+
+absl::Status ScheduleServiceImpl::BatchCreate(const v1::BatchCreateSchedulesRequest& request,
+                                              const Context& context,
+                                              v1::BatchCreateSchedulesResponse* response) {
+  ASSIGN_OR_RETURN(std::vector<absl::StatusOr<Mutation>> parsed, ParseBatchCreate(request));
+  const auto path = [](int item) { return absl::StrCat("items[", item, "].schedule"); };
+  std::vector<Committer::Result> results(parsed.size(), absl::UnknownError(""));
+  std::vector<Mutation> mutations;
+  std::vector<int> items;  // Which item each mutation is.
+  for (int i = 0; i < parsed.size(); ++i) {
+    absl::Status status = parsed[i].status();
+    if (status.ok()) {
+      const Schedule& schedule =
+          std::get<z4j::scheduler::CreateSchedule>(parsed[i]->action).schedule;
+      status = WithRequestPaths(
+          CheckEngineOptions(schedule.engine, schedule.engine_options, rpc_.cluster.Adapters()),
+          path(i));
+    }
+    if (!status.ok()) {
+      if (!request.allow_partial()) return status;
+      results[i] = status;
+      continue;
+    }
+    parsed[i]->caller = CallerOf(context);
+    mutations.push_back(*std::move(parsed[i]));
+    items.push_back(i);
+  }
+  if (!mutations.empty()) {
+    std::vector<Committer::Result> written =
+        rpc_.committer.RunBatch(std::move(mutations), !request.allow_partial());
+    for (int m = 0; m < written.size(); ++m) {
+      if (!written[m].ok()) {
+        written[m] = WithRequestPaths(written[m].status(), path(items[m]));
+      }
+      results[items[m]] = std::move(written[m]);
+    }
+  }
+  if (!request.allow_partial()) RETURN_IF_ERROR(FirstAtFault(results));
+  for (const Committer::Result& result : results) {
+    v1::BatchCreateResult* out = response->add_results();
+    if (!result.ok()) {
+      *out->mutable_error() = ToRpcStatus(result.status());
+      continue;
+    }
+    if (result->schedule) SetSchedule(*result->schedule, out->mutable_schedule());
+    for (const std::string& note : result->notes) out->add_notes(note);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace z4j::scheduler

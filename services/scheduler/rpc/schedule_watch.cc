@@ -1,0 +1,76 @@
+#include "services/scheduler/rpc/schedule_watch.h"
+
+#include <algorithm>
+#include <array>
+
+#include "absl/strings/match.h"
+#include "services/base/status_macros.h"
+#include "services/scheduler/limits.h"
+#include "services/scheduler/mutate/mutation.h"
+
+namespace z4j::scheduler {
+
+bool Matches(const ScheduleQuery& query, const Schedule& schedule) {
+  static constexpr std::array<absl::string_view, 4> kKinds = {"cron", "interval", "one_shot",
+                                                              "solar"};
+  static_assert(std::variant_size_v<Spec> == kKinds.size());
+  if (schedule.project != query.project) return false;
+  if (query.state && schedule.state != *query.state) return false;
+  if (!query.engine.empty() && schedule.engine != query.engine) return false;
+  if (!query.kind.empty() && kKinds[schedule.spec.index()] != query.kind) return false;
+  if (!absl::StartsWith(schedule.name, query.name_prefix)) return false;
+  return std::all_of(query.labels.begin(), query.labels.end(), [&](const auto& label) {
+    const auto found = schedule.labels.find(label.first);
+    return found != schedule.labels.end() && found->second == label.second;
+  });
+}
+
+absl::StatusOr<bool> ScheduleWatch::Next(v1::WatchSchedulesResponse* out) {
+  if (snapshot_) return NextOfSnapshot(out);
+  while (true) {
+    ASSIGN_OR_RETURN(const std::vector<ScheduleChange> changes,
+                     store_.ListChanges(revision_, kEventsPerMessage));
+    if (changes.empty()) return false;
+    for (const ScheduleChange& change : changes) AddChange(change, out);
+    revision_ = changes.back().revision;
+    out->set_revision(revision_);
+    if (out->events_size() > 0) return true;  // Otherwise all were other projects'.
+  }
+}
+
+absl::StatusOr<bool> ScheduleWatch::NextOfSnapshot(v1::WatchSchedulesResponse* out) {
+  if (!begun_) {
+    // Read first: what changes while the snapshot is read comes once more as a change.
+    ASSIGN_OR_RETURN(const AuditHead head, store_.GetAuditHead());
+    revision_ = head.seq;
+    query_.limit = kEventsPerMessage;
+    begun_ = true;
+  }
+  ASSIGN_OR_RETURN(const SchedulePage page, store_.ListSchedules(query_));
+  for (const StoredSchedule& stored : page.schedules) {
+    v1::ScheduleEvent* event = out->add_events();
+    event->set_type(v1::ScheduleEvent::TYPE_PRESENT);
+    SetSchedule(stored, event->mutable_schedule());
+    event->set_name(event->schedule().name());
+  }
+  query_.after = page.next;
+  snapshot_ = !page.next.empty();
+  // Sent even if there is nothing: it says that the snapshot is complete.
+  if (!snapshot_) out->set_revision(revision_);
+  return true;
+}
+
+void ScheduleWatch::AddChange(const ScheduleChange& change, v1::WatchSchedulesResponse* out) {
+  if (change.key.project != query_.project) return;
+  v1::ScheduleEvent* event = out->add_events();
+  event->set_name(ResourceName(change.key));
+  event->set_action(change.action);
+  if (change.stored && Matches(query_, change.stored->schedule)) {
+    event->set_type(v1::ScheduleEvent::TYPE_PRESENT);
+    SetSchedule(*change.stored, event->mutable_schedule());
+  } else {
+    event->set_type(v1::ScheduleEvent::TYPE_REMOVED);
+  }
+}
+
+}  // namespace z4j::scheduler
