@@ -114,6 +114,10 @@ absl::StatusOr<Decision> DecideAction(const StoredSchedule* current, const Resum
   StoredSchedule after = *current;
   Schedule& schedule = after.schedule;
   absl::Time until = moment.now;
+  if (resume.if_expired && (!schedule.pause.has_value() || schedule.pause->until > moment.now)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("'", ResourceName(resume.key), "' is not at the end of a pause"));
+  }
   if (schedule.state == ScheduleState::kPaused) {
     // A pause that ended by itself swallows nothing that came due after its end.
     if (schedule.pause.has_value()) until = std::min(until, schedule.pause->until);

@@ -54,9 +54,11 @@ struct PauseSchedule {
   absl::Time until = absl::InfiniteFuture();  // In the future.
 };
 
-// Also takes a schedule out of quarantine, if it can be computed again.
+// Also takes a schedule out of quarantine, if it can be computed again.  `if_expired`: by the loop,
+// only a pause whose `until` is over; FAILED_PRECONDITION if someone prolonged it meanwhile.
 struct ResumeSchedule {
   ScheduleKey key;
+  bool if_expired = false;
 };
 
 // Fires once, now; also while paused.  Empty overrides: the schedule's own args and kwargs.

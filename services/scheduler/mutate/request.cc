@@ -39,7 +39,7 @@ class Digest {
     return Add(a.key).Add(a.etag).Add(a.allow_missing ? "allow_missing" : "");
   }
   Digest& Add(const PauseSchedule& a) { return Add(a.key).Add(a.reason).Add(a.until); }
-  Digest& Add(const ResumeSchedule& a) { return Add(a.key); }
+  Digest& Add(const ResumeSchedule& a) { return Add(a.key).Add(a.if_expired ? "if_expired" : ""); }
   Digest& Add(const TriggerSchedule& a) { return Add(a.key).Add(a.args_json).Add(a.kwargs_json); }
   Digest& Add(const CancelFire& a) { return Add(a.id.ToString()); }
   Digest& Add(const FinishSchedule& a) { return Add(a.key); }

@@ -28,7 +28,7 @@ absl::StatusOr<MutationResult> Working::Run(const Mutation& mutation, const Uuid
   ASSIGN_OR_RETURN(Decision decision, Decide(Find(key), mutation, moment));
   MutationResult result = decision.result;
   if (mutation.validate_only) return result;
-  if (!request_key.empty()) writes_.requests.push_back(MakeStoredRequest(mutation, result, now_));
+  if (!request_key.empty()) requests_[request_key] = MakeStoredRequest(mutation, result, now_);
   if (decision.effect != Decision::Effect::kNothing) Take(key, std::move(decision));
   return result;
 }
@@ -43,10 +43,7 @@ const StoredSchedule* Working::Find(const ScheduleKey& key) const {
 
 const StoredRequest* Working::FindRequest(const std::string& id) const {
   if (id.empty()) return nullptr;
-  // A transaction holds few requests; most repeats come later and stand in what was read.
-  for (const StoredRequest& request : writes_.requests) {
-    if (request.id == id) return &request;
-  }
+  if (const auto taken = requests_.find(id); taken != requests_.end()) return &taken->second;
   const auto read = read_->requests.find(id);
   return read == read_->requests.end() ? nullptr : &read->second;
 }
@@ -83,6 +80,7 @@ absl::StatusOr<WriteSet> Working::Finish(ChainMac& mac, const Keyring& keys) && 
     }
     writes_.updated.push_back(std::move(stored->schedule));
   }
+  for (auto& [id, request] : requests_) writes_.requests.push_back(std::move(request));
   ASSIGN_OR_RETURN(writes_.head, AppendToChain(mac, keys, read_->head, writes_.audit));
   return std::move(writes_);
 }

@@ -29,7 +29,7 @@ class Working {
   absl::StatusOr<MutationResult> Run(const Mutation& mutation, const Uuid& fresh_id);
 
   // Whether there is anything to write.
-  bool dirty() const { return !writes_.audit.empty() || !writes_.requests.empty(); }
+  bool dirty() const { return !writes_.audit.empty() || !requests_.empty(); }
 
   // All that was taken up, with its audit entries linked to the chain.  Codes as AppendToChain.
   absl::StatusOr<WriteSet> Finish(ChainMac& mac, const Keyring& keys) &&;
@@ -43,7 +43,8 @@ class Working {
   absl::Time now_;
   // Schedules that were changed; none: deleted.
   std::map<ScheduleKey, std::optional<StoredSchedule>> changed_;
-  WriteSet writes_;  // All but inserted, updated, watermarks and the head.
+  std::map<std::string, StoredRequest> requests_;  // Answered, by id.
+  WriteSet writes_;  // Only deleted, fires, cancelled and audit; Finish fills the rest.
 };
 
 }  // namespace z4j::scheduler
