@@ -32,6 +32,14 @@ inline constexpr absl::Duration kExpiresMax = absl::Hours(24 * 366);
 inline constexpr absl::Duration kCatchUpWindowMax = absl::Hours(24 * 366);
 inline constexpr int kCatchUpMax = 1000;  // FIRE_ALL after a long outage: a burst, no flood.
 inline constexpr int kPreviewMax = 1000;
+inline constexpr int kProjectCharsMax = 63;  // A DNS label: projects become parts of host names.
+inline constexpr int kEngineCharsMax = 50;   // An identifier such as "celery".
+inline constexpr int kPriorityMax = 100;     // -100..100: adapters scale it to their broker's.
+inline constexpr int kJsonDepthMax = 64;     // Readers in other languages recurse.
+inline constexpr int kEngineOptionBytesMax = 8 * 1024;  // Headers and the like; 32 of them.
+inline constexpr int kRetryAttemptsMax = 1000;          // 0 means "until it expires".
+inline constexpr absl::Duration kRetryBackoffMin = absl::Milliseconds(10);  // No busy loop.
+inline constexpr absl::Duration kRetryBackoffMax = absl::Hours(1);
 
 // --- The tick -------------------------------------------------------------------------------
 inline constexpr int kFiresPerCommitMax = 1000;   // ~12 ms on PostgreSQL; more only adds latency.
