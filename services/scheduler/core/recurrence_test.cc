@@ -199,7 +199,7 @@ TEST(FoldTest, NothingIsDueTwiceAtTheSeam) {
                           "2026-11-01 07:00", "2026-11-01 08:00"));
 }
 
-TEST(ZoneTest, LordHoweMovesByHalfAnHour) {
+TEST(ZoneRecurrenceTest, LordHoweMovesByHalfAnHour) {
   // +10:30 to +11:00 at 2026-10-03 15:30 UTC, 02:00 wall time; back on 2026-04-04 15:00 UTC.
   const auto gap = [](GapPolicy policy) {
     return Next(CronIn("Australia/Lord_Howe", "15 2 * * *", {.gap = policy}), "2026-10-03 00:00:00",
@@ -213,7 +213,7 @@ TEST(ZoneTest, LordHoweMovesByHalfAnHour) {
                           "2026-04-04 15:15", "2026-04-04 15:30"));
 }
 
-TEST(ZoneTest, ApiaSkippedADay) {
+TEST(ZoneRecurrenceTest, ApiaSkippedADay) {
   // 2011-12-30 did not happen: 2011-12-29 24:00 was 2011-12-31 00:00, at 10:00 UTC.
   const auto next = [](GapPolicy gap) {
     return Next(CronIn("Pacific/Apia", "0 9 * * *", {.gap = gap}), "2011-12-29 00:00:00", 3);
@@ -226,7 +226,7 @@ TEST(ZoneTest, ApiaSkippedADay) {
               ElementsAre("2011-12-29 19:00", "2011-12-30 19:00", "2011-12-31 19:00"));
 }
 
-TEST(ZoneTest, DublinsNegativeDstIsAChangeLikeAnyOther) {
+TEST(ZoneRecurrenceTest, DublinsNegativeDstIsAChangeLikeAnyOther) {
   EXPECT_THAT(Next(CronIn("Europe/Dublin", "30 1 * * *"), "2026-03-28 12:00:00", 2),
               ElementsAre("2026-03-29 01:00", "2026-03-30 00:30"));
   EXPECT_THAT(Next(CronIn("Europe/Dublin", "30 1 * * *", {.fold = FoldPolicy::kBoth}),
@@ -234,18 +234,18 @@ TEST(ZoneTest, DublinsNegativeDstIsAChangeLikeAnyOther) {
               ElementsAre("2026-10-25 00:30", "2026-10-25 01:30"));
 }
 
-TEST(ZoneTest, LiberiasOffsetHadSeconds) {
+TEST(ZoneRecurrenceTest, LiberiasOffsetHadSeconds) {
   // -00:44:30 until 1972-01-07.
   EXPECT_THAT(Next(CronIn("Africa/Monrovia", "0 12 * * *"), "1971-06-01 00:00:00", 1),
               ElementsAre("1971-06-01 12:44:30"));
 }
 
-TEST(ZoneTest, DstRulesGoOnTo2199) {
+TEST(ZoneRecurrenceTest, DstRulesGoOnTo2199) {
   EXPECT_THAT(Next(CronIn("Europe/Berlin", "0 12 1 1,7 *"), "2198-12-01 00:00:00", 2),
               ElementsAre("2199-01-01 11:00", "2199-07-01 10:00"));
 }
 
-TEST(ZoneTest, RefusesNamesThatMeanNothingElsewhere) {
+TEST(ZoneRecurrenceTest, RefusesNamesThatMeanNothingElsewhere) {
   for (const char* name :
        {"", "Mars/Olympus", "/usr/share/zoneinfo/UTC", "localtime", "libc:UTC", "../zoneinfo/UTC",
         "right/UTC", "Europe", "Fixed/UTC+01:00:00", "tzdata.zi"}) {
