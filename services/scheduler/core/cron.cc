@@ -163,11 +163,12 @@ WallSecond CronPattern::FirstAtOrAfter(WallSecond from) const {
   }
   days = static_cast<uint32_t>(days & (~uint64_t{0} << (day_of_month + 1)));
   while (days == 0) {
-    month_start += DaysInMonth(year, month);
-    if (++month == 13) {
-      month = 1;
+    month = BitFrom(f_.months, month + 1);
+    if (month < 0) {
+      month = BitFrom(f_.months, 1);
       if (++year > kCalendarYearMax) return kDistantFuture;
     }
+    month_start = MonthStart(year, month);
     days = DaysOf(year, month, month_start);
   }
   return (month_start + std::countr_zero(days) - 1) * kSecondsPerDay + first_time_;
@@ -186,11 +187,12 @@ WallSecond CronPattern::LastAtOrBefore(WallSecond at) const {
   }
   days &= Bit(day_of_month) - 1;
   while (days == 0) {
-    if (--month == 0) {
-      month = 12;
+    month = BitTo(f_.months, month - 1);
+    if (month < 0) {
+      month = BitTo(f_.months, 12);
       if (--year < kCalendarYearMin) return kDistantPast;
     }
-    month_start -= DaysInMonth(year, month);
+    month_start = MonthStart(year, month);
     days = DaysOf(year, month, month_start);
   }
   return (month_start + 31 - std::countl_zero(days) - 1) * kSecondsPerDay + last_time_;
