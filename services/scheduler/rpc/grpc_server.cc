@@ -41,7 +41,7 @@ void SetKeepalive(grpc::ServerBuilder& builder) {
 struct GrpcServer::Impl {
   explicit Impl(Parts parts)
       : pool(kRpcThreads, kCallsQueuedMax),
-        hub(parts.store, pool),
+        hub(pool),
         context{parts.store, parts.committer, parts.keys, parts.clock, parts.cluster, pool, hub},
         schedules(context),
         fires(context),
@@ -98,6 +98,8 @@ void GrpcServer::SetServing(bool serving) {
   health->SetServingStatus(serving);  // Of "" and of every name known so far.
   health->SetServingStatus(kHealthName, serving);
 }
+
+void GrpcServer::OnCommit() { impl_->hub.Wake(); }
 
 void GrpcServer::Stop(absl::Duration grace) {
   impl_->hub.Stop();

@@ -45,6 +45,9 @@ class GrpcServer {
   // Health of "" and "z4j.scheduler.v1".
   void SetServing(bool serving);
 
+  // This node has changed something: wakes the watch streams.  Never blocks.
+  void OnCommit();
+
   // Ends the watch streams, takes no new call, waits up to `grace` for open ones, then ends those.
   // Idempotent.
   void Stop(absl::Duration grace);

@@ -3,12 +3,11 @@
 #include <utility>
 #include <vector>
 
-#include "services/base/log.h"
 #include "services/scheduler/limits.h"
 
 namespace z4j::scheduler {
 
-WatchHub::WatchHub(ScheduleStore& store, WorkerPool& pool) : store_(store), pool_(pool) {
+WatchHub::WatchHub(WorkerPool& pool) : pool_(pool) {
   absl::MutexLock lock(&join_mu_);
   thread_ = std::thread([this] { Loop(); });
 }
@@ -47,25 +46,24 @@ void WatchHub::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+void WatchHub::Wake() {
+  absl::MutexLock lock(&mu_);
+  woken_ = true;
+}
+
 void WatchHub::Loop() {
   while (true) {
     std::vector<std::shared_ptr<Watcher>> open;
     {
       absl::MutexLock lock(&mu_);
-      // Without a watcher there is nothing to wait for.
-      const auto wanted = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-        return stopping_ || !watchers_.empty();
-      };
-      mu_.Await(absl::Condition(&wanted));
+      const auto wanted = [this]()
+                              ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return stopping_ || woken_; };
+      mu_.AwaitWithTimeout(absl::Condition(&wanted), kWatchPollEvery);
       if (stopping_) return;
+      woken_ = false;
       open.assign(watchers_.begin(), watchers_.end());
     }
     for (auto& watcher : open) Soon(std::move(watcher));
-    if (absl::Status status = store_.AwaitChange(kWatchPollEvery); !status.ok()) {
-      LogWarning("cannot wait for changes of the store", {{"error", status.message()}});
-      absl::MutexLock lock(&mu_);
-      mu_.AwaitWithTimeout(absl::Condition(&stopping_), kWatchPollEvery);
-    }
   }
 }
 

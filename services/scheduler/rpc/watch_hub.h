@@ -8,7 +8,6 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/synchronization/mutex.h"
 #include "services/scheduler/rpc/worker_pool.h"
-#include "services/scheduler/store/schedule_store.h"
 
 namespace z4j::scheduler {
 
@@ -22,13 +21,16 @@ class Watcher {
   virtual void Close() = 0;
 };
 
-// Wakes the watch streams when the store changed, and every kWatchPollEvery for what changes
-// without being announced (the states of fires).  One thread waits for all of them; the looking is
-// done on the pool.  Thread-safe.
+// Wakes the watch streams when this node has changed something, and every kWatchPollEvery for what
+// others did and for the states of fires, which are not announced.  One thread waits for all of
+// them; the looking is done on the pool.  Thread-safe.
 class WatchHub {
  public:
-  WatchHub(ScheduleStore& store, WorkerPool& pool);  // Both outlive this.  Starts the thread.
-  ~WatchHub();                                       // Stops.
+  explicit WatchHub(WorkerPool& pool);  // Outlives this.  Starts the thread.
+  ~WatchHub();                          // Stops.
+
+  // Something changed.  Never blocks.
+  void Wake() ABSL_LOCKS_EXCLUDED(mu_);
 
   // False if kWatchersMax are open, or the hub stopped.
   bool Add(std::shared_ptr<Watcher> watcher) ABSL_LOCKS_EXCLUDED(mu_);
@@ -42,10 +44,10 @@ class WatchHub {
  private:
   void Loop() ABSL_LOCKS_EXCLUDED(mu_);
 
-  ScheduleStore& store_;
   WorkerPool& pool_;
   absl::Mutex mu_;
   absl::flat_hash_set<std::shared_ptr<Watcher>> watchers_ ABSL_GUARDED_BY(mu_);
+  bool woken_ ABSL_GUARDED_BY(mu_) = false;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   absl::Mutex join_mu_;
   std::thread thread_ ABSL_GUARDED_BY(join_mu_);
