@@ -52,6 +52,14 @@ inline constexpr absl::Duration kChangePollPeriod = absl::Seconds(1);     // If 
 inline constexpr absl::Duration kLeaseLeftMin = absl::Milliseconds(20);   // To begin a commit.
 inline constexpr absl::Duration kClockAheadMax = absl::Milliseconds(50);  // Over the database's.
 
+// --- Election -------------------------------------------------------------------------------
+inline constexpr absl::Duration kCampaignPeriod = absl::Milliseconds(200);  // Of a standby.
+// A frozen leader is replaced after so long; a shorter one would mistake a slow disk for that.
+inline constexpr absl::Duration kLease = absl::Seconds(2);
+inline constexpr absl::Duration kLeaseRenewPeriod = absl::Milliseconds(500);
+// The leader stops trusting its lease so much earlier than the database: clocks drift.
+inline constexpr absl::Duration kLeaseMargin = absl::Milliseconds(200);
+
 // --- Dispatch -------------------------------------------------------------------------------
 inline constexpr int kFiresPerDispatchBatch = 500;
 inline constexpr int kInFlightPerAdapterMax = 10'000;  // Whatever an adapter asks for.

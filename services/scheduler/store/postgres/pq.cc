@@ -98,14 +98,16 @@ absl::Status Connection::TimedOut() {
       absl::StrCat("postgres: no answer within ", absl::FormatDuration(options_.deadline)));
 }
 
-absl::StatusOr<bool> Connection::Wait(short events, MonoTime deadline) {
+absl::StatusOr<bool> Connection::Wait(short events, MonoTime deadline, int wake_fd) {
   for (;;) {
     const absl::Duration left = deadline - SystemClock().MonoNow();
     if (left < absl::ZeroDuration()) return false;
-    pollfd socket = {PQsocket(connection_.get()), events, 0};
+    pollfd fds[] = {{PQsocket(connection_.get()), events, 0}, {wake_fd, POLLIN, 0}};
+    const pollfd& socket = fds[0];
     const int64_t timeout_ms = absl::ToInt64Milliseconds(left) + 1;
-    const int ready = poll(&socket, 1, static_cast<int>(std::min<int64_t>(timeout_ms, 1 << 30)));
+    const int ready = poll(fds, 2, static_cast<int>(std::min<int64_t>(timeout_ms, 1 << 30)));
     if (ready > 0) {
+      if (socket.revents == 0) return false;  // Woken.
       if ((socket.revents & ~POLLOUT) != 0 && !PQconsumeInput(connection_.get())) return Lost();
       return true;
     }
@@ -218,7 +220,7 @@ absl::Status Connection::Script(const std::string& sql) {
   return Finish(Deadline()).status();
 }
 
-absl::StatusOr<bool> Connection::AwaitNotification(absl::Duration timeout) {
+absl::StatusOr<bool> Connection::AwaitNotification(absl::Duration timeout, int wake_fd) {
   if (!is_open()) return absl::UnavailableError("postgres: not connected");
   const MonoTime deadline = SystemClock().MonoNow() + timeout;
   for (bool found = false;;) {
@@ -227,7 +229,7 @@ absl::StatusOr<bool> Connection::AwaitNotification(absl::Duration timeout) {
       found = true;
     }
     if (found) return true;
-    ASSIGN_OR_RETURN(const bool ready, Wait(POLLIN, deadline));
+    ASSIGN_OR_RETURN(const bool ready, Wait(POLLIN, deadline, wake_fd));
     if (!ready) return false;
     if (PQstatus(connection_.get()) != CONNECTION_OK) return Lost();
   }

@@ -64,8 +64,8 @@ class Connection {
   absl::Status Script(const std::string& sql);
 
   // Waits until a notification arrives on a channel that this connection LISTENs to; false if
-  // `timeout` passed.
-  absl::StatusOr<bool> AwaitNotification(absl::Duration timeout);
+  // `timeout` passed or `wake_fd` became readable.
+  absl::StatusOr<bool> AwaitNotification(absl::Duration timeout, int wake_fd = -1);
 
   void Close() { connection_.reset(); }
   bool is_open() const { return connection_ != nullptr; }
@@ -77,8 +77,9 @@ class Connection {
   absl::Status Open();
   absl::Status Prepare(const Statement& statement, const Params& params);
   absl::Status Send(const Call& call);
-  // Waits until the socket is ready for `events` (of poll); false if `deadline` passed.
-  absl::StatusOr<bool> Wait(short events, MonoTime deadline);
+  // Waits until the socket is ready for `events` (of poll); false if `deadline` passed or `wake_fd`
+  // became readable.
+  absl::StatusOr<bool> Wait(short events, MonoTime deadline, int wake_fd = -1);
   absl::Status Flush(MonoTime deadline);
   // The next result; nullptr at the end of a statement's results.
   absl::StatusOr<PGresult*> Next(MonoTime deadline);
