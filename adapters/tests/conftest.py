@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def redis_server(folder: Path) -> Iterator[RedisServer]:
     """A private Redis."""
-    server = RedisServer(folder)
+    server = RedisServer(folder, durable=False)
     server.start()
     yield server
     server.stop()

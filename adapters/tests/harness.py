@@ -86,15 +86,16 @@ class Process:
 
 
 class RedisServer(Process):
-    """redis-server that keeps every acknowledged write through a kill."""
+    """redis-server; `durable` keeps every acknowledged write through a kill."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, durable: bool = True) -> None:
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         binary = shutil.which("redis-server")
         assert binary, "redis-server is not installed"
         command = [binary, "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
-        command += ["--appendonly", "yes", "--appendfsync", "always"]
+        if durable:
+            command += ["--appendonly", "yes", "--appendfsync", "always"]
         super().__init__(command, folder, "redis")
 
     def start(self) -> None:

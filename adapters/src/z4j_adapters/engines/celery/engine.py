@@ -23,7 +23,7 @@ from z4j_adapters.engines.celery.dispatch import (
     Publisher,
     RedisPublisher,
 )
-from z4j_adapters.engines.celery.envelope import EnvelopeFactory
+from z4j_adapters.engines.celery.factory import EnvelopeFactory
 from z4j_adapters.engines.celery.observe import EventWatch, ResultWatch, WorkerNote, redis_backend
 from z4j_adapters.engines.celery.options import ENGINE_OPTIONS
 from z4j_adapters.engines.celery.outbox import Outbox
@@ -40,6 +40,7 @@ OUTCOME_DELAY_S = 0.01  # Gathers outcomes into batches; a run takes longer than
 SIGHTINGS_WAITING_MAX = 1_000_000  # ~200 MB; over it the backend's stored states have to do.
 SWEEP_EVERY_S, SWEEP_IDS_MAX = 5.0, 1000
 LOOK_UP_IDS_MAX = 1000
+WATCH_WITHIN_S = 3.0  # At the start; a broker that takes longer is watched when it comes.
 
 
 class CeleryEngine(EngineAdapter):
@@ -83,13 +84,26 @@ class CeleryEngine(EngineAdapter):
         if "fanout" in transport.implements.exchange_type:
             self._events = EventWatch(self._app, self._report, connect_options(self._app))
             self._events.start()
-            self._tasks.append(asyncio.create_task(self._ask_for_events()))
         if (backend := redis_backend(self._app)) is not None:
             self._results = ResultWatch(backend, self._report)
             self._results.start()
             self._tasks.append(asyncio.create_task(self._sweep()))
-        self._tasks.append(asyncio.create_task(self._watch_broker()))
         self._tasks.append(asyncio.create_task(self._digest()))
+        await self._in_thread("publish", self._outbox.ping)
+        self._tasks.append(asyncio.create_task(self._watch_broker()))
+        if not self._outbox.is_down:
+            await self._wait_until_watching()
+        if self._events is not None:
+            self._tasks.append(asyncio.create_task(self._ask_for_events()))
+
+    async def _wait_until_watching(self) -> None:
+        """What runs before we watch is not heard of, so take no fires before."""
+        watches = [watch for watch in (self._events, self._results) if watch is not None]
+        deadline = time.monotonic() + WATCH_WITHIN_S
+        while time.monotonic() < deadline and any(w.connected_at is None for w in watches):
+            await asyncio.sleep(0.01)
+        if self._events is not None:
+            await self._enable_events()
 
     # --- Publishing ---------------------------------------------------------------------------
 
@@ -195,12 +209,15 @@ class CeleryEngine(EngineAdapter):
         """Turns task events on at workers that run without -E, and at new ones."""
         while True:
             if not self._outbox.is_down and self._workers.should_ask(time.monotonic()):
-                try:
-                    names = await self._in_thread("control", self._control.enable_events)
-                    self._workers.answered(names, time.monotonic())
-                except ControlFailed as error:
-                    log.debug("enable_events: %s", error)
+                await self._enable_events()
             await asyncio.sleep(0.2)
+
+    async def _enable_events(self) -> None:
+        try:
+            names = await self._in_thread("control", self._control.enable_events)
+            self._workers.answered(names, time.monotonic())
+        except ControlFailed as error:
+            log.debug("enable_events: %s", error)
 
     def _emit(self, outcomes: Sequence[Outcome]) -> None:
         if outcomes:
@@ -263,6 +280,11 @@ class CeleryEngine(EngineAdapter):
             queue.max_priority or "x-max-priority" in (queue.queue_arguments or {})
             for queue in queues
         )
+
+    @property
+    def worker_beats(self) -> int:
+        """Heartbeats of workers heard so far."""
+        return self._workers.beats
 
     @property
     def workers_telling(self) -> list[str]:

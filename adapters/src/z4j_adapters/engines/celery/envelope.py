@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
-from bisect import bisect
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -15,18 +12,11 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from kombu.compression import compress
-from kombu.entity import maybe_delivery_mode
-from kombu.exceptions import EncodeError
-from kombu.serialization import dumps
-from kombu.utils.json import dumps as json_dumps
 
-from z4j_adapters._errors import TaskRejected
-from z4j_adapters._models import Fire, TaskTemplate
-from z4j_adapters.engines.celery.options import celery_priority, read_options
+from z4j_adapters._models import Fire
 
-__all__ = ["Envelope", "EnvelopeFactory", "due_text"]
+__all__ = ["Envelope", "due_text", "filler"]
 
-ENVELOPES_MAX = 20_000  # ~3 KB each; one more costs ~0.1 ms to build again.
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 # What differs between fires.  A mark stands in its place while Celery builds the message; it is as
@@ -58,7 +48,7 @@ def due_text(due_us: int) -> str:
     return (EPOCH + timedelta(microseconds=due_us)).isoformat(timespec="microseconds")
 
 
-def _filler(text: str) -> Callable[[_Values], str]:
+def filler(text: str) -> Callable[[_Values], str]:
     """Make the function that puts values in place of the marks of `text`."""
     indexes = [_MARK_INDEX[mark] for mark in _MARK_PATTERN.findall(text)]
     pattern = _MARK_PATTERN.sub("%s", text.replace("%", "%%"))
@@ -89,6 +79,8 @@ class Envelope:
     compression: str | None
     expires_s: float | None
     """After the due time; negative marks and None: never."""
+    size_bytes: int
+    """Memory it takes, roughly."""
     fill: Callable[[_Values], str]
     """Makes the Redis message."""
 
@@ -137,209 +129,3 @@ class Envelope:
             return "", ""
         at_us = fire.due_us + round(self.expires_s * 1e6)
         return due_text(at_us), str(max(0, int(at_us / 1000 - now_s * 1000)))
-
-
-class EnvelopeFactory:
-    """Builds envelopes as `send_task` would send, and keeps them.  One thread only."""
-
-    def __init__(self, app: Any, *, redis: bool, allowed_queues: tuple[str, ...] = ()) -> None:
-        self._app = app
-        self._redis = redis
-        self._allowed = frozenset(allowed_queues)
-        self._known: OrderedDict[int, tuple[TaskTemplate, Envelope | TaskRejected]] = OrderedDict()
-        options = app.connection_for_write().transport_options
-        self._steps = list(options.get("priority_steps") or (0, 3, 6, 9))
-
-    def get(self, template: TaskTemplate) -> Envelope:
-        """Return the template's envelope.
-
-        Raises:
-            TaskRejected: Celery can never take it as it is.
-        """
-        known = self._known.get(template.id)
-        # The id alone would do on one stream; two nodes may use one id for different templates.
-        if known is None or (known[0] is not template and known[0] != template):
-            try:
-                built: Envelope | TaskRejected = self._build(template)
-            except TaskRejected as refusal:
-                built = refusal
-            known = self._known[template.id] = (template, built)
-            while len(self._known) > ENVELOPES_MAX:
-                self._known.popitem(last=False)
-        if isinstance(known[1], TaskRejected):
-            raise known[1]
-        return known[1]
-
-    def _build(self, template: TaskTemplate) -> Envelope:
-        args = _json("args", template.args_json, list)
-        kwargs = _json("kwargs", template.kwargs_json, dict)
-        options, explicit = self._options(template), read_options(template.engine_options)
-        headers = explicit.pop("headers", {})
-        options.update(explicit)
-        shadow = options.pop("shadow", None)
-        limits = options.pop("time_limit", None), options.pop("soft_time_limit", None)
-        ignore_result = options.pop("ignore_result", None)
-        expires_s = _expires(template, options.pop("expires", None))
-        task = self._app.tasks.get(template.task)
-        try:
-            options = self._app.amqp.router.route(options, template.task, args, kwargs, task)
-            message = self._app.amqp.create_task_message(
-                MARK_ID,
-                template.task,
-                args,
-                kwargs,
-                expires=MARK_EXPIRES if expires_s is not None else None,
-                reply_to=self._app.thread_oid,
-                time_limit=limits[0],
-                soft_time_limit=limits[1],
-                shadow=shadow,
-                ignore_result=ignore_result,
-            )
-            return self._seal(template, options, message, headers, expires_s)
-        except TaskRejected:
-            raise
-        except Exception as error:
-            # Whatever Celery, a router or a serializer raises here, it would raise again.
-            cause = error.__cause__ if isinstance(error, EncodeError) else None
-            raise TaskRejected(
-                f"celery refuses it: {type(error).__name__}: {cause or error}"
-            ) from error
-
-    def _options(self, template: TaskTemplate) -> dict[str, Any]:
-        """Collect what `apply_async` would take from the task, then the schedule's own."""
-        task = self._app.tasks.get(template.task)
-        options: dict[str, Any] = {}
-        if task is not None:
-            options = {k: v for k, v in task._get_exec_options().items() if v is not None}
-            options["ignore_result"] = task.ignore_result
-        normal = options.get("priority", self._app.conf.task_default_priority)
-        if template.priority:
-            options["priority"] = celery_priority(
-                template.priority, min(int(normal or 0), 9), low_is_first=self._redis
-            )
-        elif normal is not None:
-            options["priority"] = int(normal)
-        own = read_options(template.engine_options)
-        if "celery_priority" in own:
-            options["priority"] = own["celery_priority"]
-        if template.queue:
-            options["queue"] = template.queue
-        return options
-
-    def _seal(
-        self,
-        template: TaskTemplate,
-        options: dict[str, Any],
-        message: Any,
-        headers: dict[str, Any],
-        expires_s: float | None,
-    ) -> Envelope:
-        conf = self._app.conf
-        options.pop("celery_priority", None)
-        exchange, routing_key, declare = self._destination(options)
-        queue = declare.name if declare is not None else routing_key
-        if self._allowed and queue not in self._allowed:
-            raise TaskRejected(
-                f"queue {queue!r} is not among this adapter's: {', '.join(sorted(self._allowed))}"
-            )
-        if self._redis and exchange:
-            raise TaskRejected(
-                f"queue {queue!r} is reached through exchange {exchange!r}, which is not direct; "
-                "on Redis only queues with a direct exchange can be published to exactly once"
-            )
-        mode = declare.exchange.delivery_mode if declare is not None else None
-        mode = options.pop("delivery_mode", None) or mode or conf.task_default_delivery_mode
-        compression = options.pop("compression", None) or conf.task_compression
-        serializer = options.pop("serializer", None) or conf.task_serializer
-        all_headers = {
-            **message.headers,
-            "periodic_task_name": template.schedule,
-            "z4j_schedule": template.schedule,
-            "z4j_due_at": MARK_DUE,
-            **headers,
-        }
-        content_type, content_encoding, raw = dumps(message.body, serializer=serializer)
-        body = raw.encode() if isinstance(raw, str) else bytes(raw)
-        body_varies = MARK_ID.encode() in body
-        if compression:
-            packed, all_headers["compression"] = compress(body, compression)
-            body = body if body_varies else packed
-        properties = {**message.properties, "delivery_mode": maybe_delivery_mode(mode)}
-        properties["priority"] = options.pop("priority", None) or 0
-        if expires_s is not None:
-            properties["expiration"] = MARK_TTL
-        priority = min(max(properties["priority"], 0), 9)
-        return Envelope(
-            queue=queue,
-            step=self._steps[bisect(self._steps, priority) - 1],
-            exchange=exchange,
-            routing_key=routing_key,
-            declare=declare,
-            headers=all_headers,
-            properties=properties,
-            body=body,
-            body_varies=body_varies,
-            content_type=content_type,
-            content_encoding=content_encoding,
-            compression=compression if body_varies else None,
-            expires_s=expires_s,
-            fill=_filler(
-                json_dumps(
-                    {
-                        "body": MARK_BODY if body_varies else base64.b64encode(body).decode(),
-                        "content-encoding": content_encoding,
-                        "content-type": content_type,
-                        "headers": all_headers,
-                        "properties": {
-                            **properties,
-                            "delivery_info": {"exchange": exchange, "routing_key": routing_key},
-                            "body_encoding": "base64",
-                            "delivery_tag": MARK_TAG,
-                        },
-                    }
-                )
-            ),
-        )
-
-    def _destination(self, options: dict[str, Any]) -> tuple[str, str, Any]:
-        """Find exchange, routing key and queue the way Celery's task sender does."""
-        amqp = self._app.amqp
-        exchange = options.pop("exchange", None)
-        routing_key = options.pop("routing_key", None)
-        queue = options.pop("queue", None)
-        if queue is None and exchange is None:
-            queue = amqp.default_queue
-        if isinstance(queue, str):
-            queue = amqp.queues[queue]
-        kind = queue.exchange.type if queue is not None and queue.exchange else "direct"
-        if (not exchange or not routing_key) and kind == "direct":
-            if queue is None:
-                raise TaskRejected("an exchange needs a routing_key")
-            return "", queue.name, queue
-        if exchange is None:
-            exchange = queue.exchange.name or amqp.default_exchange
-            routing_key = (
-                routing_key or queue.routing_key or self._app.conf.task_default_routing_key
-            )
-        return getattr(exchange, "name", exchange), routing_key or "", queue
-
-
-def _json(field: str, text: str, kind: type) -> Any:
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise TaskRejected(f"{field} is no JSON: {error}") from None
-    if not isinstance(value, kind):
-        raise TaskRejected(f"{field} must be a JSON {'array' if kind is list else 'object'}")
-    return value
-
-
-def _expires(template: TaskTemplate, of_task: Any) -> float | None:
-    """Seconds after the due time; the task's own `expires` counts where the schedule has none."""
-    if template.expires_s is not None:
-        return template.expires_s
-    if of_task is None:
-        return None
-    if isinstance(of_task, (int, float)):
-        return float(of_task)
-    raise TaskRejected(f"the task's own expires={of_task!r} is no number of seconds")

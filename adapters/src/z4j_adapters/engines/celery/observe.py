@@ -21,6 +21,7 @@ __all__ = ["EventWatch", "ResultWatch", "WorkerNote", "redis_backend", "sighting
 log = logging.getLogger("z4j_adapters.celery.observe")
 
 RETRY_MIN_S, RETRY_MAX_S = 0.05, 2.0
+READ_S = 0.2  # How often a reading thread looks up whether to stop.
 
 
 class WorkerNote(NamedTuple):
@@ -61,6 +62,9 @@ class _Watch(threading.Thread):
         """Ask it to end; `join` waits up to a second."""
         self._stopping.set()
 
+    def _is_connected(self) -> None:
+        self.connected_at = time.monotonic()
+
     def _watch(self) -> None:
         raise NotImplementedError
 
@@ -68,9 +72,23 @@ class _Watch(threading.Thread):
 class _Receiver(EventReceiver):  # type: ignore[misc]
     """Hands over raw events: Celery's clock arithmetic costs more than all the rest."""
 
-    def __init__(self, channel: Any, app: Any, on_events: Callable[[list[Any]], None]) -> None:
+    def __init__(
+        self,
+        channel: Any,
+        app: Any,
+        on_events: Callable[[list[Any]], None],
+        on_ready: Callable[[], None],
+    ) -> None:
         super().__init__(channel, app=app)
         self._on_events = on_events
+        self._on_ready = on_ready
+        self._turns = 0
+
+    def on_iteration(self) -> None:
+        # Redis is subscribed to in the first turn, which may last READ_S.
+        self._turns += 1
+        if self._turns == 2:
+            self._on_ready()
 
     def _receive(self, body: Any, message: Any, **_: Any) -> None:
         self._on_events(body if isinstance(body, list) else [body])
@@ -95,11 +113,13 @@ class EventWatch(_Watch):
         options = {k: v for k, v in self._options.items() if k != "socket_timeout"}
         with self._app.connection_for_read(transport_options=options) as connection:
             connection.connect()
-            self._receiver = _Receiver(connection, self._app, self._on_events)
+            receiver = _Receiver(connection, self._app, self._on_events, self._is_connected)
+            self._receiver = receiver
             if self._stopping.is_set():
                 return
-            self.connected_at = time.monotonic()
-            self._receiver.capture(limit=None, timeout=None, wakeup=True)
+            # wakeup makes workers send a heartbeat, so we know them at once.
+            for _ in receiver.consume(limit=None, safety_interval=READ_S, wakeup=True):
+                pass
 
     def _on_events(self, events: list[Any]) -> None:
         notes: list[Sighting | WorkerNote] = []
@@ -126,7 +146,7 @@ def _note_of_event(event: dict[str, Any]) -> Sighting | WorkerNote | None:
     elif kind == "task-succeeded":
         state = OutcomeState.SUCCEEDED
     elif kind == "task-failed":
-        error = str(event.get("exception") or "the task failed")
+        error = _error_of_event(event)
         state = _failed_or_lost(error)
     elif kind == "task-revoked":
         state = OutcomeState.EXPIRED if event.get("expired") else OutcomeState.CANCELLED
@@ -136,6 +156,17 @@ def _note_of_event(event: dict[str, Any]) -> Sighting | WorkerNote | None:
         return None
     worker = str(event.get("hostname", ""))
     return Sighting(str(event["uuid"]), state, float(event["timestamp"]), error, worker)
+
+
+def _error_of_event(event: dict[str, Any]) -> str:
+    error = str(event.get("exception") or "the task failed")
+    if error.startswith("ExceptionWithTraceback("):
+        # Celery shows its wrapper where the error arose in the worker's main process: a lost pool
+        # process, a time limit.  The traceback's last line is "package.Class: message".
+        last = str(event.get("traceback") or error).rstrip().rpartition("\n")[2]
+        name, colon, message = last.partition(":")
+        error = name.rpartition(".")[2] + colon + message
+    return error
 
 
 def _failed_or_lost(error: str) -> OutcomeState:
@@ -165,9 +196,9 @@ class ResultWatch(_Watch):
         with self._backend.client.pubsub(ignore_subscribe_messages=True) as pubsub:
             pubsub.psubscribe(pattern)
             pubsub.get_message(timeout=1.0)
-            self.connected_at = time.monotonic()
+            self._is_connected()
             while not self._stopping.is_set():
-                message = pubsub.get_message(timeout=0.5)
+                message = pubsub.get_message(timeout=READ_S)
                 if message and (note := sighting_of_meta(self._backend, message["data"])):
                     self._report([note])
 

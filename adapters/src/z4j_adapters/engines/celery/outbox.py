@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from z4j_adapters._errors import EngineUnavailable, TaskRejected
 from z4j_adapters._models import Fire, Result, ResultCode
 from z4j_adapters.engines.celery.dispatch import Parcel, Publisher
-from z4j_adapters.engines.celery.envelope import EnvelopeFactory
+from z4j_adapters.engines.celery.factory import EnvelopeFactory
 
 __all__ = ["Outbox"]
 

@@ -55,6 +55,11 @@ class Workers:
             return True
         return False
 
+    @property
+    def beats(self) -> int:
+        """Beats heard of all workers together."""
+        return sum(worker.beats for worker in self._workers.values())
+
     def telling(self) -> list[str]:
         """Name the workers that said they send task events."""
         return sorted(name for name, worker in self._workers.items() if worker.told)

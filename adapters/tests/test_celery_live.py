@@ -1,0 +1,320 @@
+"""Celery with a real Redis and unmodified workers, where it is hard."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import RecordedTasks
+from harness import CeleryWorker, RedisServer, eventually
+from z4j_adapters import OutcomeState, ResultCode
+from z4j_adapters.engines.celery import CeleryEngine, CeleryOptions
+from z4j_adapters.testing import Watcher, make_fire
+
+Opened = Callable[..., AbstractAsyncContextManager[tuple[CeleryEngine, Watcher]]]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis of the test's own, which may restart it."""
+    server = RedisServer(tmp_path)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> RecordedTasks:
+    """Where the workers record runs."""
+    return RecordedTasks(tmp_path / "runs.jsonl")
+
+
+@pytest.fixture
+def worker(
+    tmp_path: Path, server: RedisServer, record: RecordedTasks
+) -> Iterator[Callable[..., CeleryWorker]]:
+    """Makes workers, with what arguments and settings the test likes."""
+    made: list[CeleryWorker] = []
+
+    def make(*args: str, **settings: Any) -> CeleryWorker:
+        env = {"CONTRACT_SETTINGS": json.dumps(settings)}
+        made.append(CeleryWorker(tmp_path, server.url, record.path, *args, **env))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.stop()
+
+
+@pytest.fixture
+def opened(server: RedisServer) -> Opened:
+    """Opens an engine and watches it."""
+
+    @contextlib.asynccontextmanager
+    async def open_engine(**options: Any) -> AsyncIterator[tuple[CeleryEngine, Watcher]]:
+        engine = CeleryEngine(CeleryOptions(broker=server.url, **options))
+        await engine.start()
+        watcher = Watcher(engine)
+        try:
+            yield engine, watcher
+        finally:
+            await watcher.close()
+            await engine.close()
+
+    return open_engine
+
+
+async def heard(engine: CeleryEngine, workers: int = 1) -> None:
+    """Awaits that workers send task events."""
+    await eventually("workers to send events", lambda: len(engine.workers_telling) >= workers)
+
+
+async def test_revoked_before_the_start_ends_cancelled(
+    opened: Opened, worker: Callable[..., CeleryWorker], record: RecordedTasks
+) -> None:
+    worker("--concurrency", "1").start()
+    async with opened() as (engine, watcher):
+        await heard(engine)
+        busy, revoked = make_fire("contract.sleep", [3.0]), make_fire("contract.echo", ["revoked"])
+        await engine.dispatch([busy, revoked])
+        await engine.cancel(revoked.id, terminate=False)
+        ends = await watcher.finals([busy, revoked])
+        assert ends[busy.id].state is OutcomeState.SUCCEEDED
+        assert ends[revoked.id].state is OutcomeState.CANCELLED
+        assert record.read() == []
+
+
+async def test_terminated_in_the_run_ends_cancelled(
+    opened: Opened, worker: Callable[..., CeleryWorker]
+) -> None:
+    worker("--concurrency", "1").start()
+    async with opened() as (engine, watcher):
+        await heard(engine)
+        fire = make_fire("contract.sleep", [600])
+        await engine.dispatch([fire])
+        await eventually("start", lambda: watcher.outcomes)
+        await engine.cancel(fire.id, terminate=True)
+        assert (await watcher.finals([fire]))[fire.id].state is OutcomeState.CANCELLED
+
+
+async def test_expired_in_the_queue_ends_expired_and_does_not_run(
+    opened: Opened, worker: Callable[..., CeleryWorker], record: RecordedTasks
+) -> None:
+    async with opened() as (engine, watcher):
+        late = make_fire("contract.echo", due_us=int((time.time() - 60) * 1e6), expires_s=10.0)
+        good = make_fire("contract.echo", ["good"], expires_s=600.0)
+        await engine.dispatch([late, good])
+        worker("--concurrency", "1", "-E").start()
+        ends = await watcher.finals([late, good])
+        assert ends[late.id].state is OutcomeState.EXPIRED
+        assert ends[good.id].state is OutcomeState.SUCCEEDED
+        assert [run[0] for run in record.read()] == [good.id]
+
+
+async def test_higher_priorities_run_first_and_equal_ones_in_order(
+    opened: Opened, worker: Callable[..., CeleryWorker], record: RecordedTasks
+) -> None:
+    async with opened() as (engine, watcher):
+        fires = [
+            make_fire("contract.echo", [n], priority=priority)
+            for n, priority in enumerate([-100, -60, -30, 0] * 3)
+        ]
+        await engine.dispatch(fires)
+        worker("--concurrency", "1", "-E").start()
+        await watcher.finals(fires)
+        assert [run[1][0] for run in record.read()] == [3, 7, 11, 2, 6, 10, 1, 5, 9, 0, 4, 8]
+
+
+async def test_the_task_can_read_its_schedule_and_due_time(
+    opened: Opened, worker: Callable[..., CeleryWorker], record: RecordedTasks
+) -> None:
+    worker("--concurrency", "1", "-E").start()
+    async with opened() as (engine, watcher):
+        fire = make_fire("contract.headers", due_us=1_767_225_600_000_001)
+        await engine.dispatch([fire])
+        await watcher.finals([fire])
+        name = fire.template.schedule
+        assert record.read()[0][1] == [name, "2026-01-01T00:00:00.000001+00:00", name]
+
+
+async def test_a_retry_stays_running_until_its_end(
+    opened: Opened, worker: Callable[..., CeleryWorker]
+) -> None:
+    worker("--concurrency", "1", "-E").start()
+    async with opened() as (engine, watcher):
+        fire = make_fire("contract.retry")
+        await engine.dispatch([fire])
+        await watcher.finals([fire])
+        states = [o.state for o in watcher.outcomes]
+        assert states == [OutcomeState.RUNNING, OutcomeState.SUCCEEDED]
+
+
+async def test_a_killed_pool_process_ends_the_fire_lost(
+    opened: Opened, worker: Callable[..., CeleryWorker]
+) -> None:
+    worker("--concurrency", "1", "-E").start()
+    async with opened() as (engine, watcher):
+        fire = make_fire("contract.die")
+        await engine.dispatch([fire])
+        end = (await watcher.finals([fire]))[fire.id]
+        assert end.state is OutcomeState.LOST, end
+        assert "WorkerLostError" in end.error
+
+
+async def test_a_killed_worker_ends_its_runs_lost(
+    opened: Opened, worker: Callable[..., CeleryWorker]
+) -> None:
+    victim = worker("--concurrency", "1", "-E")
+    victim.start()
+    async with opened(worker_lost_after_s=5.0) as (engine, watcher):
+        fire = make_fire("contract.sleep", [600])
+        await engine.dispatch([fire])
+        await eventually("start", lambda: watcher.outcomes)
+        await eventually("beats", lambda: engine.worker_beats >= 2)
+        victim.stop(signal.SIGKILL)
+        end = (await watcher.finals([fire]))[fire.id]
+        assert end.state is OutcomeState.LOST
+        assert "not been heard of" in end.error
+
+
+async def test_the_result_backend_tells_where_workers_send_no_events(
+    opened: Opened, server: RedisServer, worker: Callable[..., CeleryWorker]
+) -> None:
+    silent = worker(
+        *("--concurrency", "1", "--without-gossip", "--without-heartbeat", "--without-mingle"),
+        worker_enable_remote_control=False,
+        result_backend=server.url,
+    )
+    silent.start()
+    async with opened(result_backend=server.url) as (engine, watcher):
+        fires = [make_fire("contract.echo"), make_fire("contract.fail"), make_fire("nobody.knows")]
+        await engine.dispatch(fires)
+        ends = await watcher.finals(fires)
+        assert [ends[fire.id].state for fire in fires] == [
+            OutcomeState.SUCCEEDED,
+            OutcomeState.FAILED,
+            OutcomeState.FAILED,
+        ]
+        assert ends[fires[1].id].error == "ValueError(as it should)"
+        assert "nobody.knows" in ends[fires[2].id].error
+        assert engine.capabilities().outcomes
+
+
+async def test_results_stored_while_nobody_listened_are_found(
+    opened: Opened, server: RedisServer, worker: Callable[..., CeleryWorker]
+) -> None:
+    """An adapter dies after the hand-over; the next gets the fire again after it ran."""
+    fire = make_fire("contract.echo")
+    async with opened(result_backend=server.url) as (engine, _):
+        await engine.dispatch([fire])
+    done = worker("--concurrency", "1", result_backend=server.url)
+    done.start()
+    await eventually("run", lambda: server.client().exists(f"celery-task-meta-{fire.id}"))
+    async with opened(result_backend=server.url) as (engine, watcher):
+        assert (await engine.dispatch([fire]))[0].code is ResultCode.DUPLICATE
+        assert (await watcher.finals([fire]))[fire.id].state is OutcomeState.SUCCEEDED
+
+
+async def test_where_neither_events_nor_results_speak_the_hint_says_what_to_change(
+    opened: Opened, worker: Callable[..., CeleryWorker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("z4j_adapters.engines.celery.workers.ANSWER_WITHIN_S", 1.0)
+    worker("--concurrency", "1", worker_enable_remote_control=False).start()
+    async with opened() as (engine, _):
+        assert engine.capabilities().outcomes
+        await eventually("the hint", lambda: not engine.capabilities().outcomes)
+        assert "-E" in engine.capabilities().outcomes_hint
+        assert "result backend" in engine.capabilities().outcomes_hint
+
+
+async def test_an_adapter_started_later_reports_what_another_dispatched(
+    opened: Opened, worker: Callable[..., CeleryWorker]
+) -> None:
+    fires = [make_fire("contract.echo", ["later"], queue="celery", priority=-50) for _ in range(5)]
+    async with opened() as (engine, _):
+        await engine.dispatch(fires)
+    async with opened() as (engine, watcher):
+        worker("--concurrency", "1", "-E").start()
+        ends = await watcher.finals(fires)
+        assert {ends[fire.id].fire_ref for fire in fires} == {fire.ref for fire in fires}
+        assert Counter(o.state for o in watcher.outcomes) == {
+            OutcomeState.RUNNING: 5,
+            OutcomeState.SUCCEEDED: 5,
+        }
+
+
+async def test_a_redis_restart_loses_nothing_and_work_resumes_by_itself(
+    opened: Opened, server: RedisServer, worker: Callable[..., CeleryWorker], record: RecordedTasks
+) -> None:
+    async with opened() as (engine, watcher):
+        before = [make_fire("contract.echo", ["before"]) for _ in range(200)]
+        await engine.dispatch(before)
+        server.stop(signal.SIGKILL)
+        during = [make_fire("contract.echo", ["during"]) for _ in range(200)]
+        results = await engine.dispatch(during)
+        assert {r.code for r in results} == {ResultCode.UNAVAILABLE}
+        assert "unreachable since" in results[0].message
+        assert f"127.0.0.1:{server.port}" in engine.health()
+        server.start()
+        await eventually("recovery", lambda: engine.health() == "", 10)
+        codes = Counter(r.code for r in await engine.dispatch(before + during))
+        assert codes == {ResultCode.DUPLICATE: 200, ResultCode.ACCEPTED: 200}
+        worker("--concurrency", "2", "-E").start()
+        await watcher.finals(before + during, 60)
+        assert Counter(run[0] for run in record.read()) == {f.id: 1 for f in before + during}
+
+
+async def test_a_frozen_redis_neither_blocks_the_loop_nor_lies(
+    opened: Opened, server: RedisServer
+) -> None:
+    settings = (("broker_transport_options", {"socket_timeout": 0.3}),)
+    async with opened(settings=settings) as (engine, _):
+        await engine.dispatch([make_fire("contract.echo")])
+        assert server.child
+        server.child.send_signal(signal.SIGSTOP)
+        try:
+            handing_over = asyncio.ensure_future(engine.dispatch([make_fire("contract.echo")]))
+            longest, last = 0.0, time.monotonic()
+            while not handing_over.done():
+                await asyncio.sleep(0.005)
+                longest, last = max(longest, time.monotonic() - last), time.monotonic()
+            assert (await handing_over)[0].code is ResultCode.UNAVAILABLE
+            assert longest < 0.25
+        finally:
+            server.child.send_signal(signal.SIGCONT)
+        await eventually("recovery", lambda: engine.health() == "")
+
+
+async def test_app_mode_takes_routes_and_tasks_from_the_users_app(
+    tmp_path: Path, server: RedisServer, opened: Opened
+) -> None:
+    (tmp_path / "shop.py").write_text(
+        "from celery import Celery\n"
+        "app = Celery('shop', broker='redis://wrong.invalid/0')\n"
+        "app.conf.task_routes = {'shop.mail': {'queue': 'mail', 'priority': 7}}\n"
+        "@app.task(name='shop.mail')\n"
+        "def mail(): pass\n"
+    )
+    async with opened(app="shop", workdir=tmp_path) as (engine, _):
+        assert engine.tasks() == ["shop.mail"]
+        await engine.dispatch([make_fire("shop.mail")])
+        assert server.client().llen("mail\x06\x166") == 1
+
+
+async def test_lists_the_tasks_that_workers_know(
+    opened: Opened, worker: Callable[..., CeleryWorker]
+) -> None:
+    worker("--concurrency", "1").start()
+    async with opened() as (engine, _):
+        names = await engine.list_tasks()
+        assert "contract.echo" in names and "contract.fail" in names
+        assert not any(name.startswith("celery.") for name in names)

@@ -1,0 +1,211 @@
+"""The runtime against a scheduler in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_scheduler import FakeScheduler, id_bytes, pb
+from harness import Process, eventually
+from z4j_adapters import Runtime, RuntimeOptions
+from z4j_adapters.engines.stub import StubEngine, StubOptions
+from z4j_adapters.testing import make_fire
+
+Start = Callable[..., Any]
+
+
+@pytest.fixture
+async def scheduler() -> AsyncIterator[FakeScheduler]:
+    """A leading node."""
+    node = FakeScheduler()
+    await node.start()
+    yield node
+    await node.stop()
+
+
+@pytest.fixture
+async def start() -> AsyncIterator[Start]:
+    """Starts a runtime with a stub against nodes; ends it after the test."""
+    running: list[tuple[Runtime, asyncio.Task[None]]] = []
+
+    def run(*nodes: FakeScheduler, engine: StubEngine | None = None) -> Runtime:
+        addresses = tuple(node.address for node in nodes)
+        options = RuntimeOptions(addresses, "test", drain_timeout_s=2.0)
+        runtime = Runtime(engine or StubEngine(), options)
+        running.append((runtime, asyncio.create_task(runtime.run())))
+        runtime.task = running[-1][1]  # type: ignore[attr-defined]
+        return runtime
+
+    yield run
+    for runtime, task in running:
+        runtime.stop()
+        await asyncio.wait_for(task, 10)
+
+
+async def test_says_who_it_is_and_beats(scheduler: FakeScheduler, start: Start) -> None:
+    start(scheduler, engine=StubEngine(tasks=["a", "b"]))
+    await scheduler.until("heartbeats", lambda: len(scheduler.heartbeats) >= 3)
+    hello = scheduler.hellos[0]
+    assert (hello.engine, hello.instance, list(hello.tasks)) == ("stub", "test", ["a", "b"])
+    assert hello.capabilities.delivery == pb.DELIVERY_GUARANTEE_EFFECTIVELY_ONCE
+    assert hello.max_in_flight == 1000
+    assert scheduler.heartbeats[-1].health == ""
+
+
+async def test_answers_every_fire_and_reports_its_outcomes(
+    scheduler: FakeScheduler, start: Start
+) -> None:
+    start(scheduler)
+    await scheduler.until("hello", lambda: scheduler.hellos)
+    fires = [make_fire("t", [n % 3]) for n in range(500)]
+    scheduler.dispatch(fires)
+    scheduler.dispatch(fires[:10], templates=False)
+    await scheduler.until("results", lambda: sum(len(r) for r in scheduler.results.values()) == 510)
+    codes = Counter(r.code for results in scheduler.results.values() for r in results)
+    assert codes == {pb.DispatchResult.CODE_ACCEPTED: 500, pb.DispatchResult.CODE_DUPLICATE: 10}
+    assert scheduler.results[id_bytes(fires[0])][0].fire_ref == fires[0].ref
+    await scheduler.until("outcomes", lambda: len(scheduler.outcomes) == 1000)
+    assert scheduler.sequences == list(range(1, len(scheduler.sequences) + 1))
+    newest = scheduler.outcomes[-1]
+    assert newest.state == pb.Outcome.STATE_SUCCEEDED
+    assert abs(newest.time.ToNanoseconds() / 1e9 - time.time()) < 60
+
+
+async def test_asks_for_a_template_that_the_stream_never_carried(
+    scheduler: FakeScheduler, start: Start
+) -> None:
+    start(scheduler)
+    await scheduler.until("hello", lambda: scheduler.hellos)
+    known, unknown = make_fire("t", ["known"]), make_fire("t", ["unknown"])
+    scheduler.dispatch([known])
+    scheduler.dispatch([unknown], templates=False)
+    scheduler.dispatch([known], templates=False, reset=True)
+    await scheduler.until("results", lambda: len(scheduler.results.get(id_bytes(known), ())) == 2)
+    code = pb.DispatchResult.CODE_UNKNOWN_TEMPLATE
+    assert scheduler.results[id_bytes(unknown)][0].code == code
+    assert scheduler.results[id_bytes(known)][1].code == code
+
+
+async def test_reconnects_and_sends_again_what_was_not_acknowledged(start: Start) -> None:
+    node = FakeScheduler(acks=False)
+    await node.start()
+    start(node)
+    await node.until("hello", lambda: node.hellos)
+    fires = [make_fire("t", ["again", n]) for n in range(20)]
+    node.dispatch(fires)
+    await node.until("outcomes", lambda: len(node.outcomes) == 40)
+    before, node.outcomes, node.acks = list(node.outcomes), [], True
+    node.sequences.clear()
+    await node.stop()
+    await node.start()
+    began = time.monotonic()
+    await node.until("reconnection", lambda: len(node.hellos) == 2)
+    assert time.monotonic() - began < 2.0
+    await node.until("outcomes again", lambda: len(node.outcomes) == 40)
+    assert [o.SerializeToString() for o in node.outcomes] == [o.SerializeToString() for o in before]
+    assert node.sequences[0] == 1
+    node.dispatch(fires[:1])
+    await node.until("the first fire's answer", lambda: len(node.results[id_bytes(fires[0])]) == 2)
+    assert node.results[id_bytes(fires[0])][1].code == pb.DispatchResult.CODE_DUPLICATE
+    await node.stop()
+
+
+async def test_outcomes_follow_the_leader(start: Start) -> None:
+    first, second = FakeScheduler(leader=True, acks=False), FakeScheduler(leader=False)
+    await first.start()
+    await second.start()
+    start(first, second)
+    await first.until("hello", lambda: first.hellos)
+    await second.until("hello", lambda: second.hellos)
+    fire = make_fire("t", ["follow"])
+    first.dispatch([fire])
+    await first.until("outcomes", lambda: len(first.outcomes) == 2)
+    assert second.outcomes == []
+    first.send(role=pb.Role(leader=False))
+    second.send(role=pb.Role(leader=True))
+    await second.until("the same outcomes", lambda: len(second.outcomes) == 2)
+    assert [o.fire_id for o in second.outcomes] == [id_bytes(fire)] * 2
+    await first.stop()
+    await second.stop()
+
+
+async def test_control_requests_are_answered(scheduler: FakeScheduler, start: Start) -> None:
+    start(scheduler, engine=StubEngine(StubOptions(run_s=3600), tasks=["a", "t"]))
+    await scheduler.until("hello", lambda: scheduler.hellos)
+    fire, stranger = make_fire("t", ["cancel"]), make_fire("t", ["stranger"])
+    scheduler.dispatch([fire])
+    await scheduler.until("running", lambda: scheduler.outcomes)
+    for number, target in ((7, fire), (8, stranger)):
+        cancel = pb.CancelFire(fire_id=id_bytes(target))
+        scheduler.send(control=pb.ControlRequest(id=number, cancel=cancel))
+    scheduler.send(control=pb.ControlRequest(id=9, list_tasks=pb.ListTasks()))
+    await scheduler.until("replies", lambda: len(scheduler.replies) == 3)
+    replies = {reply.id: reply for reply in scheduler.replies}
+    assert replies[7].error == "" and "unknown" in replies[8].error
+    assert list(replies[9].tasks) == ["a", "t"]
+    await scheduler.until("cancelled", lambda: len(scheduler.outcomes) == 2)
+    assert scheduler.outcomes[1].state == pb.Outcome.STATE_CANCELLED
+
+
+async def test_keeps_trying_while_no_scheduler_listens(start: Start) -> None:
+    node = FakeScheduler()
+    await node.start()
+    await node.stop()
+    start(node)
+    await asyncio.sleep(0.3)  # Some refused attempts; nothing can signal them.
+    await node.start()
+    await node.until("hello", lambda: node.hellos, 3)
+    await node.stop()
+
+
+async def test_leaving_delivers_what_is_at_hand(start: Start) -> None:
+    node = FakeScheduler(acks=False)
+    await node.start()
+    runtime = start(node)
+    await node.until("hello", lambda: node.hellos)
+    fires = [make_fire("t", ["leaving", n]) for n in range(100)]
+    node.dispatch(fires)
+    await node.until("outcomes", lambda: len(node.outcomes) == 200)
+    runtime.stop()
+    await asyncio.sleep(0.05)  # It must not leave before the acknowledgement.
+    assert not runtime.task.done()
+    late = make_fire("t", ["late"])
+    node.dispatch([late])
+    await node.until("an answer to the late one", lambda: id_bytes(late) in node.results)
+    assert node.results[id_bytes(late)][0].code == pb.DispatchResult.CODE_UNAVAILABLE
+    node.send(outcomes_ack=pb.OutcomesAck(sequence=node.sequences[-1]))
+    await asyncio.wait_for(runtime.task, 5)
+    assert len(node.results) == 101
+    await node.stop()
+
+
+async def test_sigterm_ends_the_process_with_nothing_lost(
+    scheduler: FakeScheduler, tmp_path: Path
+) -> None:
+    src = Path(__file__).resolve().parent.parent / "src"
+    command = [sys.executable, "-m", "z4j_adapters", "stub", "--scheduler", scheduler.address]
+    process = Process(command, tmp_path, "adapter", PYTHONPATH=str(src))
+    process.start()
+    await scheduler.until("hello", lambda: scheduler.hellos, 20)
+    fires = [make_fire("t", ["sigterm", n]) for n in range(500)]
+    scheduler.dispatch(fires)
+    await scheduler.until("the first results", lambda: scheduler.results)
+    process.child.send_signal(signal.SIGTERM)  # type: ignore[union-attr]
+    await eventually("exit", lambda: process.child.poll() is not None)  # type: ignore[union-attr]
+    assert process.child.returncode == 0, process.log()  # type: ignore[union-attr]
+    ended = {o.fire_id for o in scheduler.outcomes if o.state == pb.Outcome.STATE_SUCCEEDED}
+    accepted = {
+        fire_id
+        for fire_id, results in scheduler.results.items()
+        if results[0].code == pb.DispatchResult.CODE_ACCEPTED
+    }
+    assert len(scheduler.results) == 500
+    assert ended == accepted
+    assert scheduler.ended == 1
