@@ -1,0 +1,104 @@
+// What the dispatcher answers and what it is asked to drop; see dispatcher.h.
+#include <algorithm>
+#include <utility>
+
+#include "services/scheduler/dispatch/dispatcher.h"
+
+namespace z4j::scheduler {
+
+bool Dispatcher::Holds(FireId id) {
+  absl::MutexLock lock(&mu_);
+  const Entry* entry = queue_.Find(id);
+  return entry != nullptr && entry->place != FireQueue::Place::kSettled;
+}
+
+bool Dispatcher::Cancel(FireId id) {
+  std::shared_ptr<AdapterLink> ask;
+  FireKey key;
+  {
+    absl::MutexLock lock(&mu_);
+    Entry* entry = queue_.Find(id);
+    if (entry == nullptr || entry->place == FireQueue::Place::kSettled) return false;
+    key = entry->fire.key;
+    if (entry->place == FireQueue::Place::kInFlight) {
+      if (LinkSet::Link* link = links_.Find(*entry->link)) ask = link->link;
+    } else {
+      writer_.RowGone(entry->fire.batch_id);
+      queue_.Settle(entry, clock_.Now());
+      ForgetLocked(id);
+      ended_.push_back(id);
+    }
+  }
+  if (ask != nullptr) ask->Cancel(key, id, /*terminate=*/true);
+  ReportEnded();
+  return true;
+}
+
+void Dispatcher::CancelSchedule(ScheduleId id) {
+  std::vector<FireId> fires;
+  {
+    absl::MutexLock lock(&mu_);
+    for (const Entry* entry : queue_.OfSchedule(id)) fires.push_back(entry->fire.id);
+  }
+  for (const FireId fire : fires) Cancel(fire);
+}
+
+void Dispatcher::CancelAtEngine(const std::string& engine, const std::string& instance,
+                                const FireKey& key, FireId id, bool terminate) {
+  std::shared_ptr<AdapterLink> ask;
+  {
+    absl::MutexLock lock(&mu_);
+    if (LinkSet::Link* link = links_.Preferred(engine, instance)) ask = link->link;
+  }
+  if (ask != nullptr) ask->Cancel(key, id, terminate);
+}
+
+FireReason Dispatcher::WaitReason(const std::string& engine) const {
+  absl::MutexLock lock(&mu_);
+  return WaitReasonLocked(engine);
+}
+
+FireReason Dispatcher::WaitReasonLocked(const std::string& engine) const {
+  if (!links_.Serves(engine, "")) return FireReason::kNoAdapter;
+  const auto found = engines_.find(engine);
+  const bool refused = found != engines_.end() && found->second.unavailable_in_a_row > 0;
+  return refused ? FireReason::kEngineUnavailable : FireReason::kNone;
+}
+
+bool Dispatcher::IsBlind(const std::string& engine) const {
+  absl::MutexLock lock(&mu_);
+  return links_.IsBlind(engine);
+}
+
+std::vector<EngineStatus> Dispatcher::Engines() const {
+  absl::MutexLock lock(&mu_);
+  std::map<std::string, EngineStatus> engines;
+  for (const AdapterStatus& adapter : links_.Statuses()) ++engines[adapter.info.engine].adapters;
+  for (const auto& [key, pool] : queue_.pools()) {
+    EngineStatus& status = engines[key.first];
+    status.waiting += pool.size;
+    if (!pool.ready.empty()) {
+      status.oldest_due = std::min(status.oldest_due, (*pool.ready.begin())->fire.key.due_at);
+    }
+  }
+  std::vector<EngineStatus> result;
+  for (auto& [name, status] : engines) {
+    status.engine = name;
+    status.in_flight = links_.InFlight(name);
+    status.reason = WaitReasonLocked(name);
+    result.push_back(std::move(status));
+  }
+  return result;
+}
+
+std::vector<AdapterStatus> Dispatcher::Adapters() const {
+  absl::MutexLock lock(&mu_);
+  return links_.Statuses();
+}
+
+int64_t Dispatcher::queued() const {
+  absl::MutexLock lock(&mu_);
+  return queue_.size();
+}
+
+}  // namespace z4j::scheduler

@@ -1,0 +1,285 @@
+#include "services/scheduler/dispatch/stream_server.h"
+
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+
+#include "services/base/field_error.h"
+#include "services/base/grpc_status.h"
+#include "services/base/testing/simulated_clock.h"
+#include "services/base/testing/status_matchers.h"
+#include "services/scheduler/dispatch/stream_convert.h"
+#include "services/scheduler/limits.h"
+#include "z4j/scheduler/v1/adapter.grpc.pb.h"
+
+namespace z4j::scheduler {
+namespace {
+
+using testing::ElementsAre;
+using testing::SizeIs;
+
+const absl::Time kNow = absl::FromUnixSeconds(1'800'000'000);
+
+// Remembers what the streams told, for a test to await.
+class RecordedEvents final : public AdapterEvents {
+ public:
+  void OnConnected(std::shared_ptr<AdapterLink> link) override {
+    absl::MutexLock lock(&mu_);
+    links.push_back(std::move(link));
+  }
+  void OnDisconnected(const AdapterLink&) override {
+    absl::MutexLock lock(&mu_);
+    ++gone;
+  }
+  void OnResults(const AdapterLink&, std::vector<DispatchResult> got) override {
+    absl::MutexLock lock(&mu_);
+    results.insert(results.end(), got.begin(), got.end());
+  }
+  void OnOutcomes(const AdapterLink&, std::vector<Outcome> got,
+                  std::function<void(bool)> done) override {
+    absl::MutexLock lock(&mu_);
+    outcomes.insert(outcomes.end(), got.begin(), got.end());
+    dones.push_back(std::move(done));
+  }
+  void OnHeartbeat(const AdapterLink&, double, std::string health) override {
+    absl::MutexLock lock(&mu_);
+    healths.push_back(std::move(health));
+  }
+  template <typename Condition>
+  bool Await(Condition condition) {
+    absl::MutexLock lock(&mu_);
+    return mu_.AwaitWithTimeout(absl::Condition(&condition), absl::Seconds(20));
+  }
+
+  std::vector<std::shared_ptr<AdapterLink>> links;
+  std::vector<DispatchResult> results;
+  std::vector<Outcome> outcomes;
+  std::vector<std::function<void(bool)>> dones;
+  std::vector<std::string> healths;
+  int gone = 0;
+
+ private:
+  absl::Mutex mu_;
+};
+
+class StreamServerTest : public testing::Test {
+ protected:
+  // An adapter's end of a stream.
+  struct Client {
+    explicit Client(const std::shared_ptr<grpc::Channel>& channel)
+        : stub(v1::AdapterService::NewStub(channel)), stream(stub->Connect(&context)) {}
+    bool Hello(const std::string& instance, const std::string& engine = "celery") {
+      v1::ConnectRequest request;
+      request.mutable_hello()->set_engine(engine);
+      request.mutable_hello()->set_instance(instance);
+      return stream->Write(request);
+    }
+    v1::ConnectResponse Read() {
+      v1::ConnectResponse response;
+      EXPECT_TRUE(stream->Read(&response));
+      return response;
+    }
+    // What ends the stream; reads whatever comes before it.
+    grpc::Status End() {
+      v1::ConnectResponse response;
+      while (stream->Read(&response)) drained |= response.has_drain();
+      return stream->Finish();
+    }
+    grpc::ClientContext context;
+    std::unique_ptr<v1::AdapterService::Stub> stub;
+    std::unique_ptr<grpc::ClientReaderWriter<v1::ConnectRequest, v1::ConnectResponse>> stream;
+    bool drained = false;
+  };
+
+  StreamServerTest() {
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+    builder.RegisterService(&streams_.service());
+    grpc_ = builder.BuildAndStart();
+    channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string(port),
+                                   grpc::InsecureChannelCredentials());
+  }
+  ~StreamServerTest() override {
+    streams_.Stop();
+    grpc_->Shutdown();
+  }
+  // A client past its Welcome and Role.
+  std::unique_ptr<Client> Connected(const std::string& instance) {
+    auto client = std::make_unique<Client>(channel_);
+    client->Hello(instance);
+    EXPECT_EQ(client->Read().welcome().node(), "node-1");
+    EXPECT_TRUE(client->Read().has_role());
+    EXPECT_TRUE(events_.Await([&] { return !events_.links.empty(); }));
+    return client;
+  }
+  DispatchItem Item(int due_s, uint64_t task_id) {
+    auto task = std::make_shared<TaskTemplate>();
+    task->id = task_id;
+    task->task = "app.work";
+    task->expires = absl::Milliseconds(1500);
+    DispatchItem item;
+    item.key.due_at = kNow + absl::Seconds(due_s);
+    item.key.schedule.value.bytes[0] = 1;
+    item.id = MakeFireId(item.key);
+    item.task = task;
+    return item;
+  }
+
+  SimulatedClock clock_{kNow};
+  RecordedEvents events_;
+  StreamServer streams_{events_, clock_, "node-1"};
+  std::unique_ptr<grpc::Server> grpc_;
+  std::shared_ptr<grpc::Channel> channel_;
+};
+
+TEST_F(StreamServerTest, WelcomesAnAdapterAndTellsItWhoLeads) {
+  Client client(channel_);
+  client.Hello("one");
+  const v1::ConnectResponse welcome = client.Read();
+  EXPECT_EQ(welcome.welcome().max_in_flight(), 1000);
+  EXPECT_EQ(welcome.welcome().heartbeat_interval().seconds(), 5);
+  EXPECT_FALSE(client.Read().role().leader());
+  streams_.SetLeader(true);
+  EXPECT_TRUE(client.Read().role().leader());
+  EXPECT_EQ(events_.links.front()->Info().instance, "one");
+  client.stream->WritesDone();
+  EXPECT_TRUE(client.stream->Finish().ok());
+  EXPECT_TRUE(events_.Await([&] { return events_.gone == 1; }));
+}
+
+TEST_F(StreamServerTest, RefusesAStreamThatDoesNotBeginWithHello) {
+  Client client(channel_);
+  v1::ConnectRequest request;
+  request.mutable_heartbeat();
+  client.stream->Write(request);
+  EXPECT_EQ(client.End().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(StreamServerTest, NamesTheFieldsOfABadHello) {
+  Client client(channel_);
+  client.Hello("", "Celery!");
+  const absl::Status status = FromGrpcStatus(client.End());
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument));
+  ASSERT_THAT(FieldViolationsOf(status), SizeIs(2));
+  EXPECT_EQ(FieldViolationsOf(status)[0].field, "hello.engine");
+  EXPECT_EQ(FieldViolationsOf(status)[1].field, "hello.instance");
+}
+
+TEST_F(StreamServerTest, OneNameIsForOneLiveStream) {
+  const auto first = Connected("one");
+  Client second(channel_);
+  second.Hello("one");
+  EXPECT_EQ(second.End().error_code(), grpc::StatusCode::ALREADY_EXISTS);
+  clock_.Advance(kHeartbeatInterval * 2 + absl::Seconds(1));  // The first is silent.
+  const auto third = Connected("one");
+  EXPECT_EQ(first->End().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+TEST_F(StreamServerTest, ATemplateCrossesTheStreamOnce) {
+  const auto client = Connected("one");
+  AdapterLink& link = *events_.links.front();
+  link.Send({Item(1, 7), Item(2, 7), Item(3, 8)});
+  v1::DispatchBatch batch = client->Read().dispatch();
+  EXPECT_THAT(batch.templates(), SizeIs(2));
+  ASSERT_THAT(batch.fires(), SizeIs(3));
+  EXPECT_EQ(batch.templates(0).expires().nanos(), 500'000'000);
+  EXPECT_EQ(batch.fires(0).due_us(), absl::ToUnixMicros(kNow + absl::Seconds(1)));
+  link.Send({Item(4, 7)});
+  batch = client->Read().dispatch();
+  EXPECT_THAT(batch.templates(), SizeIs(0));
+
+  v1::ConnectRequest request;
+  v1::DispatchResult* result = request.mutable_results()->add_results();
+  result->set_fire_id(batch.fires(0).fire_id());
+  result->set_fire_ref(batch.fires(0).fire_ref());
+  result->set_code(v1::DispatchResult::CODE_UNKNOWN_TEMPLATE);
+  client->stream->Write(request);
+  ASSERT_TRUE(events_.Await([&] { return events_.results.size() == 1; }));
+  EXPECT_EQ(events_.results[0].code, DispatchCode::kUnavailable);
+  EXPECT_EQ(events_.results[0].key, Item(4, 7).key);
+  link.Send({Item(4, 7)});
+  batch = client->Read().dispatch();
+  EXPECT_TRUE(batch.reset_templates());
+  EXPECT_THAT(batch.templates(), SizeIs(1));
+}
+
+TEST_F(StreamServerTest, AcknowledgesOutcomesInOrderOnceTheyAreDurable) {
+  streams_.SetLeader(true);
+  const auto client = Connected("one");
+  for (int sequence = 1; sequence <= 2; ++sequence) {
+    v1::ConnectRequest request;
+    request.mutable_outcomes()->set_sequence(sequence);
+    v1::Outcome* outcome = request.mutable_outcomes()->add_outcomes();
+    outcome->set_fire_id(Item(sequence, 1).id.value.ToBytes());
+    outcome->set_fire_ref(EncodeFireRef(Item(sequence, 1).key));
+    outcome->set_state(v1::Outcome::STATE_FAILED);
+    outcome->set_error("no such task");
+    client->stream->Write(request);
+  }
+  ASSERT_TRUE(events_.Await([&] { return events_.dones.size() == 2; }));
+  EXPECT_EQ(events_.outcomes[0].state, FireState::kFailed);
+  EXPECT_EQ(events_.outcomes[0].reason, FireReason::kTaskFailed);
+  EXPECT_EQ(events_.outcomes[0].key, Item(1, 1).key);
+  events_.dones[1](true);  // The first is not durable yet: no acknowledgement.
+  events_.dones[0](true);
+  EXPECT_EQ(client->Read().outcomes_ack().sequence(), 2);
+}
+
+TEST_F(StreamServerTest, EndsAStreamWhoseOutcomesWillNotBeStored) {
+  streams_.SetLeader(true);
+  const auto client = Connected("one");
+  v1::ConnectRequest request;
+  request.mutable_outcomes()->set_sequence(1);
+  client->stream->Write(request);
+  ASSERT_TRUE(events_.Await([&] { return events_.dones.size() == 1; }));
+  events_.dones[0](false);
+  clock_.Advance(absl::Seconds(2));
+  streams_.CheckStreams();
+  EXPECT_EQ(client->End().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(StreamServerTest, ASilentStreamIsDeadAfterThreeIntervalsAndAHeartbeatKeepsItAlive) {
+  const auto silent = Connected("silent");
+  const auto alive = Connected("alive");
+  clock_.Advance(kHeartbeatInterval * 2);
+  v1::ConnectRequest request;
+  request.mutable_heartbeat()->set_health("broker unreachable");
+  alive->stream->Write(request);
+  ASSERT_TRUE(events_.Await([&] { return events_.healths.size() == 1; }));
+  clock_.Advance(kHeartbeatInterval * 2);
+  streams_.CheckStreams();
+  EXPECT_FALSE(silent->End().ok());
+  EXPECT_TRUE(events_.Await([&] { return events_.gone == 1; }));
+  EXPECT_THAT(events_.healths, ElementsAre("broker unreachable"));
+}
+
+TEST_F(StreamServerTest, AsksAnAdapterToCancelAFire) {
+  const auto client = Connected("one");
+  events_.links.front()->Cancel(Item(1, 1).key, Item(1, 1).id, true);
+  const v1::ConnectResponse response = client->Read();
+  EXPECT_EQ(response.control().cancel().fire_id(), Item(1, 1).id.value.ToBytes());
+  EXPECT_TRUE(response.control().cancel().terminate());
+}
+
+TEST_F(StreamServerTest, StoppingDrainsEndsAndRefusesStreams) {
+  const auto client = Connected("one");
+  streams_.Stop();
+  EXPECT_EQ(client->End().error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_TRUE(client->drained);
+  EXPECT_FALSE(events_.links.front()->Send({Item(1, 1)}));
+  Client late(channel_);
+  late.Hello("late");
+  EXPECT_EQ(late.End().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST(StreamConvertTest, AFireRefComesBackAsItsKey) {
+  FireKey key;
+  key.schedule.value = Uuid::Random();
+  key.due_at = absl::FromUnixMicros(-1);
+  key.trigger = Uuid::Random();
+  EXPECT_EQ(DecodeFireRef(EncodeFireRef(key)), key);
+  EXPECT_TRUE(DecodeFireRef("").schedule.value.is_zero());
+}
+
+}  // namespace
+}  // namespace z4j::scheduler
