@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/civil_time.h"
 #include "services/base/field_error.h"
+#include "services/base/status_macros.h"
 #include "services/scheduler/core/calendar.h"
 #include "services/scheduler/core/wall_recurrence.h"
 #include "services/scheduler/limits.h"
@@ -156,9 +156,7 @@ absl::StatusOr<std::shared_ptr<const Recurrence>> CompileInterval(const Interval
   if (absl::Microseconds(period) != spec.period) {
     return FieldError("spec.interval.period", "is finer than a microsecond; round it to one");
   }
-  if (absl::Status status = CheckInstant("spec.interval.anchor", anchor); !status.ok()) {
-    return status;
-  }
+  RETURN_IF_ERROR(CheckInstant("spec.interval.anchor", anchor));
   if (spec.arithmetic == Arithmetic::kAbsolute) {
     return std::make_shared<AbsoluteInterval>(absl::ToUnixMicros(anchor), period);
   }
@@ -173,7 +171,7 @@ absl::StatusOr<std::shared_ptr<const Recurrence>> CompileInterval(const Interval
 }
 
 absl::StatusOr<std::shared_ptr<const Recurrence>> CompileOneShot(const OneShotSpec& spec) {
-  if (absl::Status status = CheckInstant("spec.one_shot.at", spec.at); !status.ok()) return status;
+  RETURN_IF_ERROR(CheckInstant("spec.one_shot.at", spec.at));
   return std::make_shared<OneShot>(spec.at);
 }
 

@@ -45,7 +45,7 @@ enum class Arithmetic : uint8_t { kAbsolute = 1, kWall = 2 };
 // Fires at `anchor + n * period` for every integer n >= 0.
 struct IntervalSpec {
   absl::Duration period;  // 1 s .. 10 years, whole microseconds.
-  absl::Time anchor;      // Defaults to the schedule's creation.
+  absl::Time anchor = absl::InfinitePast();  // InfinitePast: the schedule's creation.
   Arithmetic arithmetic = Arithmetic::kAbsolute;
 
   friend bool operator==(const IntervalSpec&, const IntervalSpec&) = default;
