@@ -108,17 +108,8 @@ void AddKeys(pq::Params& params, absl::Span<const FireKey> keys) {
       .Array(Type::kUuid, keys, [](ArrayBuilder& to, const FireKey& key) { to.Id(key.trigger); });
 }
 
-void AddDueRange(pq::Params& params, absl::Span<const FireKey> keys) {
-  absl::Time first = absl::InfiniteFuture(), last = absl::InfinitePast();
-  for (const FireKey& key : keys) {
-    first = std::min(first, key.due_at);
-    last = std::max(last, key.due_at);
-  }
-  params.Time(first).Time(last);
-}
-
 bool KeyLess(const FireKey& a, const FireKey& b) {
-  return std::tie(a.schedule, a.due_at, a.trigger) < std::tie(b.schedule, b.due_at, b.trigger);
+  return std::tie(a.due_at, a.schedule, a.trigger) < std::tie(b.due_at, b.schedule, b.trigger);
 }
 
 std::string PackKeys(absl::Span<const Fire* const> fires) {

@@ -11,6 +11,7 @@ namespace z4j::scheduler {
 namespace {
 
 constexpr int kDaysAhead = 3;
+constexpr absl::Duration kPeriod = absl::Hours(1);
 
 // Locks that others hold are asked for again another time.
 bool IsForLater(const absl::Status& status) {
@@ -63,7 +64,7 @@ absl::Status Partitions::MakeComingDays(pq::Connection& connection) {
   const MonoTime now = SystemClock().MonoNow();
   {
     absl::MutexLock lock(&mu_);
-    if (now - made_ < absl::Hours(1)) return absl::OkStatus();
+    if (now - made_ < kPeriod) return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(const pq::Result clock, connection.Run({"", "SELECT now()"}, {}));
   const absl::CivilDay today = absl::ToCivilDay(clock.Time(0, 0), absl::UTCTimeZone());
@@ -75,6 +76,10 @@ absl::Status Partitions::MakeComingDays(pq::Connection& connection) {
 
 absl::StatusOr<int64_t> Partitions::DropOne(pq::Connection& connection, FencingToken token,
                                             absl::Time before) {
+  {
+    absl::MutexLock lock(&mu_);
+    if (SystemClock().MonoNow() < look_again_) return 0;
+  }
   // What a crash left between the two steps below.
   static const auto* const left_over = new pq::Statement{
       "",
@@ -97,7 +102,11 @@ absl::StatusOr<int64_t> Partitions::DropOne(pq::Connection& connection, FencingT
     const pq::Statement count = {
         "", absl::StrCat("SELECT count(*), coalesce(bool_or(state < 4), false) FROM ", table)};
     ASSIGN_OR_RETURN(const pq::Result content, connection.Run(count, {}));
-    if (content.Bool(0, 1)) continue;
+    if (content.Bool(0, 1)) {
+      absl::MutexLock lock(&mu_);
+      look_again_ = SystemClock().MonoNow() + kPeriod;
+      continue;
+    }
     // A fire of that old day may still be written until it is detached; then it is brought back.
     const absl::Status gone = InTransaction(
         connection, absl::StrCat("SELECT require_leader(", token.value, ", '-infinity');",

@@ -24,12 +24,14 @@ class Partitions {
   absl::Status MakeComingDays(pq::Connection& connection) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Drops one partition whose whole day lies before `before` and in which every fire is final;
-  // returns how many rows went.  0: there is none, or the locks are not to be had.
-  absl::StatusOr<int64_t> DropOne(pq::Connection& connection, FencingToken token,
-                                  absl::Time before);
+  // returns how many rows went.  0: there is none, or the locks are not to be had.  Looking is a
+  // read of whole days, so that one with open fires is looked at once an hour.
+  absl::StatusOr<int64_t> DropOne(pq::Connection& connection, FencingToken token, absl::Time before)
+      ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   absl::Mutex mu_;
+  MonoTime look_again_ ABSL_GUARDED_BY(mu_);
   MonoTime made_ ABSL_GUARDED_BY(mu_) = {absl::InfiniteDuration() * -1};
 };
 

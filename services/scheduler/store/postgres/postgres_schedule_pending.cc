@@ -46,7 +46,6 @@ absl::StatusOr<std::vector<PendingFire>> ReadPending(Connection& connection,
           " FROM unnest($1, $2, $3, $4) AS n(schedule_id, due_at, trigger_id, batch)"
           " JOIN fires f ON f.schedule_id = n.schedule_id AND f.due_at = n.due_at"
           " AND f.trigger_id = n.trigger_id WHERE f.state = 1"
-          " AND f.due_at >= $5 AND f.due_at <= $6"
           " ORDER BY n.batch, f.due_at, f.schedule_id, f.trigger_id"};
   std::vector<PendingFire> pending;
   if (batches.keys.empty()) return pending;
@@ -54,7 +53,6 @@ absl::StatusOr<std::vector<PendingFire>> ReadPending(Connection& connection,
   AddKeys(params, batches.keys);
   params.Array(Type::kInt8, batches.batch_of_key,
                [](ArrayBuilder& to, int64_t batch) { to.Int8(batch); });
-  AddDueRange(params, batches.keys);
   ASSIGN_OR_RETURN(const pq::Result rows, connection.Run(*read, params));
   for (int row = 0; row < rows.rows(); ++row) {
     pending.push_back({FireAt(rows, row, 1), rows.Int(row, 0)});

@@ -19,12 +19,13 @@ std::string Limits(absl::string_view lock_timeout) {
       "'; SET idle_in_transaction_session_timeout = '1s'; SET jit = off; SET TimeZone = 'UTC'; ");
 }
 
-// For statements that look rows up by key, whose parameters are arrays of any length: the plan is
-// made once and always walks the array and the key's index, also while the statistics of a new
-// partition say nothing.
+// For statements that look rows up by key, whose parameters are arrays of any length.  The plan is
+// made once, perhaps while a new partition is still empty, and must be good for millions of rows
+// and whatever the statistics say: walk the array, and for each element the key's index.
 constexpr char kByKey[] =
     "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; "
-    "SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
+    "SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; "
+    "SET enable_material = off; SET enable_memoize = off";
 
 // For scans that are read to their end.
 constexpr char kByQuery[] = "SET cursor_tuple_fraction = 1";

@@ -89,19 +89,16 @@ constexpr char kForward[] = " AND t.state < 4 AND n.state >= t.state";
 
 // `changes` may be empty, to make the plan.
 pq::Call UpdateByKey(const std::vector<Change>& changes) {
-  // The bounds of due_at let PostgreSQL leave the other partitions alone.
   static const auto* const statement = new pq::Statement{
       "update_by_key", std::string(kSet) + "$9, $10, $11) " + kColumns +
                            "schedule_id, due_at, trigger_id) WHERE t.schedule_id = n.schedule_id "
-                           "AND t.due_at = n.due_at AND t.trigger_id = n.trigger_id "
-                           "AND t.due_at >= $12 AND t.due_at <= $13" +
+                           "AND t.due_at = n.due_at AND t.trigger_id = n.trigger_id" +
                            kForward};
   pq::Call call = {statement, {}};
   AddChanges(call.params, changes);
   std::vector<FireKey> keys;
   for (const Change& change : changes) keys.push_back(change.last.key);
   AddKeys(call.params, keys);
-  AddDueRange(call.params, keys);
   return call;
 }
 

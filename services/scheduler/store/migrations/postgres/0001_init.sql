@@ -81,9 +81,11 @@ CREATE TABLE fires (
   adapter        text,
   args           text,
   kwargs         text,
-  PRIMARY KEY (schedule_id, due_at, trigger_id)
+  -- In the order in which fires come: new ones go to the end of the index, and pages of a list
+  -- are read straight from it.
+  PRIMARY KEY (due_at, schedule_id, trigger_id)
 ) PARTITION BY RANGE (due_at);
-CREATE INDEX fires_due ON fires (due_at);
+CREATE INDEX fires_schedule ON fires (schedule_id, due_at);
 CREATE INDEX fires_fire_id ON fires (fire_id);
 COMMENT ON TABLE fires IS 'partitioned by UTC day of due_at; other days are in fires_default';
 COMMENT ON COLUMN fires.trigger_id IS 'zero for automatic fires';
