@@ -167,10 +167,12 @@ class LoopWorld {
   }
 
   // Every fire row of the schedule, oldest first.
-  std::vector<Fire> Rows(const Schedule& schedule) {
+  std::vector<Fire> Rows(const Schedule& schedule) { return AllRows(schedule.id); }
+  // Of all schedules without one.
+  std::vector<Fire> AllRows(std::optional<ScheduleId> schedule = std::nullopt) {
     FireQuery query;
     query.project = "default";
-    query.schedule = schedule.id;
+    query.schedule = schedule;
     query.ascending = true;
     query.limit = 1000;
     std::vector<Fire> rows;
