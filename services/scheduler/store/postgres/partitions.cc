@@ -44,7 +44,7 @@ absl::Status MakeDay(pq::Connection& connection, absl::CivilDay day) {
   // ATTACH locks the parent less than CREATE … PARTITION OF.
   const absl::Status made =
       InTransaction(connection, absl::StrCat("CREATE TABLE ", table,
-                                             " (LIKE fires INCLUDING ALL) WITH (fillfactor = 75);"
+                                             " (LIKE fires INCLUDING ALL) WITH (fillfactor = 50);"
                                              "ALTER TABLE fires ATTACH PARTITION ",
                                              table, " FOR VALUES FROM (", from, ") TO (", to, ")"));
   return IsForLater(made) ? absl::OkStatus() : made;

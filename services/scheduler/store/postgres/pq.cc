@@ -6,8 +6,6 @@
 #include <cerrno>
 #include <utility>
 
-#include "absl/strings/cord.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "services/base/status_macros.h"
 #include "services/scheduler/store/postgres/pq_status.h"
