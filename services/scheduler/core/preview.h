@@ -21,7 +21,7 @@ struct PreviewedFire {
 
 // The next `count` fires (1..1000) of `schedule` strictly after max(after, start_at - 1 µs), as the
 // tick would decide them (start_at, end_at, and the rest of max_fires after `cursor`), without
-// jitter.  Fewer if it ends.  INVALID_ARGUMENT as CompileRecurrence.  Pure.
+// jitter.  Fewer if it ends.  INVALID_ARGUMENT as CompileRecurrence, or on "count".  Pure.
 absl::StatusOr<std::vector<PreviewedFire>> PreviewFires(const Schedule& schedule,
                                                         const Cursor& cursor, absl::Time after,
                                                         int count);

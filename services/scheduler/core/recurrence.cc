@@ -40,14 +40,6 @@ absl::StatusOr<RecurrencePtr> CompileCron(const CronSpec& spec, const Schedule& 
   return cron;
 }
 
-// Where the grid of an interval begins.  A schedule that is only being checked may not have been
-// created yet: any grid will do.
-absl::Time AnchorOf(const IntervalSpec& spec, const Schedule& schedule) {
-  if (spec.anchor != absl::InfinitePast()) return spec.anchor;
-  if (schedule.created_at == absl::InfinitePast()) return absl::UnixEpoch();
-  return absl::FromUnixMicros(absl::ToUnixMicros(schedule.created_at));
-}
-
 }  // namespace
 
 absl::StatusOr<RecurrencePtr> CompileRecurrence(const Schedule& schedule) {
@@ -64,6 +56,12 @@ absl::StatusOr<RecurrencePtr> CompileRecurrence(const Schedule& schedule) {
     return CompileOneShot(*one_shot);
   }
   return CompileSolar(std::get<SolarSpec>(schedule.spec));
+}
+
+absl::Time AnchorOf(const IntervalSpec& spec, const Schedule& schedule) {
+  if (spec.anchor != absl::InfinitePast()) return spec.anchor;
+  if (schedule.created_at == absl::InfinitePast()) return absl::UnixEpoch();
+  return absl::FromUnixMicros(absl::ToUnixMicros(schedule.created_at));
 }
 
 std::string RecurrenceKey(const Schedule& schedule) {

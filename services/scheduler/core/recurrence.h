@@ -34,6 +34,10 @@ class Recurrence {
 // can never match.
 absl::StatusOr<std::shared_ptr<const Recurrence>> CompileRecurrence(const Schedule& schedule);
 
+// Where the grid of an interval begins: at its anchor, else at the schedule's creation, else (a
+// schedule that is only being checked) anywhere.
+absl::Time AnchorOf(const IntervalSpec& spec, const Schedule& schedule);
+
 // Two schedules with equal keys have equal recurrences.
 std::string RecurrenceKey(const Schedule& schedule);
 
