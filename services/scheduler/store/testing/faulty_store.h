@@ -24,6 +24,11 @@ class FaultyStore final : public ScheduleStore {
     on_commit_ = std::move(hook);
   }
 
+  // Sees each batch of updates before it is written.
+  using OnUpdate =
+      std::function<absl::Status(absl::Span<const FireUpdate>, absl::Span<const int64_t> closed)>;
+  void set_on_update(OnUpdate hook) { on_update_ = std::move(hook); }
+
   absl::Status Migrate() override { return store_.Migrate(); }
   absl::Status Transact(
       absl::Span<const ScheduleKey> keys, absl::Span<const std::string> request_ids,
@@ -73,6 +78,7 @@ class FaultyStore final : public ScheduleStore {
   }
   absl::Status UpdateFires(FencingToken token, absl::Span<const FireUpdate> updates,
                            absl::Span<const int64_t> closed) override {
+    if (absl::Status status = on_update_(updates, closed); !status.ok()) return status;
     return Faulty<absl::Status>("update_fires",
                                 [&] { return store_.UpdateFires(token, updates, closed); });
   }
@@ -101,6 +107,9 @@ class FaultyStore final : public ScheduleStore {
   ScheduleStore& store_;
   Fault fault_ = [](const std::string&, bool) { return absl::OkStatus(); };
   std::function<absl::Status(const FireBatch&)> on_commit_ = [](const FireBatch&) {
+    return absl::OkStatus();
+  };
+  OnUpdate on_update_ = [](absl::Span<const FireUpdate>, absl::Span<const int64_t>) {
     return absl::OkStatus();
   };
 };
