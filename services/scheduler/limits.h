@@ -95,13 +95,14 @@ inline constexpr absl::Duration kOpenRunMax = absl::Hours(24 * 7);  // Longer th
 inline constexpr int kActorCharsMax = 200;
 inline constexpr int kRpcThreads = 16;        // They wait for the store more than they compute.
 inline constexpr int kCallsQueuedMax = 4096;  // Beyond that a call would outlive its deadline.
+inline constexpr absl::Duration kCallsDrainMax = absl::Seconds(5);  // For open calls, at the end.
 inline constexpr int kMessageBytesMax = 4 * 1024 * 1024;  // gRPC's default; a batch create fits.
 inline constexpr int kWatchersMax = 1000;      // Open watch streams; each costs a query per change.
 inline constexpr int kEventsPerMessage = 200;  // Of a watch: well below the message limit.
 inline constexpr absl::Duration kWatchPollEvery = absl::Milliseconds(500);
 inline constexpr int kWatchedFiresMax = 10'000;  // Whose state a fire watch remembers: ~1 MB.
 inline constexpr absl::Duration kHttpTimeout = absl::Seconds(15);  // Of a slow or silent client.
-inline constexpr int kAuditScanMax = 10'000;     // Entries that one filtered page looks through.
+inline constexpr int kAuditScanMax = 10'000;  // Entries that one filtered page looks through.
 inline constexpr int kPruneRowsPerBatch = 1000;
 inline constexpr absl::Duration kFireRetentionDefault = absl::Hours(24 * 30);
 

@@ -34,8 +34,7 @@ struct ClusterStatus {
   absl::Duration uptime;
 };
 
-// What the services ask of the running server besides store and committer.  Thread-safe; never
-// blocks on I/O.
+// What the services ask of the running server besides store and committer.  Thread-safe.
 class ClusterView {
  public:
   virtual ~ClusterView() = default;

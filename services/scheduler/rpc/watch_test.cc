@@ -1,0 +1,164 @@
+// Fires, watches, health: what is read while things happen.
+#include "services/scheduler/rpc/testing/rpc_world.h"
+
+namespace z4j::scheduler {
+namespace {
+
+using absl::StatusCode;
+using testing::ElementsAre;
+
+class WatchTest : public RpcTest {
+ protected:
+  v1::Fire Triggered(const std::string& id) {
+    v1::TriggerScheduleRequest request;
+    request.set_name(NameOf(id));
+    auto response = TriggerSchedule(request);
+    EXPECT_OK(response);
+    return response.ok() ? response->fire() : v1::Fire();
+  }
+  std::unique_ptr<grpc::ClientReader<v1::WatchSchedulesResponse>> Watch(
+      grpc::ClientContext& context, const v1::WatchSchedulesRequest& request) {
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+    return schedules_->WatchSchedules(&context, request);
+  }
+};
+
+TEST_F(WatchTest, ScheduleWatchSendsWhatThereIsThenEveryChange) {
+  Created("one");
+  grpc::ClientContext context;
+  v1::WatchSchedulesRequest request;
+  request.set_parent("projects/default");
+  auto stream = Watch(context, request);
+  v1::WatchSchedulesResponse message;
+  ASSERT_TRUE(stream->Read(&message));
+  ASSERT_EQ(message.events_size(), 1);
+  EXPECT_EQ(message.events(0).schedule().name(), NameOf("one"));
+  EXPECT_EQ(message.revision(), 1);
+
+  Created("two");
+  ASSERT_TRUE(stream->Read(&message));
+  EXPECT_EQ(message.events(0).name(), NameOf("two"));
+  EXPECT_EQ(message.events(0).type(), v1::ScheduleEvent::TYPE_PRESENT);
+  const int64_t revision = message.revision();
+
+  v1::DeleteScheduleRequest remove;
+  remove.set_name(NameOf("one"));
+  ASSERT_OK(DeleteSchedule(remove));
+  ASSERT_TRUE(stream->Read(&message));
+  EXPECT_EQ(message.events(0).type(), v1::ScheduleEvent::TYPE_REMOVED);
+
+  // From a revision on there is no snapshot.
+  grpc::ClientContext again;
+  request.set_after_revision(revision);
+  auto second = Watch(again, request);
+  ASSERT_TRUE(second->Read(&message));
+  ASSERT_EQ(message.events_size(), 1);
+  EXPECT_EQ(message.events(0).name(), NameOf("one"));
+  context.TryCancel();
+  again.TryCancel();
+}
+
+TEST_F(WatchTest, AnEmptySnapshotIsStillSaidToBeComplete) {
+  grpc::ClientContext context;
+  v1::WatchSchedulesRequest request;
+  request.set_parent("projects/default");
+  auto stream = Watch(context, request);
+  v1::WatchSchedulesResponse message;
+  ASSERT_TRUE(stream->Read(&message));
+  EXPECT_EQ(message.events_size(), 0);
+  context.TryCancel();
+}
+
+TEST_F(WatchTest, StreamsEndWithUnavailableWhenTheNodeGoesAway) {
+  grpc::ClientContext context;
+  v1::WatchSchedulesRequest request;
+  request.set_parent("projects/default");
+  auto stream = Watch(context, request);
+  v1::WatchSchedulesResponse message;
+  ASSERT_TRUE(stream->Read(&message));
+  server_->Stop(absl::Seconds(10));
+  EXPECT_FALSE(stream->Read(&message));
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(WatchTest, AWatchOfNothingIsRefused) {
+  grpc::ClientContext context;
+  auto stream = Watch(context, {});
+  v1::WatchSchedulesResponse message;
+  EXPECT_FALSE(stream->Read(&message));
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(WatchTest, FireWatchSendsEachStateOnce) {
+  Created("nightly");
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+  v1::WatchFiresRequest request;
+  request.set_parent(NameOf("nightly"));
+  auto stream = fires_->WatchFires(&context, request);
+  const v1::Fire fire = Triggered("nightly");
+  v1::WatchFiresResponse message;
+  ASSERT_TRUE(stream->Read(&message));
+  ASSERT_EQ(message.fires_size(), 1);
+  EXPECT_EQ(message.fires(0).uid(), fire.uid());
+  EXPECT_EQ(message.fires(0).state(), v1::Fire::STATE_PENDING);
+
+  v1::CancelFireRequest cancel;
+  cancel.set_name(fire.name());
+  ASSERT_OK(CancelFire(cancel));
+  ASSERT_TRUE(stream->Read(&message));
+  ASSERT_EQ(message.fires_size(), 1);
+  EXPECT_EQ(message.fires(0).state(), v1::Fire::STATE_CANCELLED);
+  context.TryCancel();
+}
+
+TEST_F(WatchTest, TriggerMakesOneFireForOneRequestIdAndListFindsIt) {
+  Created("nightly");
+  v1::TriggerScheduleRequest request;
+  request.set_name(NameOf("nightly"));
+  request.set_args_json("[7]");
+  request.set_request_id("t-1");
+  ASSERT_OK_AND_ASSIGN(const v1::TriggerScheduleResponse first, TriggerSchedule(request));
+  ASSERT_OK_AND_ASSIGN(const v1::TriggerScheduleResponse second, TriggerSchedule(request));
+  EXPECT_EQ(first.fire().uid(), second.fire().uid());
+  EXPECT_EQ(first.fire().kind(), v1::Fire::KIND_MANUAL);
+  EXPECT_EQ(first.fire().args_json(), "[7]");
+  v1::ListFiresRequest list;
+  list.set_parent(NameOf("nightly"));
+  list.add_states(v1::Fire::STATE_PENDING);
+  ASSERT_OK_AND_ASSIGN(const v1::ListFiresResponse page, ListFires(list));
+  ASSERT_EQ(page.fires_size(), 1);
+  EXPECT_EQ(page.fires(0).name(), first.fire().name());
+  v1::GetFireRequest get;
+  get.set_name(absl::StrCat("projects/-/schedules/-/fires/", first.fire().uid()));
+  EXPECT_OK(GetFire(get));
+  get.set_name(absl::StrCat("projects/default/schedules/other/fires/", first.fire().uid()));
+  EXPECT_THAT(GetFire(get), StatusIs(StatusCode::kNotFound));
+}
+
+TEST_F(WatchTest, CancelOfACancelledFireIsDoneAlready) {
+  Created("nightly");
+  v1::CancelFireRequest request;
+  request.set_name(Triggered("nightly").name());
+  ASSERT_OK_AND_ASSIGN(const v1::CancelFireResponse first, CancelFire(request));
+  EXPECT_EQ(first.fire().state(), v1::Fire::STATE_CANCELLED);
+  EXPECT_EQ(first.fire().reason(), v1::Fire::REASON_USER_CANCELLED);
+  EXPECT_OK(CancelFire(request));
+  EXPECT_EQ(cluster_.cancelled.size(), 1);
+}
+
+TEST_F(WatchTest, StatusIsWhatTheNodeKnows) {
+  cluster_.status.node = "n1";
+  cluster_.status.leader = {"n2", {7}};
+  cluster_.status.schedules = {{ScheduleState::kEnabled, 3}, {ScheduleState::kPaused, 1}};
+  cluster_.status.engines = {{"celery", 5, 2, 0, "no adapter for celery is connected"}};
+  ASSERT_OK_AND_ASSIGN(const v1::GetStatusResponse status, GetStatus({}));
+  EXPECT_EQ(status.node(), "n1");
+  EXPECT_EQ(status.leader(), "n2");
+  EXPECT_EQ(status.token(), 7);
+  EXPECT_EQ(status.schedules().total(), 4);
+  EXPECT_EQ(status.engines(0).reason(), "no adapter for celery is connected");
+}
+
+}  // namespace
+}  // namespace z4j::scheduler

@@ -1,0 +1,176 @@
+#include "services/scheduler/server.h"
+
+#include <prometheus/registry.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "absl/strings/str_cat.h"
+#include "services/base/field_error.h"
+#include "services/base/log.h"
+#include "services/base/status_macros.h"
+#include "services/scheduler/audit/key_file.h"
+#include "services/scheduler/audited_changes.h"
+#include "services/scheduler/dispatch/dispatcher.h"
+#include "services/scheduler/dispatch/stream_server.h"
+#include "services/scheduler/dispatch/update_writer.h"
+#include "services/scheduler/elect/postgres_elector.h"
+#include "services/scheduler/elect/solo_elector.h"
+#include "services/scheduler/http/http_server.h"
+#include "services/scheduler/http/probes.h"
+#include "services/scheduler/loop/fire_loop.h"
+#include "services/scheduler/metrics.h"
+#include "services/scheduler/mutate/committer.h"
+#include "services/scheduler/rpc/grpc_server.h"
+#include "services/scheduler/store/postgres/postgres_schedule_store.h"
+#include "services/scheduler/store/sqlite/sqlite_schedule_store.h"
+
+namespace z4j::scheduler {
+namespace {
+
+absl::StatusOr<std::string> ReadFile(const std::string& path, const char* setting) {
+  if (path.empty()) return std::string();
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file) return FieldError(FlagOf(setting), absl::StrCat("cannot read ", path));
+  return text.str();
+}
+
+absl::StatusOr<TlsFiles> ReadTlsFiles(const ServerConfig& config) {
+  TlsFiles tls;
+  ASSIGN_OR_RETURN(tls.certificate, ReadFile(config.tls_cert, "tls_cert"));
+  ASSIGN_OR_RETURN(tls.key, ReadFile(config.tls_key, "tls_key"));
+  ASSIGN_OR_RETURN(tls.client_ca, ReadFile(config.tls_client_ca, "tls_client_ca"));
+  return tls;
+}
+
+std::unique_ptr<LeaderElector> MakeElector(const ServerConfig& config, ScheduleStore& store,
+                                           Clock& clock) {
+  if (config.election == Election::kSolo) {
+    return std::make_unique<SoloElector>(store, config.node_id);
+  }
+  PostgresElector::Options options;
+  options.conninfo = config.database;
+  options.node = config.node_id;
+  return std::make_unique<PostgresElector>(options, clock);
+}
+
+Dispatcher::Options DispatcherOptions(const ServerConfig& config) {
+  Dispatcher::Options options;
+  switch (config.dispatch_policy) {
+    case DispatchPolicy::kLeastLoaded:
+      options.balance = Balance::kLeastLoaded;
+      break;
+    case DispatchPolicy::kRoundRobin:
+      options.balance = Balance::kRoundRobin;
+      break;
+    case DispatchPolicy::kAffinity:
+      options.balance = Balance::kAffinity;
+      break;
+  }
+  return options;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ScheduleStore>> OpenStore(const ServerConfig& config, Clock& clock) {
+  if (!config.embedded()) {
+    return std::make_unique<PostgresScheduleStore>(
+        PostgresScheduleStore::Options{config.database, config.node_id});
+  }
+  return SqliteScheduleStore::Open({config.data_dir + "/scheduler.db"}, clock);
+}
+
+Server::Server(const ServerConfig& config)
+    : config_(config), started_at_(clock_.Now()), started_mono_(clock_.MonoNow()) {}
+
+Server::~Server() { Stop(); }
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config,
+                                                      OnFatal on_fatal) {
+  std::unique_ptr<Server> server(new Server(config));
+  RETURN_IF_ERROR(server->Build(std::move(on_fatal)));
+  RETURN_IF_ERROR(server->Serve());
+  return server;
+}
+
+absl::Status Server::Build(OnFatal on_fatal) {
+  registry_ = std::make_unique<prometheus::Registry>();
+  metrics_ = std::make_unique<SchedulerMetrics>(*registry_);
+  ASSIGN_OR_RETURN(store_, OpenStore(config_, clock_));
+  RETURN_IF_ERROR(store_->Migrate());
+  ASSIGN_OR_RETURN(Keyring keys, config_.make_audit_key
+                                     ? LoadOrCreateKeyFile(config_.audit_key_file)
+                                     : LoadKeyFile(config_.audit_key_file));
+  keys_ = std::make_unique<Keyring>(std::move(keys));
+  Committer::Options committing;
+  committing.on_commit = [this] { OnCommit(); };
+  committer_ = std::make_unique<Committer>(*store_, *keys_, clock_, std::move(committing));
+  elector_ = MakeElector(config_, *store_, clock_);
+  writer_ = std::make_unique<UpdateWriter>(*store_, clock_, metrics_.get());
+  dispatcher_ =
+      std::make_unique<Dispatcher>(*writer_, clock_, metrics_.get(), DispatcherOptions(config_));
+  changes_ = std::make_unique<AuditedChanges>(*committer_, config_.node_id);
+  streams_ = std::make_unique<StreamServer>(*dispatcher_, clock_, config_.node_id);
+  FireLoop::Options looping;
+  looping.node = config_.node_id;
+  looping.retention = config_.fire_retention;
+  looping.on_data_loss = std::move(on_fatal);
+  looping.on_role = [this](bool leading) { streams_->SetLeader(leading); };
+  loop_ = std::make_unique<FireLoop>(*store_, *elector_, *dispatcher_, *writer_, *changes_, clock_,
+                                     metrics_.get(), std::move(looping));
+  return absl::OkStatus();
+}
+
+absl::Status Server::Serve() {
+  ASSIGN_OR_RETURN(const TlsFiles tls, ReadTlsFiles(config_));
+  ASSIGN_OR_RETURN(
+      grpc_,
+      GrpcServer::Start(config_.listen, tls,
+                        {*store_, *committer_, *keys_, clock_, *this, {&streams_->service()}}));
+  wake_watches_ = grpc_.get();
+  if (!config_.http_listen.empty()) {
+    ASSIGN_OR_RETURN(http_, HttpServer::Start(config_.http_listen, MakeProbes(*registry_, [this] {
+                                                return NotReady();
+                                              })));
+  }
+  // Last, when nothing can fail any more: a node that cannot serve must not lead.
+  writer_->Start();
+  dispatcher_->Start();
+  streams_->Start();
+  RETURN_IF_ERROR(loop_->Start());
+  wake_loop_ = loop_.get();
+  grpc_->SetServing(true);
+  return absl::OkStatus();
+}
+
+void Server::OnCommit() {
+  if (FireLoop* loop = wake_loop_) loop->Wake();
+  if (GrpcServer* watches = wake_watches_) watches->OnCommit();
+}
+
+std::string Server::NotReady() {
+  if (stopping_) return "the node is going away";
+  // A node without a leader in the cluster still takes edits, but fires nothing.
+  if (elector_->Leader().holder.empty()) return "no node leads";
+  return "";
+}
+
+int Server::grpc_port() const { return grpc_->port(); }
+int Server::http_port() const { return http_ == nullptr ? 0 : http_->port(); }
+
+void Server::Stop() {
+  if (stopping_.exchange(true)) return;
+  // From the outside to the inside: no new work, then finish what there is.
+  if (grpc_) grpc_->SetServing(false);
+  if (loop_) loop_->Stop();
+  if (dispatcher_) dispatcher_->Stop();
+  if (writer_) writer_->Stop();
+  if (streams_) streams_->Stop();
+  if (grpc_) grpc_->Stop(kCallsDrainMax);
+  if (committer_) committer_->Stop();
+  if (http_) http_->Stop();
+}
+
+}  // namespace z4j::scheduler

@@ -1,0 +1,93 @@
+#ifndef Z4J_SCHEDULER_SERVER_H_
+#define Z4J_SCHEDULER_SERVER_H_
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "services/base/clock.h"
+#include "services/scheduler/config.h"
+#include "services/scheduler/rpc/cluster_view.h"
+#include "services/scheduler/store/schedule_store.h"
+
+namespace prometheus {
+class Registry;
+}
+
+namespace z4j::scheduler {
+
+class AuditedChanges;
+class Committer;
+class Dispatcher;
+class FireLoop;
+class GrpcServer;
+class HttpServer;
+class Keyring;
+class SchedulerMetrics;
+class StreamServer;
+class UpdateWriter;
+
+// The store that `config` names, opened and not migrated; codes as its Open.
+absl::StatusOr<std::unique_ptr<ScheduleStore>> OpenStore(const ServerConfig& config, Clock& clock);
+
+// One node, put together and running.  The only place, besides tests, that names implementations.
+class Server final : public ClusterView {
+ public:
+  // Called once if the process must end: what is stored is wrong.  From any thread.
+  using OnFatal = std::function<void(const absl::Status&)>;
+
+  // Migrates the store, starts everything and serves.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerConfig& config,
+                                                       OnFatal on_fatal);
+  ~Server() override;  // Stops.
+
+  int grpc_port() const;
+  int http_port() const;  // 0: none.
+
+  // Says that it goes away, finishes what is at work, gives leadership up, ends the streams, stops.
+  // Idempotent.
+  void Stop();
+
+  // ClusterView
+  ClusterStatus Status() override;
+  std::vector<AdapterStatus> Adapters() override;
+  void CancelFire(const std::string& engine, const Fire& fire, bool terminate) override;
+
+ private:
+  explicit Server(const ServerConfig& config);
+  absl::Status Build(OnFatal on_fatal);
+  absl::Status Serve();
+  // On the committer's thread, after each transaction.
+  void OnCommit();
+  std::string NotReady();
+
+  const ServerConfig config_;
+  SystemClock clock_;
+  const absl::Time started_at_;
+  const MonoTime started_mono_;
+  std::atomic<bool> stopping_ = false;
+
+  // In the order in which they are built; each uses some of those above it.
+  std::unique_ptr<prometheus::Registry> registry_;
+  std::unique_ptr<SchedulerMetrics> metrics_;
+  std::unique_ptr<ScheduleStore> store_;
+  std::unique_ptr<Keyring> keys_;
+  std::unique_ptr<Committer> committer_;
+  std::unique_ptr<LeaderElector> elector_;
+  std::unique_ptr<UpdateWriter> writer_;
+  std::unique_ptr<Dispatcher> dispatcher_;
+  std::unique_ptr<AuditedChanges> changes_;
+  std::unique_ptr<FireLoop> loop_;
+  std::unique_ptr<StreamServer> streams_;
+  std::unique_ptr<GrpcServer> grpc_;
+  std::unique_ptr<HttpServer> http_;
+  // Whom OnCommit wakes; null before they are there.
+  std::atomic<FireLoop*> wake_loop_ = nullptr;
+  std::atomic<GrpcServer*> wake_watches_ = nullptr;
+};
+
+}  // namespace z4j::scheduler
+
+#endif  // Z4J_SCHEDULER_SERVER_H_

@@ -1,0 +1,54 @@
+// What a node tells of itself.
+#include "absl/strings/str_cat.h"
+#include "services/scheduler/dispatch/dispatcher.h"
+#include "services/scheduler/server.h"
+#include "services/scheduler/version.h"
+
+namespace z4j::scheduler {
+namespace {
+
+std::string WhyFiresWait(const EngineStatus& engine) {
+  if (engine.waiting == 0) return "";
+  switch (engine.reason) {
+    case FireReason::kNoAdapter:
+      return absl::StrCat("no adapter for ", engine.engine, " is connected");
+    case FireReason::kEngineUnavailable:
+      return absl::StrCat("the broker of ", engine.engine, " cannot be reached");
+    default:
+      return "";
+  }
+}
+
+}  // namespace
+
+ClusterStatus Server::Status() {
+  ClusterStatus status;
+  status.version = kVersion;
+  status.node = config_.node_id;
+  status.election = config_.election == Election::kSolo ? "solo" : "postgres";
+  status.store = config_.embedded() ? "sqlite" : "postgres";
+  status.is_leader = elector_->Current(clock_.MonoNow()).has_value();
+  status.leader = elector_->Leader();
+  for (const EngineStatus& engine : dispatcher_->Engines()) {
+    status.engines.push_back(
+        {engine.engine, engine.waiting, engine.in_flight, engine.adapters, WhyFiresWait(engine)});
+  }
+  status.adapters = dispatcher_->Adapters();
+  status.started_at = started_at_;
+  status.uptime = clock_.MonoNow() - started_mono_;
+  return status;
+}
+
+std::vector<AdapterStatus> Server::Adapters() { return dispatcher_->Adapters(); }
+
+void Server::CancelFire(const std::string& engine, const Fire& fire, bool terminate) {
+  // One that is still with the dispatcher is taken back by the loop, which sees the mutation.
+  if (fire.state == FireState::kPending) return;
+  std::string asked = engine;
+  for (const AdapterStatus& adapter : dispatcher_->Adapters()) {
+    if (asked.empty() && adapter.info.instance == fire.adapter) asked = adapter.info.engine;
+  }
+  dispatcher_->CancelAtEngine(asked, fire.adapter, fire.key, fire.id, terminate);
+}
+
+}  // namespace z4j::scheduler
