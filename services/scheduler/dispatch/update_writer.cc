@@ -120,7 +120,7 @@ bool UpdateWriter::FlushOnce() {
     if (flush_.has_value() && flush_->epoch != epoch_) stale = std::exchange(flush_, std::nullopt);
     idle = !flush_.has_value() && (!token_.has_value() || (queue_.empty() && closed_.empty()));
     if (!flush_.has_value() && !idle) {
-      flush_.emplace();
+      flush_ = Flush();
       Take(*flush_);
     }
     flushing_ = flush_.has_value();
