@@ -89,8 +89,9 @@ absl::Duration FireLoop::Turn(absl::Time now, MonoTime mono) {
   }
 
   if (!CommitPlanned()) return CommitWaits(now, mono);
-  if (const absl::Status status = PollChanges(); !Survives(status, "list_changes")) {
-    return kTakeOverPause;
+  if (const absl::Status status = PollChanges(); !status.ok()) {
+    // Without knowing what was edited or deleted, nothing is decided.
+    return Survives(status, "list_changes") ? CommitWaits(now, mono) : kTakeOverPause;
   }
   HandleEnded();
   bool more = false;

@@ -45,7 +45,8 @@ class FireLoop {
     std::function<void(bool leading)> on_role = [](bool) {};  // On the loop's thread.
   };
 
-  // All outlive this; `metrics` may be null.  Takes the callbacks of `writer` and `dispatcher`.
+  // All outlive this; `metrics` may be null.  Takes the callbacks of `writer` and `dispatcher`:
+  // their threads must be stopped after this loop's, and before it is destroyed.
   FireLoop(ScheduleStore& store, LeaderElector& elector, Dispatcher& dispatcher,
            UpdateWriter& writer, StateChanges& changes, Clock& clock, SchedulerMetrics* metrics,
            Options options);
@@ -94,10 +95,11 @@ class FireLoop {
 
   // --- Changes ---
   absl::Status PollChanges();
-  void Apply(const ScheduleChange& change, bool* reload, std::vector<ScheduleId>* newly_tracked);
-  void ApplyStored(const StoredSchedule& stored, std::vector<ScheduleId>* newly_tracked);
+  void Apply(const ScheduleChange& change);
+  void ApplyStored(const StoredSchedule& stored);
   void CancelFireOf(const ScheduleChange& change);
-  absl::Status LoadOpenRuns(const std::vector<ScheduleId>& ids);
+  // Of newly_tracked_.
+  absl::Status LoadOpenRuns();
   // Takes PENDING rows of batches after `after` in charge.
   absl::Status ReloadPending(int64_t after);
   void TakePending(const std::vector<PendingFire>& rows, std::vector<QueuedFire>* enqueue);
@@ -143,6 +145,7 @@ class FireLoop {
   FencingToken token_;
   ScheduleTable table_;
   OverlapTracker overlap_;
+  std::vector<ScheduleId> newly_tracked_;  // Their open runs are yet to be read.
   Outage outage_;
   std::deque<PlannedBatch> to_commit_;
   int64_t revision_ = 0;    // Of the last change applied.

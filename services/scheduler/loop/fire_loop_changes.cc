@@ -20,16 +20,16 @@ constexpr int kOpenRunsPerCall = 1000;  // Schedules asked about at once.
 absl::Status FireLoop::LoadTable() {
   table_.Clear();
   overlap_.Clear();
-  std::vector<ScheduleId> tracked;
+  newly_tracked_.clear();
   ASSIGN_OR_RETURN(
       revision_, Timed("load_schedules", [&] {
-        return store_.LoadSchedules([&](StoredSchedule stored) { ApplyStored(stored, &tracked); });
+        return store_.LoadSchedules([&](StoredSchedule stored) { ApplyStored(stored); });
       }));
-  RETURN_IF_ERROR(LoadOpenRuns(tracked));
+  RETURN_IF_ERROR(LoadOpenRuns());
   return ReloadPending(0);
 }
 
-void FireLoop::ApplyStored(const StoredSchedule& stored, std::vector<ScheduleId>* newly_tracked) {
+void FireLoop::ApplyStored(const StoredSchedule& stored) {
   const Schedule& schedule = stored.schedule;
   const absl::Status compiled = table_.Upsert(stored);
   if (!compiled.ok()) {
@@ -38,7 +38,7 @@ void FireLoop::ApplyStored(const StoredSchedule& stored, std::vector<ScheduleId>
     changes_.Quarantine({schedule.project, schedule.name}, std::string(compiled.message()));
   }
   if (schedule.overlap != Overlap::kAllow) {
-    if (overlap_.Track(schedule.id)) newly_tracked->push_back(schedule.id);
+    if (overlap_.Track(schedule.id)) newly_tracked_.push_back(schedule.id);
     return;
   }
   if (!overlap_.Tracks(schedule.id)) return;
@@ -47,37 +47,34 @@ void FireLoop::ApplyStored(const StoredSchedule& stored, std::vector<ScheduleId>
 }
 
 absl::Status FireLoop::PollChanges() {
-  bool reload = std::exchange(reload_wanted_, false);
   {
     absl::MutexLock lock(&mu_);
     changed_ = false;
   }
   next_poll_ = clock_.MonoNow() + kChangePollPeriod;
-  std::vector<ScheduleId> newly_tracked;
   while (true) {
     ASSIGN_OR_RETURN(const std::vector<ScheduleChange> changes, Timed("list_changes", [&] {
                        return store_.ListChanges(revision_, kChangesPerPoll);
                      }));
-    for (const ScheduleChange& change : changes) Apply(change, &reload, &newly_tracked);
+    for (const ScheduleChange& change : changes) Apply(change);
     if (changes.size() < kChangesPerPoll) break;
   }
-  RETURN_IF_ERROR(LoadOpenRuns(newly_tracked));
-  if (!reload) return absl::OkStatus();
+  RETURN_IF_ERROR(LoadOpenRuns());
+  if (!std::exchange(reload_wanted_, false)) return absl::OkStatus();
   const absl::Status status = ReloadPending(std::max<int64_t>(0, last_batch_ - kBatchIdSlack));
   if (!status.ok()) reload_wanted_ = true;
   return status;
 }
 
-void FireLoop::Apply(const ScheduleChange& change, bool* reload,
-                     std::vector<ScheduleId>* newly_tracked) {
+void FireLoop::Apply(const ScheduleChange& change) {
   revision_ = change.revision;
   if (change.action == "fire.cancel") {
     CancelFireOf(change);
     return;
   }
-  if (change.action == "schedule.trigger") *reload = true;
+  if (change.action == "schedule.trigger") reload_wanted_ = true;
   if (change.stored.has_value()) {
-    ApplyStored(*change.stored, newly_tracked);
+    ApplyStored(*change.stored);
     return;
   }
   if (change.id.value.is_zero()) return;
@@ -100,17 +97,20 @@ void FireLoop::CancelFireOf(const ScheduleChange& change) {
   if (next.has_value()) dispatcher_.Enqueue({*std::move(next)});
 }
 
-absl::Status FireLoop::LoadOpenRuns(const std::vector<ScheduleId>& ids) {
-  for (size_t begin = 0; begin < ids.size(); begin += kOpenRunsPerCall) {
-    const size_t count = std::min<size_t>(kOpenRunsPerCall, ids.size() - begin);
+absl::Status FireLoop::LoadOpenRuns() {
+  // Told twice, the tracker does nothing the second time: an error leaves the rest for later.
+  while (!newly_tracked_.empty()) {
+    const size_t count = std::min<size_t>(kOpenRunsPerCall, newly_tracked_.size());
+    const size_t begin = newly_tracked_.size() - count;
     ASSIGN_OR_RETURN(const std::vector<Fire> open, Timed("load_open", [&] {
-                       return store_.LoadOpen(absl::MakeConstSpan(ids).subspan(begin, count));
+                       return store_.LoadOpen(absl::MakeConstSpan(newly_tracked_).subspan(begin));
                      }));
     for (const Fire& fire : open) {
       // Those held back come with the PENDING rows, which know their batch.
       const bool held = fire.state == FireState::kPending && fire.reason == FireReason::kOverlap;
       if (fire.key.trigger.is_zero() && !held) overlap_.Started(fire.key.schedule, fire.id);
     }
+    newly_tracked_.resize(begin);
   }
   return absl::OkStatus();
 }
