@@ -2,6 +2,8 @@
 #include "absl/strings/str_cat.h"
 #include "services/scheduler/dispatch/dispatcher.h"
 #include "services/scheduler/server.h"
+#include "services/scheduler/store/postgres/migrations.h"
+#include "services/scheduler/store/sqlite/migrations.h"
 #include "services/scheduler/version.h"
 
 namespace z4j::scheduler {
@@ -33,6 +35,10 @@ ClusterStatus Server::Status() {
     status.engines.push_back(
         {engine.engine, engine.waiting, engine.in_flight, engine.adapters, WhyFiresWait(engine)});
   }
+  status.schema_version = static_cast<int>(config_.embedded() ? SqliteMigrations().size()
+                                                              : PostgresMigrations().size());
+  // While the store cannot be reached, the rest is worth the more.
+  if (auto counts = store_->CountSchedules(); counts.ok()) status.schedules = *std::move(counts);
   status.adapters = dispatcher_->Adapters();
   status.started_at = started_at_;
   status.uptime = clock_.MonoNow() - started_mono_;

@@ -39,6 +39,8 @@ class MemoryScheduleStore final : public ScheduleStore {
       absl::Span<const ScheduleId> ids) override ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<NamedFire> GetFire(FireId id) override ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<FirePage> ListFires(const FireQuery& query) override ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<std::map<ScheduleState, int64_t>> CountSchedules() override
+      ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<AuditHead> GetAuditHead() override ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<std::vector<AuditEntry>> ListAudit(int64_t after, int limit) override
       ABSL_LOCKS_EXCLUDED(mu_);

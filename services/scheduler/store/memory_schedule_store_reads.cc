@@ -146,6 +146,13 @@ absl::StatusOr<FirePage> MemoryScheduleStore::ListFires(const FireQuery& query) 
   return page;
 }
 
+absl::StatusOr<std::map<ScheduleState, int64_t>> MemoryScheduleStore::CountSchedules() {
+  absl::MutexLock lock(&mu_);
+  std::map<ScheduleState, int64_t> counts;
+  for (const auto& [key, stored] : schedules_) ++counts[stored.schedule.state];
+  return counts;
+}
+
 absl::StatusOr<AuditHead> MemoryScheduleStore::GetAuditHead() {
   absl::MutexLock lock(&mu_);
   return head_;

@@ -232,6 +232,9 @@ class ScheduleStore {
   virtual absl::StatusOr<std::vector<std::pair<ScheduleId, Cursor>>> GetCursors(
       absl::Span<const ScheduleId> ids) = 0;  // Those that exist.
 
+  // Schedules of all projects by state; states without any may be missing.  For people: O(n).
+  virtual absl::StatusOr<std::map<ScheduleState, int64_t>> CountSchedules() = 0;
+
   virtual absl::StatusOr<NamedFire> GetFire(FireId id) = 0;  // NOT_FOUND
   virtual absl::StatusOr<FirePage> ListFires(const FireQuery& query) = 0;
 

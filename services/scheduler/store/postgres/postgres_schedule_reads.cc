@@ -198,6 +198,21 @@ absl::StatusOr<std::vector<std::pair<ScheduleId, Cursor>>> PostgresScheduleStore
   });
 }
 
+absl::StatusOr<std::map<ScheduleState, int64_t>> PostgresScheduleStore::CountSchedules() {
+  static const auto* const count = new pq::Statement{
+      "count_schedules", "SELECT state::bigint, count(*) FROM schedules GROUP BY state"};
+  using Counts = std::map<ScheduleState, int64_t>;
+  const auto read = [&](Connection& connection) -> absl::StatusOr<Counts> {
+    ASSIGN_OR_RETURN(const pq::Result rows, connection.Run(*count, {}));
+    Counts counts;
+    for (int row = 0; row < rows.rows(); ++row) {
+      counts[static_cast<ScheduleState>(rows.Int(row, 0))] = rows.Int(row, 1);
+    }
+    return counts;
+  };
+  return WithConnection(read_, IfLost::kTryAgain, read);
+}
+
 absl::StatusOr<AuditHead> PostgresScheduleStore::GetAuditHead() {
   static const auto* const get =
       new pq::Statement{"get_head", "SELECT seq, mac, seal, key_id FROM audit_head"};

@@ -42,6 +42,7 @@ class PostgresScheduleStore final : public ScheduleStore {
   absl::StatusOr<NamedFire> GetFire(FireId id) override;
   absl::StatusOr<FirePage> ListFires(const FireQuery& query) override;
 
+  absl::StatusOr<std::map<ScheduleState, int64_t>> CountSchedules() override;
   absl::StatusOr<AuditHead> GetAuditHead() override;
   absl::StatusOr<std::vector<AuditEntry>> ListAudit(int64_t after, int limit) override;
 

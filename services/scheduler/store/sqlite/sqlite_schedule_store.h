@@ -46,6 +46,7 @@ class SqliteScheduleStore final : public ScheduleStore {
       absl::Span<const ScheduleId> ids) override;
   absl::StatusOr<NamedFire> GetFire(FireId id) override;
   absl::StatusOr<FirePage> ListFires(const FireQuery& query) override;
+  absl::StatusOr<std::map<ScheduleState, int64_t>> CountSchedules() override;
   absl::StatusOr<AuditHead> GetAuditHead() override;
   absl::StatusOr<std::vector<AuditEntry>> ListAudit(int64_t after, int limit) override;
   absl::Status AwaitChange(absl::Duration timeout) override;

@@ -84,6 +84,18 @@ absl::StatusOr<std::vector<std::pair<ScheduleId, Cursor>>> SqliteScheduleStore::
   return cursors;
 }
 
+absl::StatusOr<std::map<ScheduleState, int64_t>> SqliteScheduleStore::CountSchedules() {
+  ASSIGN_OR_RETURN(sqlite::ReaderPool::Lease reader, readers_.Take());
+  ASSIGN_OR_RETURN(Statement count,
+                   reader->Prepare("SELECT state, count(*) FROM schedules GROUP BY state"));
+  std::map<ScheduleState, int64_t> counts;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, count.Step());
+    if (!row) return counts;
+    counts[static_cast<ScheduleState>(count.Int(0))] = count.Int(1);
+  }
+}
+
 absl::StatusOr<NamedFire> SqliteScheduleStore::GetFire(FireId id) {
   ASSIGN_OR_RETURN(sqlite::ReaderPool::Lease reader, readers_.Take());
   ASSIGN_OR_RETURN(Statement find,

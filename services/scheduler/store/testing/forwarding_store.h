@@ -40,6 +40,9 @@ class ForwardingStore : public ScheduleStore {
   absl::StatusOr<FirePage> ListFires(const FireQuery& query) override {
     return store_.ListFires(query);
   }
+  absl::StatusOr<std::map<ScheduleState, int64_t>> CountSchedules() override {
+    return store_.CountSchedules();
+  }
   absl::StatusOr<AuditHead> GetAuditHead() override { return store_.GetAuditHead(); }
   absl::StatusOr<std::vector<AuditEntry>> ListAudit(int64_t after, int limit) override {
     return store_.ListAudit(after, limit);
