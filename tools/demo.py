@@ -60,9 +60,7 @@ def show(server: SchedulerServer, worker: CeleryWorker) -> int:
                 shown.add(fire["name"])
                 schedule = fire["name"].split("/")[3]
                 state = fire["state"].removeprefix("STATE_")
-                left.append(
-                    f"{fire['dueTime']:<30}{schedule:<10}{fire['state'].removeprefix('STATE_'):<14}"
-                )
+                left.append(f"{fire['dueTime']:<30}{schedule:<10}{state:<14}")
         log = worker.log()
         lines = [line.split("] ", 1)[-1] for line in log[read:].splitlines()]
         right = [line for line in lines if line.startswith("hello,") or " = " in line]

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import redis
 from celery import Celery, Task
 
-app = Celery("recording", broker=os.environ["RECORDING_BROKER"])
-app.conf.update(task_ignore_result=True, broker_connection_retry_on_startup=True)
-_redis = redis.Redis.from_url(os.environ["RECORDING_BROKER"])
+BROKER = os.environ["RECORDING_BROKER"]
+
+app = Celery("recording", broker=BROKER)
+app.conf.update(
+    task_ignore_result=True,
+    task_acks_late=True,  # A killed worker's task goes to another.
+    task_reject_on_worker_lost=True,
+    worker_prefetch_multiplier=4,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_transport_options={"visibility_timeout": 10},
+)
+_redis = redis.Redis.from_url(BROKER, retry_on_timeout=True)
 
 
-@app.task(name="rec.run", bind=True, acks_late=True)
-def run(self: Task, *args: object) -> None:
-    """Counts one execution of its task id."""
-    _redis.hincrby("rec:runs", self.request.id, 1)
+@app.task(name="rec.run", bind=True)
+def run(self: Task, *args: Any, **kwargs: Any) -> None:
+    """Notes that its task id was started, and has its effect once, as a careful task does."""
+    with _redis.pipeline() as pipe:
+        pipe.hincrby("rec:starts", self.request.id, 1)
+        pipe.hsetnx("rec:effects", self.request.id, 1)
+        pipe.execute()
 
 
 @app.task(name="rec.boom")

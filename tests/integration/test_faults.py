@@ -1,0 +1,171 @@
+"""What users fear: brokers that go away, crashes, two schedulers on one database.
+
+`Z4J_ROUNDS` says how often each process is killed (2 in the ordinary run; `./dev chaos` does 20).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from contextlib import ExitStack
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness.celery_side import CeleryAdapter
+from tests.harness.processes import Program, wait_for
+from tests.harness.scheduler_server import SchedulerServer
+from tests.integration.conftest import FINAL, Installation, make_installation
+
+ROUNDS = int(os.environ.get("Z4J_ROUNDS", "2"))
+SCHEDULES = 50
+
+
+def dues(fires: list[dict[str, Any]]) -> list[datetime]:
+    """Due times of the rows."""
+    return [datetime.fromisoformat(fire["dueTime"].replace("Z", "+00:00")) for fire in fires]
+
+
+def assert_complete(installation: Installation, schedule: str) -> int:
+    """Every due time from first to last has exactly one row, and each fired row its effect."""
+    fires = installation.scheduler.fires(schedule)
+    times = dues(fires)
+    assert len(set(times)) == len(times), f"{schedule}: a due time has two rows"
+    covered = sum(int(fire.get("count", 1)) for fire in fires)
+    span = round((times[-1] - times[0]).total_seconds()) + int(fires[0].get("count", 1))
+    assert covered == span, f"{schedule}: {covered} of {span} due times are accounted for"
+    effects = installation.effects()
+    for fire in fires:
+        assert fire["state"] in ("STATE_SUCCEEDED", "STATE_SKIPPED"), fire
+        if fire["state"] == "STATE_SUCCEEDED":
+            assert fire["uid"] in effects, f"{fire['name']} never ran"
+    return len(fires)
+
+
+def test_fires_wait_while_the_broker_is_down_and_then_go_out_in_order(
+    installation: Installation,
+) -> None:
+    installation.create("ping", "--interval", "1s")
+    installation.wait_for_fires("ping", 2)
+    installation.redis.kill()
+    down = datetime.now(timezone.utc)
+    wait_for(
+        "eight seconds without a broker",
+        lambda: datetime.now(timezone.utc) - down > timedelta(seconds=8),
+    )
+    waiting = installation.scheduler.fires("ping", "--state", "pending")
+    assert len(waiting) >= 5, "fires are written although nobody takes them"
+    installation.redis.start()
+    installation.wait_for_fires("ping", len(waiting) + 4, timeout_s=90)
+    schedule = installation.scheduler.cli("schedule", "get", "ping")
+    assert schedule["state"] == "STATE_ENABLED"
+    installation.scheduler.cli("schedule", "pause", "ping", "--reason", "the end of the test")
+    wait_for("all fires to end", lambda: all_final(installation, "ping"), 60)
+    fires = installation.scheduler.fires("ping")
+    assert all(fire["state"] == "STATE_SUCCEEDED" for fire in fires), fires
+    assert assert_complete(installation, "ping") >= 9
+
+
+def all_final(installation: Installation, *schedules: str) -> bool:
+    """Whether no fire of the schedules is on its way."""
+    return all(
+        fire["state"] in FINAL for name in schedules for fire in installation.scheduler.fires(name)
+    )
+
+
+def test_fires_without_an_adapter_are_pending_with_the_reason_and_go_out_later(
+    installation: Installation,
+) -> None:
+    installation.adapter.stop()
+    wait_for("the adapter to be gone", lambda: installation.scheduler.cli("adapter", "list") == [])
+    installation.create("later", "--at", "now")
+
+    def waiting() -> bool:
+        (fire,) = installation.scheduler.fires("later")
+        return bool(fire["state"] == "STATE_PENDING" and fire.get("reason") == "REASON_NO_ADAPTER")
+
+    wait_for("the fire to wait for an adapter", waiting)
+    installation.adapter.start()
+    (fire,) = installation.wait_for_fires("later", 1)
+    assert fire["state"] == "STATE_SUCCEEDED"
+
+
+@pytest.mark.parametrize("victim", ["scheduler", "adapter", "worker", "postgres"])
+@pytest.mark.parametrize("store", ["postgres", "sqlite"])
+def test_a_kill_at_any_instant_loses_and_doubles_nothing(
+    victim: str, store: str, tmp_path: Path
+) -> None:
+    if victim == "postgres" and store == "sqlite":
+        pytest.skip("no PostgreSQL in this installation")
+    seed = int(os.environ.get("Z4J_SEED", random.randrange(1 << 30)))
+    print(f"Z4J_SEED={seed}")
+    dice = random.Random(seed)
+    with ExitStack() as stack:
+        installation = make_installation(tmp_path, store, stack)
+        names = [f"s{i}" for i in range(SCHEDULES)]
+        for name in names:
+            installation.create(name, "--interval", "1s", "--catch-up", "fire-all")
+        program: Program | None = getattr(installation, victim)
+        assert program is not None
+        for _ in range(ROUNDS):
+            time.sleep(dice.uniform(0.5, 2.0))  # The random instant is the point of this test.
+            program.kill()
+            program.start()
+        installation.wait_for_fires(names[0], 10 + 2 * ROUNDS, timeout_s=120)
+        for name in names:
+            wait_for(
+                f"{name} to be paused",
+                lambda name=name: pause(installation, name),
+                30,
+            )
+        wait_for("all fires to end", lambda: all_final(installation, *names), 120)
+        total = sum(assert_complete(installation, name) for name in names)
+        assert total >= SCHEDULES * 10
+        assert installation.scheduler.cli("audit", "verify")["valid"] is True
+
+
+def pause(installation: Installation, name: str) -> bool:
+    """Pauses; true once it is."""
+    installation.scheduler.cli("schedule", "pause", name, "--reason", "the end of the test")
+    return True
+
+
+def test_a_frozen_leader_is_replaced_and_its_late_write_refused(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        installation = make_installation(tmp_path, "postgres", stack)
+        assert installation.postgres is not None
+        second = stack.enter_context(
+            SchedulerServer(
+                tmp_path / "second",
+                name="second",
+                database=installation.postgres.dsn,
+                args=("--audit-key-file", str(tmp_path / "audit.keys"), "--election", "postgres"),
+            )
+        )
+        both = CeleryAdapter(
+            tmp_path, [installation.scheduler.address, second.address], installation.redis.url,
+            name="both",
+        )  # fmt: skip
+        stack.enter_context(both)
+        wait_for("the adapter on the second node", lambda: second.cli("adapter", "list"))
+        installation.create("ping", "--interval", "1s", "--catch-up", "fire-all")
+        installation.wait_for_fires("ping", 2)
+        token = int(second.cli("status")["token"])
+        installation.scheduler.signal(signal.SIGSTOP)
+        try:
+            wait_for("the second node to lead", lambda: second.cli("status").get("isLeader"), 20)
+            wait_for("new fires", lambda: len(second.fires("ping")) > 5, 30)
+        finally:
+            installation.scheduler.signal(signal.SIGCONT)
+        assert int(second.cli("status")["token"]) > token
+        wait_for(
+            "the first to know that it leads no more",
+            lambda: not installation.scheduler.cli("status").get("isLeader"),
+        )
+        second.cli("schedule", "pause", "ping", "--reason", "the end of the test")
+        wait_for("all fires to end", lambda: all_final(installation, "ping"), 60)
+        assert_complete(installation, "ping")
