@@ -6,7 +6,7 @@
 // How a group of verbs joins the program.
 namespace z4j::scheduler {
 
-// What the program exits with; `z4j-scheduler help exit-codes` and docs/operations.md list them.
+// What the program exits with; docs/operations.md lists them.
 enum ExitCode : int {
   kExitOk = 0,
   kExitFailure = 1,  // Anything not named below.

@@ -1,11 +1,13 @@
 #include "services/scheduler/rpc/grpc_server.h"
 
+#include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "services/base/log.h"
 #include "services/scheduler/limits.h"
 #include "services/scheduler/rpc/audit_service.h"
 #include "services/scheduler/rpc/cluster_service.h"
@@ -25,6 +27,13 @@ std::shared_ptr<grpc::ServerCredentials> CredentialsOf(const TlsFiles& tls) {
   options.pem_root_certs = tls.client_ca;
   options.pem_key_cert_pairs.push_back({tls.key, tls.certificate});
   return grpc::SslServerCredentials(options);
+}
+
+// gRPC's own lines in the form of ours; its errors are about one connection and no more.
+void LogOfGrpc(gpr_log_func_args* line) {
+  const LogLevel level =
+      line->severity == GPR_LOG_SEVERITY_ERROR ? LogLevel::kWarning : LogLevel::kDebug;
+  Log(level, "grpc", {{"says", line->message}});
 }
 
 void SetKeepalive(grpc::ServerBuilder& builder) {
@@ -61,6 +70,7 @@ struct GrpcServer::Impl {
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const std::string& listen,
                                                               const TlsFiles& tls, Parts parts) {
+  gpr_set_log_function(LogOfGrpc);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   auto impl = std::make_unique<Impl>(parts);
