@@ -53,6 +53,7 @@ class Server final : public ClusterView {
   // ClusterView
   ClusterStatus Status() override;
   std::vector<AdapterStatus> Adapters() override;
+  FireReason WaitReason(const std::string& engine) override;
   void CancelFire(const std::string& engine, const Fire& fire, bool terminate) override;
 
  private:

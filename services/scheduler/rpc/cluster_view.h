@@ -41,6 +41,8 @@ class ClusterView {
   virtual ClusterStatus Status() = 0;
   // Adapters connected to this node.
   virtual std::vector<AdapterStatus> Adapters() = 0;
+  // Why PENDING fires of `engine` wait now: kNoAdapter, kEngineUnavailable, or kNone.
+  virtual FireReason WaitReason(const std::string& engine) = 0;
   // Takes a cancelled fire back from the dispatcher, or asks the engine that has it; `engine` is
   // empty if its schedule is gone.
   virtual void CancelFire(const std::string& engine, const Fire& fire, bool terminate) = 0;

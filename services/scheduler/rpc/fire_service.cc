@@ -7,6 +7,7 @@
 #include "services/scheduler/rpc/paging.h"
 #include "services/scheduler/rpc/requests.h"
 #include "services/scheduler/rpc/unary.h"
+#include "services/scheduler/rpc/wait_reasons.h"
 
 namespace z4j::scheduler {
 namespace {
@@ -60,7 +61,8 @@ FireServiceImpl::Reactor* FireServiceImpl::GetFire(Context* context,
                                                    const v1::GetFireRequest* request,
                                                    v1::GetFireResponse* response) {
   return AnswerOnPool(rpc_, context, [this, request, response]() -> absl::Status {
-    ASSIGN_OR_RETURN(const NamedFire named, FindFire(rpc_.store, request->name()));
+    ASSIGN_OR_RETURN(NamedFire named, FindFire(rpc_.store, request->name()));
+    WaitReasons(rpc_.store, rpc_.cluster).Explain(named);
     SetFire(named.fire, named.schedule, response->mutable_fire());
     return absl::OkStatus();
   });
@@ -72,8 +74,10 @@ FireServiceImpl::Reactor* FireServiceImpl::ListFires(Context* context,
   return AnswerOnPool(rpc_, context, [this, request, response]() -> absl::Status {
     ASSIGN_OR_RETURN(FireListing listing, ParseFireList(*request));
     RETURN_IF_ERROR(NarrowTo(listing.schedule, rpc_.store, listing.query));
-    ASSIGN_OR_RETURN(const FirePage page, rpc_.store.ListFires(listing.query));
-    for (const NamedFire& named : page.fires) {
+    ASSIGN_OR_RETURN(FirePage page, rpc_.store.ListFires(listing.query));
+    WaitReasons reasons(rpc_.store, rpc_.cluster);
+    for (NamedFire& named : page.fires) {
+      reasons.Explain(named);
       SetFire(named.fire, named.schedule, response->add_fires());
     }
     response->set_next_page_token(MakePageToken(*request, page.next));

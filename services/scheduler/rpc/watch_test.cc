@@ -147,6 +147,21 @@ TEST_F(WatchTest, CancelOfACancelledFireIsDoneAlready) {
   EXPECT_EQ(cluster_.cancelled.size(), 1);
 }
 
+TEST_F(WatchTest, APendingFireSaysWhyItWaits) {
+  Created("nightly");
+  v1::GetFireRequest get;
+  get.set_name(Triggered("nightly").name());
+  cluster_.wait_reason = FireReason::kNoAdapter;
+  ASSERT_OK_AND_ASSIGN(const v1::GetFireResponse waiting, GetFire(get));
+  EXPECT_EQ(waiting.fire().state(), v1::Fire::STATE_PENDING);
+  EXPECT_EQ(waiting.fire().reason(), v1::Fire::REASON_NO_ADAPTER);
+  v1::ListFiresRequest list;
+  list.set_parent("projects/default/schedules/-");
+  ASSERT_OK_AND_ASSIGN(const v1::ListFiresResponse listed, ListFires(list));
+  ASSERT_EQ(listed.fires_size(), 1);
+  EXPECT_EQ(listed.fires(0).reason(), v1::Fire::REASON_NO_ADAPTER);
+}
+
 TEST_F(WatchTest, StatusIsWhatTheNodeKnows) {
   cluster_.status.node = "n1";
   cluster_.status.leader = {"n2", {7}};

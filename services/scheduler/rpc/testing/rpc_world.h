@@ -32,7 +32,10 @@ class FakeClusterView final : public ClusterView {
     cancelled.push_back(absl::StrCat(engine, " ", fire.id.ToString(), terminate ? " kill" : ""));
   }
 
+  FireReason WaitReason(const std::string&) override { return wait_reason; }
+
   ClusterStatus status;
+  FireReason wait_reason = FireReason::kNone;
   std::vector<std::string> cancelled;
 };
 
