@@ -10,6 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "services/base/field_error.h"
 #include "services/base/grpc_status.h"
 #include "services/base/status_macros.h"
@@ -108,10 +109,14 @@ absl::Status Invoke(const ClientOptions& options,
                        std::chrono::milliseconds(int64_t(options.timeout_s * 1000)));
   context.AddMetadata("z4j-actor", options.actor);
   const absl::Status status = FromGrpcStatus(call(context));
-  if (absl::IsUnavailable(status) && absl::StrContains(status.message(), "connect")) {
-    return absl::UnavailableError(
-        absl::StrCat("no scheduler answers at ", options.server,
-                     "; start one with 'z4j-scheduler serve' or name another with --server"));
+  // So begins what gRPC itself says; a server that cannot reach its database says so in its words.
+  absl::string_view why = status.message();
+  if (absl::IsUnavailable(status) &&
+      absl::ConsumePrefix(&why, "failed to connect to all addresses")) {
+    absl::ConsumePrefix(&why, "; last error: ");
+    return absl::UnavailableError(absl::StrCat(
+        "no scheduler answers at ", options.server,
+        "; start one with 'z4j-scheduler serve' or name another with --server (", why, ")"));
   }
   return status;
 }
