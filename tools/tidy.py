@@ -2,7 +2,8 @@
 
 Imports run downward: main → rpc, cli, http → loop, mutate → seams (store, elect, dispatch, audit)
 → core → base.  Cores know no clock, no thread, no proto, no gRPC.  Implementations of a seam are
-named only where the server is put together.  Prints one line per breach; exit code 1 if any.
+named only where the server is put together.  Files that a page of documentation names exist.
+Prints one line per breach; exit code 1 if any.
 """
 
 from __future__ import annotations
@@ -53,6 +54,9 @@ OUTSIDE = re.compile(
     r"_test\.cc$|_probe_main\.cc$|_bench\.cc$|/testing/|_contract\.h$|^bench/|^tests/"
 )
 INCLUDE = re.compile(r'^#include\s+(["<][^">]+[">])', re.M)
+# `services/base/clock.h` from the repository's root; [a link](style.md) from the page's folder.
+NAMED_FILE = re.compile(r"`((?:services|adapters|proto|docs|tools|tests|bench)/[\w./-]+\.\w+)`")
+LINKED_FILE = re.compile(r"\]\((?!https?:)([\w./-]+)")
 
 
 def room_of(path: str) -> str | None:
@@ -88,10 +92,17 @@ def breaches(path: str, text: str) -> list[str]:
     return found
 
 
+def missing_files(path: str, text: str) -> list[str]:
+    """Files that one page of documentation names, and that are not there."""
+    named = [ROOT / name for name in NAMED_FILE.findall(text)]
+    named += [(ROOT / path).parent / name for name in LINKED_FILE.findall(text)]
+    return [f"there is no {file}" for file in named if not file.exists()]
+
+
 def main() -> int:
-    """Checks every tracked C++ file."""
+    """Checks every C++ file and every page that git does not ignore."""
     files = subprocess.check_output(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.cc", "*.h"],
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.cc", "*.h", "*.md"],
         cwd=ROOT,
         text=True,
     ).split()
@@ -99,7 +110,8 @@ def main() -> int:
     for path in files:
         if not (ROOT / path).exists():
             continue
-        for breach in breaches(path, (ROOT / path).read_text()):
+        check = missing_files if path.endswith(".md") else breaches
+        for breach in check(path, (ROOT / path).read_text()):
             print(f"{path}: {breach}")
             bad += 1
     return 1 if bad else 0
