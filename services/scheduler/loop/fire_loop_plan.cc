@@ -47,7 +47,9 @@ void FireLoop::PlanOne(Slot slot, absl::Time now, PlannedBatch& batch) {
   }
   if (view.recurrence == nullptr) return;
   const int room = batch_size_ - static_cast<int>(batch.batch.fires.size());
-  Plan plan = PlanFires(view.id, *view.recurrence, *view.policy, view.cursor, outage_,
+  // The outage clipped to the schedule's creation.  Every other due time lies after that anyway.
+  const Outage outage = view.due_before_created ? Outage() : outage_;
+  Plan plan = PlanFires(view.id, *view.recurrence, *view.policy, view.cursor, outage,
                         OpenRunsOf(view, slot), now, room);
   if (plan.cursor == view.cursor) {
     if (plan.finished) changes_.Finish(table_.KeyOf(slot));

@@ -243,6 +243,28 @@ TEST_F(FireLoopTest, AMachineThatSleptTreatsTheTimeAsAnOutage) {
   EXPECT_THAT(node_.accepted, SizeIs(2));
 }
 
+TEST_F(FireLoopTest, AOneShotForATimeInTheLastOutageButCreatedLaterFiresOnce) {
+  Lead();
+  Run(absl::Seconds(2));
+  node_.elector.Revoke();
+  node_.Settle();
+  world_.clock.Advance(absl::Hours(3));
+  const absl::Time at = world_.clock.Now() - absl::Hours(2);
+  Schedule created_later = world_.Make(1), created_before = world_.Make(2);
+  for (Schedule* schedule : {&created_later, &created_before}) {
+    schedule->spec = OneShotSpec{at};
+    schedule->catch_up = CatchUp::kSkip;
+  }
+  created_before.created_at = kStart;
+  world_.Insert({created_later, created_before}, /*watermark=*/at - absl::Microseconds(1));
+  node_.Connect(link_);
+  world_.clock.Advance(absl::Minutes(1));
+  Lead(2);
+  Run(absl::Minutes(1));
+  EXPECT_THAT(world_.States(created_later), ElementsAre(FireState::kDispatched));
+  EXPECT_THAT(world_.States(created_before), ElementsAre(FireState::kSkipped));
+}
+
 TEST_F(FireLoopTest, PrunesFinalFiresPastTheRetentionInSmallBatches) {
   Schedule schedule = world_.Make(1);
   schedule.expires = absl::Seconds(1);

@@ -36,6 +36,8 @@ absl::Status ScheduleTable::Upsert(const StoredSchedule& stored) {
   if (record.payload != nullptr) --counts_[static_cast<int>(record.state)];
   record.state = schedule.state;
   ++counts_[static_cast<int>(record.state)];
+  const auto* one_shot = std::get_if<OneShotSpec>(&schedule.spec);
+  record.due_before_created = one_shot != nullptr && one_shot->at <= schedule.created_at;
   const std::string payload = PackPayload(schedule);
   record.payload = std::make_unique<char[]>(payload.size());
   record.payload_size = static_cast<uint32_t>(payload.size());
@@ -164,6 +166,7 @@ ScheduleTable::View ScheduleTable::Get(Slot slot) const {
   if (record.recurrence != kNone)
     view.recurrence = recurrences_[record.recurrence].recurrence.get();
   view.policy = &policies_[record.policy].policy;
+  view.due_before_created = record.due_before_created;
   return view;
 }
 

@@ -37,6 +37,7 @@ class ScheduleTable {
     Cursor cursor;
     const Recurrence* recurrence = nullptr;  // Null if it could not be compiled, or is finished.
     const PlanPolicy* policy = nullptr;
+    bool due_before_created = false;  // A one-shot for a time before its creation.
   };
 
   ScheduleTable();
@@ -84,6 +85,7 @@ class ScheduleTable {
     uint32_t recurrence = kNone;  // Index into recurrences_.
     uint32_t policy = kNone;      // Index into policies_.
     ScheduleState state = ScheduleState::kEnabled;
+    bool due_before_created = false;
   };
   // The set of record numbers, looked up by schedule id: five bytes an entry instead of twenty.
   struct HashOf {

@@ -130,10 +130,12 @@ class LoopWorld {
     schedule.created_at = schedule.updated_at = clock.Now();
     return schedule;
   }
-  void Insert(const std::vector<Schedule>& schedules) {
+  void Insert(const std::vector<Schedule>& schedules,
+              std::optional<absl::Time> watermark = std::nullopt) {
     WriteSet writes;
     for (const Schedule& schedule : schedules) {
-      writes.inserted.push_back({schedule, {.watermark = clock.Now(), .fires = 0}});
+      writes.inserted.push_back(
+          {schedule, {.watermark = watermark.value_or(clock.Now()), .fires = 0}});
     }
     Write("schedule.create", schedules.front(), std::move(writes));
   }
