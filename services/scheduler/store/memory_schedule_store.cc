@@ -213,10 +213,11 @@ absl::StatusOr<int64_t> MemoryScheduleStore::Prune(FencingToken token, absl::Tim
   int64_t pruned = 0;
   for (auto it = fires_.begin();
        it != fires_.end() && std::get<0>(it->first) < before && pruned < limit;) {
-    if (!IsFinal(it->second.fire.state)) {
+    if (it->second.fire.state == FireState::kPending) {
       ++it;
       continue;
     }
+    open_.erase(ScheduleOf(it->second.fire.key));
     fire_keys_.erase(it->second.fire.id);
     it = fires_.erase(it);
     ++pruned;

@@ -279,9 +279,10 @@ class ScheduleStore {
   // kEndedRunsSeen ended runs and kOpenRunMax before the watermark, not over the whole history.
   virtual absl::StatusOr<std::vector<Fire>> LoadOpen(absl::Span<const ScheduleId> schedules) = 0;
 
-  // Deletes up to `limit` final fires due before `before`, oldest first, and request records older
-  // than kRequestIdKept by the store's clock; may drop whole partitions.  Returns how many rows it
-  // deleted; 0: done.
+  // Deletes up to `limit` fires due before `before`, oldest first, and request records older than
+  // kRequestIdKept by the store's clock; may drop whole partitions.  PENDING fires stay, since they
+  // are still to be handed over; DISPATCHED and RUNNING ones go as final ones do: their outcome was
+  // never reported, and after so long it never will be.  Returns how many rows it deleted; 0: done.
   virtual absl::StatusOr<int64_t> Prune(FencingToken token, absl::Time before, int limit) = 0;
 };
 

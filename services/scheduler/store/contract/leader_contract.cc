@@ -79,16 +79,18 @@ TEST_P(ScheduleStoreContract, EveryWriteOfTheLeaderNotesThatItWasLive) {
   EXPECT_LT(store_->ReadFence()->live_at, absl::Now() + absl::Minutes(1));
 }
 
-TEST_P(ScheduleStoreContract, PrunesFinalFiresInBatchesAndKeepsTheRest) {
+TEST_P(ScheduleStoreContract, PrunesOldFiresInBatchesAlsoThoseWithoutAnOutcomeAndKeepsPendingOnes) {
   Lead();
   Insert({Sample("a")});
   std::vector<Fire> fires;
   std::vector<FireUpdate> updates;
   for (int i = 1; i <= 10; ++i) {
     fires.push_back(AutomaticFire(Sample("a").schedule.id, At(i)));
-    if (i != 3 && i != 4) updates.push_back(UpdateOf(fires.back(), FireState::kSucceeded, At(20)));
+    FireState state = FireState::kSucceeded;
+    if (i == 4) state = FireState::kRunning;
+    if (i == 5) state = FireState::kDispatched;
+    if (i != 3) updates.push_back(UpdateOf(fires.back(), state, At(20)));
   }
-  updates.push_back(UpdateOf(fires[3], FireState::kRunning, At(20)));
   Commit(fires);
   ASSERT_OK(store_->UpdateFires(kToken, updates, {}));
   int64_t pruned = 0, calls = 0;
@@ -98,14 +100,17 @@ TEST_P(ScheduleStoreContract, PrunesFinalFiresInBatchesAndKeepsTheRest) {
     pruned += now;
     ASSERT_LT(++calls, 10);
   }
-  EXPECT_EQ(pruned, 5);
+  EXPECT_EQ(pruned, 6);
   FireQuery query;
   query.project = "p";
   query.ascending = true;
   std::vector<absl::Time> left;
   for (const Fire& fire : ListAllFires(query, 100)) left.push_back(fire.key.due_at);
-  EXPECT_THAT(left, ElementsAre(At(3), At(4), At(8), At(9), At(10)));
+  EXPECT_THAT(left, ElementsAre(At(3), At(8), At(9), At(10)));
   EXPECT_THAT(store_->GetFire(fires[0].id), StatusIs(absl::StatusCode::kNotFound));
+  ASSERT_OK_AND_ASSIGN(const std::vector<Fire> open, store_->LoadOpen({Sample("a").schedule.id}));
+  ASSERT_THAT(open, SizeIs(1));
+  EXPECT_EQ(open[0].key.due_at, At(3));
   // A pruned due time stays decided.
   EXPECT_THAT(Commit({fires[0]}).advanced, ElementsAre(false));
 }

@@ -50,10 +50,10 @@ absl::Status MakeDay(pq::Connection& connection, absl::CivilDay day) {
   return IsForLater(made) ? absl::OkStatus() : made;
 }
 
-// Brings back what is not final from a table that was a partition, and drops it.
+// Brings back what is PENDING from a table that was a partition, and drops it.
 absl::Status DropDetached(pq::Connection& connection, const std::string& table) {
   return InTransaction(connection, absl::StrCat("INSERT INTO fires SELECT * FROM ", table,
-                                                " WHERE state < 4 ON CONFLICT DO NOTHING;"
+                                                " WHERE state = 1 ON CONFLICT DO NOTHING;"
                                                 "DROP TABLE ",
                                                 table));
 }
@@ -100,7 +100,7 @@ absl::StatusOr<int64_t> Partitions::DropOne(pq::Connection& connection, FencingT
   for (int row = 0; row < old.rows(); ++row) {
     const std::string table = old.Text(row, 0);
     const pq::Statement count = {
-        "", absl::StrCat("SELECT count(*), coalesce(bool_or(state < 4), false) FROM ", table)};
+        "", absl::StrCat("SELECT count(*), coalesce(bool_or(state = 1), false) FROM ", table)};
     ASSIGN_OR_RETURN(const pq::Result content, connection.Run(count, {}));
     if (content.Bool(0, 1)) {
       absl::MutexLock lock(&mu_);

@@ -157,7 +157,7 @@ TEST_F(PostgresClusterTest, ClosesBatchesThatADeadLeaderForgot) {
   EXPECT_THAT(a_.LoadPending(0, 10).value(), SizeIs(1));
 }
 
-TEST_F(PostgresClusterTest, DropsADayInWhichEveryFireIsFinal) {
+TEST_F(PostgresClusterTest, DropsADayInWhichNoFireIsPending) {
   const absl::Time due = absl::Now() - absl::Hours(24);
   const std::string table =
       absl::StrCat("fires_", absl::FormatTime("%Y%m%d", due, absl::UTCTimeZone()));
@@ -165,7 +165,7 @@ TEST_F(PostgresClusterTest, DropsADayInWhichEveryFireIsFinal) {
   ASSERT_EQ(database_.Query("SELECT count(*) FROM " + table), "1");
   EXPECT_EQ(a_.Prune(kOld, absl::Now() + absl::Hours(1), 10).value(), 0);  // PENDING.
   ASSERT_OK(a_.UpdateFires(
-      kOld, {UpdateOf(BatchDue(due).fires[0], FireState::kSucceeded, absl::Now())}, {1}));
+      kOld, {UpdateOf(BatchDue(due).fires[0], FireState::kDispatched, absl::Now())}, {1}));
   EXPECT_EQ(b_.Prune(kOld, absl::Now() + absl::Hours(1), 10).value(), 1);
   EXPECT_EQ(database_.Query(absl::StrCat("SELECT to_regclass('", table, "') IS NULL")), "true");
 }

@@ -83,13 +83,13 @@ absl::Status CloseForgotten(Connection& connection, FencingToken token) {
   return connection.Pipeline({LeaderCheck(token), {close, params}}).status();
 }
 
-// Final fires due before `before`, oldest first; then outdated requests.
+// Fires due before `before` that are not PENDING, oldest first; then outdated requests.
 absl::StatusOr<int64_t> DeleteRows(Connection& connection, FencingToken token, absl::Time before,
                                    int64_t limit) {
   static const auto* const fires = new pq::Statement{
       "prune_fires",
       "WITH old AS (SELECT schedule_id, due_at, trigger_id FROM fires"
-      "  WHERE due_at < $1 AND state >= 4 ORDER BY due_at LIMIT $2) "
+      "  WHERE due_at < $1 AND state > 1 ORDER BY due_at LIMIT $2) "
       "DELETE FROM fires f USING old o WHERE f.schedule_id = o.schedule_id"
       "  AND f.due_at = o.due_at AND f.trigger_id = o.trigger_id AND f.due_at < $1"};
   static const auto* const requests = new pq::Statement{

@@ -40,7 +40,7 @@ absl::StatusOr<int64_t> PruneFires(Connection& db, absl::Time before, int limit)
   ASSIGN_OR_RETURN(Statement prune,
                    db.Prepare("DELETE FROM fires WHERE (due_at, schedule_id, trigger_id) IN"
                               " (SELECT due_at, schedule_id, trigger_id FROM fires"
-                              "  WHERE due_at < ? AND state > 3 ORDER BY due_at LIMIT ?)"));
+                              "  WHERE due_at < ? AND state > 1 ORDER BY due_at LIMIT ?)"));
   return prune.BindTime(before).BindInt(limit).Run();
 }
 
