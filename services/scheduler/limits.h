@@ -93,10 +93,14 @@ inline constexpr int kSqliteReadersMax = 8;  // Connections; each caches up to 2
 inline constexpr int kEndedRunsSeen = 20;  // More runs than overlap or overtake each other.
 inline constexpr absl::Duration kOpenRunMax = absl::Hours(24 * 7);  // Longer than any run.
 inline constexpr int kActorCharsMax = 200;
+inline constexpr int kResourceNameCharsMax = 400;  // Project, schedule, fire and what is between.
 inline constexpr int kRpcThreads = 16;        // They wait for the store more than they compute.
 inline constexpr int kCallsQueuedMax = 4096;  // Beyond that a call would outlive its deadline.
 inline constexpr absl::Duration kCallsDrainMax = absl::Seconds(5);  // For open calls, at the end.
-inline constexpr int kMessageBytesMax = 4 * 1024 * 1024;  // gRPC's default; a batch create fits.
+// To the server.  gRPC's default of 4 MiB would end the stream of an adapter that reports 1000
+// outcomes, each with the longest error (kErrorBytesMax), ids and times.
+inline constexpr int kMessageBytesMax = 8 * 1024 * 1024;
+inline constexpr int kPageBytesMax = 2 * 1024 * 1024;  // Clients keep gRPC's default: 4 MiB.
 inline constexpr int kWatchersMax = 1000;      // Open watch streams; each costs a query per change.
 inline constexpr int kEventsPerMessage = 200;  // Of a watch: well below the message limit.
 inline constexpr absl::Duration kWatchPollEvery = absl::Milliseconds(500);

@@ -272,6 +272,20 @@ TEST_F(StreamServerTest, StoppingDrainsEndsAndRefusesStreams) {
   EXPECT_EQ(late.End().error_code(), grpc::StatusCode::UNAVAILABLE);
 }
 
+TEST(StreamConvertTest, AFullMessageOfOutcomesFitsIntoWhatTheServerReads) {
+  v1::ConnectRequest message;
+  for (int i = 0; i < 1000; ++i) {  // adapter.proto: Outcomes.outcomes.
+    v1::Outcome* outcome = message.mutable_outcomes()->add_outcomes();
+    outcome->set_fire_id(std::string(16, 'i'));
+    outcome->set_fire_ref(std::string(64, 'r'));
+    outcome->set_state(v1::Outcome::STATE_FAILED);
+    outcome->mutable_time()->set_seconds(253402300799);
+    outcome->mutable_time()->set_nanos(999'999'999);
+    outcome->set_error(std::string(kErrorBytesMax, 'e'));
+  }
+  EXPECT_LT(message.ByteSizeLong(), kMessageBytesMax);
+}
+
 TEST(StreamConvertTest, AFireRefComesBackAsItsKey) {
   FireKey key;
   key.schedule.value = Uuid::Random();

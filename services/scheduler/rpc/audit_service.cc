@@ -34,7 +34,7 @@ absl::Status AuditServiceImpl::List(const v1::ListAuditEntriesRequest& request,
     for (const AuditEntry& entry : entries) {
       if (request.resource().empty() || entry.resource == request.resource()) {
         bytes += entry.before.size() + entry.after.size();
-        if (bytes > kMessageBytesMax / 2 && response->entries_size() > 0) {
+        if (bytes > kPageBytesMax && response->entries_size() > 0) {
           response->set_next_page_token(MakePageToken(request, absl::StrCat(after)));
           return absl::OkStatus();
         }
