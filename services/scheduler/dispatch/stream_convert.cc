@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/base/field_error.h"
 #include "services/base/status_macros.h"
+#include "services/scheduler/core/text_rules.h"
 #include "services/scheduler/limits.h"
 
 namespace z4j::scheduler {
@@ -55,6 +56,9 @@ absl::StatusOr<AdapterInfo> ToAdapterInfo(const v1::Hello& hello, absl::Time now
     wrong.push_back({"hello.instance", absl::StrCat("has ", hello.instance().size(),
                                                     " bytes; must have 1..", kInstanceCharsMax)});
   }
+  // It is stored with every fire that the adapter takes.
+  const std::string fault = CheckText(hello.instance(), 0, kInstanceCharsMax, TextShape::kOneLine);
+  if (!fault.empty()) wrong.push_back({"hello.instance", fault});
   if (hello.queues_size() > kQueuesMax) {
     wrong.push_back({"hello.queues", absl::StrCat(hello.queues_size(), "; at most ", kQueuesMax)});
   }

@@ -9,6 +9,7 @@
 #include "services/base/status_macros.h"
 #include "services/scheduler/core/planner.h"
 #include "services/scheduler/core/recurrence.h"
+#include "services/scheduler/core/text_rules.h"
 #include "services/scheduler/core/validate.h"
 #include "services/scheduler/limits.h"
 #include "services/scheduler/mutate/update.h"
@@ -88,10 +89,8 @@ absl::StatusOr<Decision> DecideAction(const StoredSchedule* current, const Delet
 absl::StatusOr<Decision> DecideAction(const StoredSchedule* current, const PauseSchedule& pause,
                                       const Mutation& mutation, const Moment& moment) {
   RETURN_IF_ERROR(CheckPauseUntil("until_time", pause.until, moment.now));
-  if (pause.reason.size() > kDescriptionCharsMax) {
-    return FieldError("reason", absl::StrCat("has ", pause.reason.size(), " bytes; at most ",
-                                             kDescriptionCharsMax, " are kept"));
-  }
+  const std::string fault = CheckText(pause.reason, 0, kDescriptionCharsMax, TextShape::kProse);
+  if (!fault.empty()) return FieldError("reason", absl::StrCat(Quoted(pause.reason), " ", fault));
   StoredSchedule after = *current;
   Schedule& schedule = after.schedule;
   if (schedule.state == ScheduleState::kFinished || schedule.state == ScheduleState::kQuarantined) {

@@ -8,6 +8,7 @@ namespace z4j::scheduler {
 namespace {
 
 using absl::StatusCode;
+using testing::HasSubstr;
 
 struct BadInput {
   std::string what;
@@ -95,10 +96,58 @@ TEST_F(BadInputTest, EveryFaultIsRefusedWithItsField) {
        }},
       {"parent is no project", "parent", [](R& r) { r.set_parent("default"); }},
       {"slash in the id", "schedule_id", [](R& r) { r.set_schedule_id("a/b"); }},
+      {"NUL in the id", "schedule_id", [](R& r) { r.set_schedule_id(std::string("a\0b", 3)); }},
+      {"NUL in the parent", "parent", [](R& r) { r.set_parent(std::string("projects/a\0b", 12)); }},
+      {"NUL in a label", "schedule.labels[\"team\"]",
+       [](R& r) { (*r.mutable_schedule()->mutable_labels())["team"] = std::string("a\0b", 3); }},
+      {"NUL in the description", "schedule.description",
+       [](R& r) { r.mutable_schedule()->set_description(std::string("a\0b", 3)); }},
       {"another name", "schedule.name",
        [](R& r) { r.mutable_schedule()->set_name("projects/default/schedules/other"); }},
   };
   for (const BadInput& bad : all) ExpectRefused(bad);
+}
+
+// PostgreSQL has no NUL in texts: it would refuse the whole statement.
+TEST_F(BadInputTest, NulIsRefusedWhereAScheduleIsOnlyNamedOrLookedFor) {
+  Created("nightly");
+  const std::string nul("a\0b", 3);
+  v1::PauseScheduleRequest pause;
+  pause.set_name(NameOf("nightly"));
+  pause.set_reason(nul);
+  EXPECT_THAT(PauseSchedule(pause), StatusIs(StatusCode::kInvalidArgument, HasSubstr("reason")));
+  pause.set_name(NameOf(nul));
+  pause.clear_reason();
+  EXPECT_THAT(PauseSchedule(pause), StatusIs(StatusCode::kInvalidArgument, HasSubstr("name")));
+  const std::vector<std::function<void(v1::ScheduleFilter&)>> spoils = {
+      [&](auto& filter) { filter.set_engine(nul); },
+      [&](auto& filter) { filter.set_name_prefix(nul); },
+      [&](auto& filter) { (*filter.mutable_labels())["team"] = nul; },
+      [&](auto& filter) { (*filter.mutable_labels())[nul] = "a"; }};
+  for (const auto& spoil : spoils) {
+    v1::ListSchedulesRequest list;
+    list.set_parent("projects/default");
+    spoil(*list.mutable_filter());
+    EXPECT_THAT(ListSchedules(list), StatusIs(StatusCode::kInvalidArgument, HasSubstr("filter.")));
+  }
+  ExpectNothingWritten(1);
+}
+
+TEST_F(BadInputTest, ARequestOfFiveMebibytesIsReadAndItsFieldsAreNamed) {
+  v1::BatchCreateSchedulesRequest batch;
+  batch.set_parent("projects/default");
+  for (int i = 0; i < 100; ++i) {
+    const std::string id = absl::StrCat("s", i);
+    batch.add_items()->set_schedule_id(id);
+    *batch.mutable_items(i)->mutable_schedule() = NewSchedule(id).schedule();
+    batch.mutable_items(i)->mutable_schedule()->set_args_json("[\"" + std::string(60'000, 'x') +
+                                                              "\"]");
+  }
+  batch.mutable_items(99)->mutable_schedule()->set_task("");
+  ASSERT_GT(batch.ByteSizeLong(), 5 * 1024 * 1024);
+  EXPECT_THAT(BatchCreateSchedules(batch),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("items[99].schedule.task")));
+  ExpectNothingWritten(0);
 }
 
 TEST_F(BadInputTest, UnknownEngineOptionIsRefusedOnceAnAdapterDeclaredItsOwn) {
@@ -121,7 +170,7 @@ TEST_F(BadInputTest, UnknownEngineOptionIsRefusedOnceAnAdapterDeclaredItsOwn) {
   update.mutable_schedule()->set_name(NameOf("good"));
   (*update.mutable_schedule()->mutable_engine_options())["serialiser"] = "1";
   EXPECT_THAT(UpdateSchedule(update),
-              StatusIs(StatusCode::kInvalidArgument, testing::HasSubstr("serialiser")));
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("serialiser")));
 }
 
 TEST_F(BadInputTest, DuplicateNameAndStaleEtagChangeNothing) {

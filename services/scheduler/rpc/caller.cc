@@ -5,18 +5,26 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "services/scheduler/core/text_rules.h"
 #include "services/scheduler/limits.h"
 
 namespace z4j::scheduler {
 namespace {
 
+// A certificate may name its holder with bytes that no text column takes.
+std::string Storable(const std::string& identity) {
+  const bool fine = CheckText(identity, 0, kActorCharsMax, TextShape::kOneLine).empty();
+  return fine ? identity : absl::CHexEscape(identity).substr(0, kActorCharsMax);
+}
+
 std::string ActorOf(const grpc::CallbackServerContext& context) {
   const auto auth = context.auth_context();
   if (auth != nullptr && auth->IsPeerAuthenticated()) {
     const std::vector<grpc::string_ref> identity = auth->GetPeerIdentity();
-    if (!identity.empty()) return "tls:" + std::string(identity[0].data(), identity[0].size());
+    if (!identity.empty()) return "tls:" + Storable({identity[0].data(), identity[0].size()});
   }
   const auto& metadata = context.client_metadata();
   const auto found = metadata.find("z4j-actor");

@@ -6,6 +6,8 @@
 #include "absl/strings/str_split.h"
 #include "services/base/field_error.h"
 #include "services/base/status_macros.h"
+#include "services/scheduler/core/text_rules.h"
+#include "services/scheduler/limits.h"
 
 namespace z4j::scheduler {
 namespace {
@@ -28,6 +30,10 @@ absl::StatusOr<std::vector<std::string>> Match(absl::string_view text, absl::str
   if (!matches) {
     return FieldError(field, absl::StrCat("'", text.substr(0, 300), "' must be ", form));
   }
+  // What no store can hold must not reach one, not even as a key to look for: in a group commit it
+  // would spoil the transaction of others.
+  const std::string fault = CheckText(text, 1, kResourceNameCharsMax, TextShape::kOneLine);
+  if (!fault.empty()) return FieldError(field, absl::StrCat(Quoted(text), " ", fault));
   return ids;
 }
 

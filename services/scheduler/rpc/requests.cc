@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "services/base/status_macros.h"
+#include "services/scheduler/core/text_rules.h"
 #include "services/scheduler/limits.h"
 #include "services/scheduler/rpc/names.h"
 #include "services/scheduler/rpc/paging.h"
@@ -28,6 +29,12 @@ absl::Status ErrorIfAny(Faults faults) {
   return faults.empty() ? absl::OkStatus() : FieldError(std::move(faults));
 }
 
+// Notes what makes `text` none that a store can hold or look for.
+void AddTextFault(const std::string& text, int chars_max, std::string field, Faults& faults) {
+  const std::string fault = CheckText(text, 0, chars_max, TextShape::kOneLine);
+  if (!fault.empty()) faults.push_back({std::move(field), absl::StrCat(Quoted(text), " ", fault)});
+}
+
 // One schedule to create; paths begin with `prefix` ("items[3]." or nothing).
 absl::StatusOr<CreateSchedule> ParseNew(const std::string& project, const std::string& id,
                                         const v1::Schedule& schedule, const std::string& prefix) {
@@ -39,6 +46,8 @@ absl::StatusOr<CreateSchedule> ParseNew(const std::string& project, const std::s
     faults.push_back(
         {prefix + "schedule_id",
          absl::StrCat("'", id, "' must be 1 to ", kNameCharsMax, " characters without a slash")});
+  } else {
+    AddTextFault(id, kNameCharsMax, prefix + "schedule_id", faults);
   }
   const std::string name = ResourceName({project, id});
   if (!schedule.name().empty() && schedule.name() != name) {
@@ -151,7 +160,17 @@ absl::StatusOr<Mutation> ParseTrigger(const v1::TriggerScheduleRequest& request)
                     TriggerSchedule{std::move(key), request.args_json(), request.kwargs_json()});
 }
 
-ScheduleQuery QueryOf(const std::string& project, const v1::ScheduleFilter& filter) {
+absl::StatusOr<ScheduleQuery> ParseFilter(const std::string& project,
+                                          const v1::ScheduleFilter& filter) {
+  Faults faults;
+  AddTextFault(filter.engine(), kEngineCharsMax, "filter.engine", faults);
+  AddTextFault(filter.name_prefix(), kNameCharsMax, "filter.name_prefix", faults);
+  for (const auto& [key, value] : filter.labels()) {
+    const std::string field = absl::StrCat("filter.labels[", Quoted(key), "]");
+    AddTextFault(key, kLabelCharsMax, field, faults);
+    AddTextFault(value, kLabelCharsMax, field, faults);
+  }
+  RETURN_IF_ERROR(ErrorIfAny(std::move(faults)));
   ScheduleQuery query;
   query.project = project;
   if (filter.state() != v1::Schedule::STATE_UNSPECIFIED) {
@@ -166,7 +185,7 @@ ScheduleQuery QueryOf(const std::string& project, const v1::ScheduleFilter& filt
 
 absl::StatusOr<ScheduleQuery> ParseList(const v1::ListSchedulesRequest& request) {
   ASSIGN_OR_RETURN(const std::string project, ParseProject(request.parent(), "parent"));
-  ScheduleQuery query = QueryOf(project, request.filter());
+  ASSIGN_OR_RETURN(ScheduleQuery query, ParseFilter(project, request.filter()));
   absl::string_view order = request.order_by();
   query.descending = absl::ConsumeSuffix(&order, " desc");
   if (order == "create_time") {

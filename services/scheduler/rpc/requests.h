@@ -29,7 +29,8 @@ struct FireListing {
   ScheduleKey schedule;
 };
 absl::StatusOr<FireListing> ParseFireList(const v1::ListFiresRequest& request);
-ScheduleQuery QueryOf(const std::string& project, const v1::ScheduleFilter& filter);
+absl::StatusOr<ScheduleQuery> ParseFilter(const std::string& project,
+                                          const v1::ScheduleFilter& filter);
 
 // Checks engine options against what the engine's connected adapters declare: an unknown name, or
 // a value of another type, is INVALID_ARGUMENT.  OK if none has declared any.

@@ -138,9 +138,10 @@ grpc::ServerWriteReactor<v1::WatchSchedulesResponse>* ScheduleServiceImpl::Watch
   using Stream = WatchStream<v1::WatchSchedulesResponse>;
   const absl::StatusOr<std::string> project = ParseProject(request->parent(), "parent");
   if (!project.ok()) return Stream::Refuse(project.status());
-  return Stream::Open(
-      rpc_, std::make_unique<ScheduleWatch>(rpc_.store, QueryOf(*project, request->filter()),
-                                            request->after_revision()));
+  absl::StatusOr<ScheduleQuery> query = ParseFilter(*project, request->filter());
+  if (!query.ok()) return Stream::Refuse(query.status());
+  return Stream::Open(rpc_, std::make_unique<ScheduleWatch>(rpc_.store, *std::move(query),
+                                                            request->after_revision()));
 }
 
 }  // namespace z4j::scheduler
