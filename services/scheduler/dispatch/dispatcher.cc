@@ -42,6 +42,7 @@ void Dispatcher::End() {
   for (auto& [name, engine] : engines_) engine.overflow_from.reset();
   durable_meanwhile_.clear();
   ended_.clear();
+  ShowGauges(absl::InfiniteFuture());
 }
 
 void Dispatcher::Drain(absl::Duration timeout) {
@@ -130,7 +131,8 @@ absl::Duration Dispatcher::RunOnce() {
     if (!(mono < next_sweep_)) Sweep(now, mono);
     if (!draining_) sends = Assign(now, mono);
     sleep = std::min(queue_.NextJittered() - now, queue_.NextBackedOff() - mono);
-    if (queue_.size() > 0) sleep = std::min(sleep, next_sweep_ - mono);
+    // Once more after the last fire has left: the gauges must not show it for ever.
+    if (queue_.size() > 0 || shown_ > 0) sleep = std::min(sleep, next_sweep_ - mono);
   }
   // Without the lock: a link may call back.  If it is closed then OnDisconnected follows, or came
   // before, and takes the items back.
@@ -203,6 +205,11 @@ void Dispatcher::Sweep(absl::Time now, MonoTime mono) {
       Unavailable(entry, "the adapter did not answer", now, mono);
     }
   }
+  ShowGauges(oldest);
+}
+
+void Dispatcher::ShowGauges(absl::Time oldest) {
+  shown_ = queue_.size();
   if (metrics_ == nullptr) return;
   metrics_->SetBacklog(queue_.size(), oldest);
   for (const auto& [name, engine] : engines_) metrics_->SetInFlight(name, links_.InFlight(name));

@@ -139,6 +139,8 @@ class Dispatcher final : public AdapterEvents {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Ends what has expired, and takes back what was not answered within kAnswerMax.
   void Sweep(absl::Time now, MonoTime mono) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // `oldest`: due time of the oldest fire that waits.
+  void ShowGauges(absl::Time oldest) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool EndIfExpired(Entry* entry, absl::Time now, MonoTime mono) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void OnResult(LinkSet::Link* link, const DispatchResult& result, absl::Time now, MonoTime mono)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -171,6 +173,7 @@ class Dispatcher final : public AdapterEvents {
   std::map<std::string, Engine> engines_ ABSL_GUARDED_BY(mu_);
   MonoTime began_ ABSL_GUARDED_BY(mu_);
   MonoTime next_sweep_ ABSL_GUARDED_BY(mu_);
+  int64_t shown_ ABSL_GUARDED_BY(mu_) = 0;  // The backlog as the metrics have it.
   int reloading_ ABSL_GUARDED_BY(mu_) = 0;
   std::vector<FireId> durable_meanwhile_ ABSL_GUARDED_BY(mu_);
   std::vector<FireId> ended_ ABSL_GUARDED_BY(mu_);  // To be reported without the lock.
