@@ -113,6 +113,11 @@ int main(int argc, char** argv) {
   }
   done.Notify();
   heart.join();
+  const grpc::Status end = stream->Finish();
+  if (end.error_code() != grpc::StatusCode::DEADLINE_EXCEEDED) {
+    std::fprintf(stderr, "null_adapter: the stream broke: %s\n", end.error_message().c_str());
+    return 1;
+  }
   const double span = absl::ToDoubleSeconds(figures.last - figures.first);
   const double n = figures.lateness_ms.size();
   std::printf(
