@@ -11,6 +11,8 @@ namespace {
 
 constexpr int kPoolShare = 100;  // Fires of one pool before the next has its turn.
 constexpr absl::Duration kSweepPeriod = absl::Seconds(1);
+// With so many updates unwritten nothing more is sent: well before outcomes would be refused.
+constexpr int64_t kUpdatesQueuedToSend = kUpdatesQueuedMax / 5;
 
 }  // namespace
 
@@ -129,10 +131,13 @@ absl::Duration Dispatcher::RunOnce() {
     const MonoTime mono = clock_.MonoNow();
     queue_.WakeDue(now, mono);
     if (!(mono < next_sweep_)) Sweep(now, mono);
-    if (!draining_) sends = Assign(now, mono);
+    // What adapters answer must be written: they are given no more than the store keeps up with.
+    const bool behind = writer_.queued() >= kUpdatesQueuedToSend;
+    if (!draining_ && !behind) sends = Assign(now, mono);
     sleep = std::min(queue_.NextJittered() - now, queue_.NextBackedOff() - mono);
     // Once more after the last fire has left: the gauges must not show it for ever.
     if (queue_.size() > 0 || shown_ > 0) sleep = std::min(sleep, next_sweep_ - mono);
+    if (behind) sleep = std::min(sleep, kUpdatesFlushAfter);
   }
   // Without the lock: a link may call back.  If it is closed then OnDisconnected follows, or came
   // before, and takes the items back.

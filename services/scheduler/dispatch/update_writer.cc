@@ -88,11 +88,7 @@ void UpdateWriter::Take(Flush& flush) {
   flush.token = *token_;
   flush.epoch = epoch_;
   const size_t limit = one_by_one_ ? 1 : kUpdatesPerFlushMax;
-  // A second update of the same fire waits for the next statement, and with it everything after:
-  // the order is kept, and one UPDATE never meets a row twice.
-  absl::flat_hash_set<FireId> taken;
-  while (!queue_.empty() && flush.items.size() < limit &&
-         taken.insert(queue_.front().update.id).second) {
+  while (!queue_.empty() && flush.items.size() < limit) {
     Item& item = queue_.front();
     flush.updates.push_back(std::move(item.update));
     flush.items.push_back(std::move(item));

@@ -10,7 +10,6 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/synchronization/mutex.h"
 #include "services/base/clock.h"
 #include "services/scheduler/metrics.h"
@@ -19,9 +18,10 @@
 namespace z4j::scheduler {
 
 // Writes the changes of fires in batches, from many threads through one: it flushes what has
-// gathered after kUpdatesFlushAfter or at kUpdatesPerFlushMax.  Updates of one fire are written in
-// the order they were added, never two in one statement.  It also knows which commit batches still
-// hold PENDING fires, and closes those that do not.
+// gathered after kUpdatesFlushAfter or at kUpdatesPerFlushMax.  Updates are written in the order
+// they were added; of those of one fire in one call the store makes one, so that a short run is
+// written once.  It also knows which commit batches still hold PENDING fires, and closes those that
+// do not.
 //
 // UNAVAILABLE: the very same updates are written again.  ABORTED: everything is dropped and
 // `on_fenced` called.  Thread-safe.
