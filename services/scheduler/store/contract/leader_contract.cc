@@ -130,6 +130,26 @@ TEST_P(ScheduleStoreContract, PrunesRequestRecordsThatAreTooOld) {
   }));
 }
 
+TEST_P(ScheduleStoreContract, ACommitLeavesARowThatIsThereAlreadyAndWritesTheOthers) {
+  Lead();
+  Insert({Sample("a"), Sample("b")});
+  Fire there = AutomaticFire(Sample("a").schedule.id, At(1));
+  there.state = FireState::kSkipped;
+  there.reason = FireReason::kPaused;
+  WriteSet write;
+  write.fires = {there};
+  Write(write, "schedule.resume", there.key.schedule);
+  const ScheduleId a = Sample("a").schedule.id, b = Sample("b").schedule.id;
+  const Fire other = AutomaticFire(b, At(1));
+  FireBatch batch;
+  batch.fires = {AutomaticFire(a, At(1)), other};
+  batch.cursors = {{.schedule = a, .cursor = {At(1), 1}}, {.schedule = b, .cursor = {At(1), 1}}};
+  ASSERT_OK_AND_ASSIGN(const CommitResult result, store_->CommitFires(kToken, batch));
+  EXPECT_THAT(result.advanced, ElementsAre(true, true));
+  EXPECT_EQ(Read(there), there);
+  EXPECT_EQ(Read(other), other);
+}
+
 TEST_P(ScheduleStoreContract, TakesABatchOfTheLargestSize) {
   Lead();
   std::vector<StoredSchedule> schedules;

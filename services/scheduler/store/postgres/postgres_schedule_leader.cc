@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -28,12 +29,16 @@ constexpr int kFirstFireParameter = 7;
 //
 // `IN … IS TRUE` keeps the planner from making a join of it: as it stands it is one look-up in a
 // hash table per fire, whatever the planner believes about the sizes.
-pq::Statement CommitStatement(bool fresh) {
+//
+// Rows that are there already are left.  A watermark that moves forward meets none as a rule, and
+// looking out for them costs an eighth of the statement: so the first try does not (`careful`), and
+// fails as a whole if there is one.
+pq::Statement CommitStatement(bool fresh, bool careful) {
   const std::string columns = InsertColumns(fresh);
   const std::string fires = absl::StrCat("unnest(", InsertParameters(fresh, kFirstFireParameter),
                                          ") AS n(", columns, ")");
   const std::string advanced = "(n.schedule_id IN (SELECT schedule_id FROM moved)) IS TRUE";
-  return {fresh ? "commit_fresh" : "commit",
+  return {absl::StrCat(fresh ? "commit_fresh" : "commit", careful ? "_careful" : ""),
           absl::StrCat(
               "WITH moved AS ("
               "  UPDATE cursors c SET watermark = n.watermark, fires = n.fires"
@@ -45,7 +50,8 @@ pq::Statement CommitStatement(bool fresh) {
               "placed AS ("
               "  INSERT INTO fires (",
               columns, ") SELECT ", columns, " FROM ", fires, "  WHERE ", advanced,
-              " ON CONFLICT DO NOTHING),"
+              careful ? " ON CONFLICT DO NOTHING" : "",
+              "),"
               "batch AS ("
               "  INSERT INTO outbox_batches (oldest_due, refs)"
               "  SELECT $6, r.refs FROM (SELECT CASE WHEN (SELECT yes FROM whole) THEN $5 ELSE ("
@@ -109,18 +115,23 @@ absl::StatusOr<Commit> PrepareCommit(const FireBatch& batch) {
   return commit;
 }
 
-pq::Call CommitCall(const Commit& commit) {
-  static const auto* const fresh = new pq::Statement(CommitStatement(true));
-  static const auto* const any = new pq::Statement(CommitStatement(false));
-  return {commit.fresh ? fresh : any, commit.params};
+pq::Call CommitCall(const Commit& commit, bool careful) {
+  static const auto* const statements =
+      new std::array<pq::Statement, 4>{CommitStatement(false, false), CommitStatement(false, true),
+                                       CommitStatement(true, false), CommitStatement(true, true)};
+  return {&(*statements)[(commit.fresh ? 2 : 0) + (careful ? 1 : 0)], commit.params};
 }
 
 absl::StatusOr<CommitResult> CommitOn(Connection& connection, FencingToken token,
                                       const FireBatch& batch, const Commit& commit) {
-  ASSIGN_OR_RETURN(const std::vector<pq::Result> results,
-                   connection.Pipeline({LeaderCheck(token, commit.newest_pending), NoteLive(),
-                                        CommitCall(commit)}));
-  const pq::Result& row = results[2];
+  const auto run = [&](bool careful) {
+    return connection.Pipeline(
+        {LeaderCheck(token, commit.newest_pending), NoteLive(), CommitCall(commit, careful)});
+  };
+  absl::StatusOr<std::vector<pq::Result>> results = run(/*careful=*/false);
+  if (absl::IsAlreadyExists(results.status())) results = run(/*careful=*/true);
+  RETURN_IF_ERROR(results.status());
+  const pq::Result& row = (*results)[2];
   CommitResult result;
   result.batch_id = row.Int(0, 0);
   result.advanced.assign(batch.cursors.size(), true);
@@ -197,7 +208,10 @@ void PostgresScheduleStore::WarmUp(FencingToken token) {
   for (absl::StatusOr<pq::Pool::Lease>& lease : leases) {
     // A connection that cannot be had now says so when it is needed.  Being live is not noted yet.
     if (lease.ok()) {
-      (*lease)->Pipeline({LeaderCheck(token), CommitCall(*nothing)}).status().IgnoreError();
+      (*lease)
+          ->Pipeline({LeaderCheck(token), CommitCall(*nothing, /*careful=*/false)})
+          .status()
+          .IgnoreError();
     }
   }
   WarmUpUpdates();
