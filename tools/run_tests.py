@@ -31,7 +31,7 @@ class Count:
 
 def run(title: str, command: list[str], **env: str) -> bool:
     """Runs one command with its output shown; says how long it took."""
-    print(f"=== {title}: {' '.join(command)}", flush=True)
+    print(f"=== {title}: {' '.join(command)[:200]}", flush=True)
     start = time.monotonic()
     code = subprocess.call(command, cwd=ROOT, env={**os.environ, **env})
     print(f"=== {title}: {'ok' if code == 0 else f'FAILED ({code})'}, "

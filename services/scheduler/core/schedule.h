@@ -44,7 +44,7 @@ enum class Arithmetic : uint8_t { kAbsolute = 1, kWall = 2 };
 
 // Fires at `anchor + n * period` for every integer n >= 0.
 struct IntervalSpec {
-  absl::Duration period;  // 1 s .. 10 years, whole microseconds.
+  absl::Duration period;                     // 1 s .. 10 years, whole microseconds.
   absl::Time anchor = absl::InfinitePast();  // InfinitePast: the schedule's creation.
   Arithmetic arithmetic = Arithmetic::kAbsolute;
 
