@@ -50,6 +50,14 @@ class Installation:
         assert isinstance(found, list)
         return found
 
+    def fires_by_schedule(self) -> dict[str, list[dict[str, Any]]]:
+        """All fires, oldest first, by the short name of their schedule."""
+        listed = self.scheduler.cli("fire", "list", "--limit", "1000000", "--ascending")
+        fires: dict[str, list[dict[str, Any]]] = {}
+        for fire in listed:
+            fires.setdefault(fire["name"].split("/")[3], []).append(fire)
+        return fires
+
     def effects(self) -> set[str]:
         """Task ids whose effect happened."""
         return set(self.redis.client().hkeys("rec:effects"))
