@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -15,7 +16,8 @@ from typing import Any
 
 import pytest
 from conftest import RecordedTasks
-from harness import CeleryWorker, RedisServer, eventually
+from fake_scheduler import FakeScheduler, pb
+from harness import CeleryWorker, Process, RedisServer, eventually
 from z4j_adapters import OutcomeState, ResultCode
 from z4j_adapters.engines.celery import CeleryEngine, CeleryOptions
 from z4j_adapters.testing import Watcher, make_fire
@@ -308,6 +310,36 @@ async def test_app_mode_takes_routes_and_tasks_from_the_users_app(
         assert engine.tasks() == ["shop.mail"]
         await engine.dispatch([make_fire("shop.mail")])
         assert server.client().llen("mail\x06\x166") == 1
+
+
+async def test_the_command_runs_fires_and_leaves_on_sigterm_with_outcomes_delivered(
+    tmp_path: Path, server: RedisServer, worker: Callable[..., CeleryWorker], record: RecordedTasks
+) -> None:
+    worker("--concurrency", "2").start()
+    node = FakeScheduler()
+    await node.start()
+    command = [sys.executable, "-m", "z4j_adapters", "celery", "--broker", server.url]
+    src = Path(__file__).resolve().parent.parent / "src"
+    process = Process(
+        [*command, "--scheduler", node.address], tmp_path, "adapter", PYTHONPATH=str(src)
+    )
+    process.start()
+    try:
+        await node.until("hello", lambda: node.hellos, 30)
+        fires = [make_fire("contract.echo", ["command", n % 7]) for n in range(200)]
+        node.dispatch(fires)
+        final = pb.Outcome.STATE_SUCCEEDED
+        await node.until(
+            "outcomes", lambda: sum(o.state == final for o in node.outcomes) == 200, 60
+        )
+        assert process.child
+        process.child.send_signal(signal.SIGTERM)
+        await eventually("exit", lambda: process.child and process.child.poll() is not None)
+        assert process.child.returncode == 0, process.log()
+    finally:
+        process.stop(signal.SIGKILL)
+        await node.stop()
+    assert Counter(run[0] for run in record.read()) == {fire.id: 1 for fire in fires}
 
 
 async def test_lists_the_tasks_that_workers_know(

@@ -190,7 +190,10 @@ def _common_options(parser: Parser) -> None:
 
 
 def _runtime_options(options: argparse.Namespace) -> RuntimeOptions:
-    schedulers = tuple(options.scheduler) or ("127.0.0.1:7801",)
+    try:  # Those of the environment have not been checked yet.
+        schedulers = tuple(address(text) for text in options.scheduler) or ("127.0.0.1:7801",)
+    except argparse.ArgumentTypeError as error:
+        raise ConfigurationError(f"Z4J_ADAPTER_SCHEDULER: {error}") from None
     if not 1 <= options.max_in_flight <= 10_000:
         raise ConfigurationError(f"--max-in-flight {options.max_in_flight} is not in 1..10000")
     if bool(options.tls_cert) != bool(options.tls_key):

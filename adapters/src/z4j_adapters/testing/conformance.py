@@ -145,30 +145,34 @@ class AdapterContract:
     async def test_a_thousand_fires_handed_over_twice_run_once_each(
         self, adapter: EngineAdapter, watcher: Watcher, tasks: ContractTasks
     ) -> None:
-        if adapter.capabilities().delivery is not Delivery.EFFECTIVELY_ONCE:
-            return
+        """At least once each, where the adapter promises no more."""
         fires = [make_fire(tasks.echo, ["twice"]) for _ in range(1000)]
         halves = fires[:500], fires[500:]
         first = [r for half in halves for r in await adapter.dispatch(half)]
         again = [r for half in halves for r in await adapter.dispatch(half)]
         assert _codes(first) == {ResultCode.ACCEPTED: 1000}
-        assert _codes(again) == {ResultCode.DUPLICATE: 1000}
+        once = adapter.capabilities().delivery is Delivery.EFFECTIVELY_ONCE
+        if once:
+            assert _codes(again) == {ResultCode.DUPLICATE: 1000}
         ends = await watcher.finals(fires, timeout_s=60)
         assert {o.state for o in ends.values()} == {OutcomeState.SUCCEEDED}
         runs = Counter(run[0] for run in await tasks.runs() if run[1] == ["twice"])
-        assert runs == {fire.id: 1 for fire in fires}
+        assert set(runs) == {fire.id for fire in fires}
+        assert not once or set(runs.values()) == {1}
 
     async def test_concurrent_hand_overs_of_the_same_fires_run_them_once(
         self, adapter: EngineAdapter, watcher: Watcher, tasks: ContractTasks
     ) -> None:
-        if adapter.capabilities().delivery is not Delivery.EFFECTIVELY_ONCE:
-            return
+        """At least once each, where the adapter promises no more."""
         fires = [make_fire(tasks.echo, ["race"]) for _ in range(50)]
         answers = await asyncio.gather(*(adapter.dispatch(fires) for _ in range(4)))
         codes = _codes([r for answer in answers for r in answer])
-        assert codes == {ResultCode.ACCEPTED: 50, ResultCode.DUPLICATE: 150}
         await watcher.finals(fires)
-        assert len([run for run in await tasks.runs() if run[1] == ["race"]]) == 50
+        runs = Counter(run[0] for run in await tasks.runs() if run[1] == ["race"])
+        assert set(runs) == {fire.id for fire in fires}
+        if adapter.capabilities().delivery is Delivery.EFFECTIVELY_ONCE:
+            assert codes == {ResultCode.ACCEPTED: 50, ResultCode.DUPLICATE: 150}
+            assert set(runs.values()) == {1}
 
     async def test_a_task_that_raises_ends_failed_with_the_engines_message(
         self, adapter: EngineAdapter, watcher: Watcher, tasks: ContractTasks
