@@ -18,6 +18,13 @@ ROOT = Path(__file__).resolve().parent.parent
 # Room → rooms that it may include.  Every room may include itself, base and limits.h.
 ROOMS: dict[str, set[str]] = {
     "services/base": set(),
+    "services/consensus/raft": set(),
+    "services/consensus/storage": {"raft"},
+    "services/consensus/machine": {"raft"},
+    "services/consensus/transport": {"raft", "storage"},
+    "services/consensus/node": {"raft", "storage", "machine", "transport"},
+    "services/consensus/client": set(),
+    "services/consensus/rpc": {"raft", "storage", "machine", "transport", "node"},
     "services/scheduler/core": set(),
     "services/scheduler/store": {"core"},
     "services/scheduler/audit": {"core", "store"},
@@ -30,6 +37,8 @@ ROOMS: dict[str, set[str]] = {
     "services/scheduler/cli": {"core", "store", "audit"},
 }
 PURE = (
+    "services/consensus/raft/",
+    "services/consensus/machine/",
     "services/scheduler/core/",
     "services/scheduler/audit/chain",
     "services/scheduler/audit/verify",
@@ -39,6 +48,10 @@ IMPURE_INCLUDE = re.compile(
 )
 PROTO_INCLUDE = re.compile(r"grpcpp|\.pb\.h")
 PROTO_ROOMS = (
+    "services/consensus/rpc/",
+    "services/consensus/client/",
+    "services/consensus/transport/",
+    "services/consensus/main.cc",
     "services/scheduler/rpc/",
     "services/scheduler/cli/",
     "services/scheduler/dispatch/stream_",

@@ -1,0 +1,40 @@
+#ifndef Z4J_CONSENSUS_LIMITS_H_
+#define Z4J_CONSENSUS_LIMITS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/time/time.h"
+
+// Every bound of the consensus service, each with its reason.
+namespace z4j::consensus {
+
+// --- Log and replication --------------------------------------------------------------------
+inline constexpr size_t kEntryBytesMax = 256 * 1024;   // A small-kv value and its command fit.
+inline constexpr size_t kAppendBytesMax = 256 * 1024;  // A message stays well under gRPC's 4 MiB.
+inline constexpr size_t kAppendEntriesMax = 1024;
+// Window of one peer: bandwidth times round trip (Little's law), 4 MiB at 1 GB/s and 4 ms.
+inline constexpr size_t kInflightMessagesMax = 256;
+inline constexpr size_t kInflightBytesMax = 4 * 1024 * 1024;
+inline constexpr size_t kUncommittedBytesMax =
+    64 * 1024 * 1024;  // Without quorum, memory ends here.
+inline constexpr size_t kUncommittedEntriesMax = 10'000;
+inline constexpr size_t kApplyEntriesMax = 4096;  // Of one output: the loop must tick in between.
+inline constexpr uint64_t kTailEntries = 10'000;  // Kept behind a snapshot for followers that lag.
+inline constexpr uint64_t kSnapshotEvery = 50'000;  // Entries, +-20 % drawn per node.
+inline constexpr size_t kSnapshotLogBytes = 64 * 1024 * 1024;
+inline constexpr size_t kMembersMax = 9;  // More voters make every decision slower, not safer.
+
+// --- Time -----------------------------------------------------------------------------------
+inline constexpr int kLeasePercent = 85;  // Of the election timeout: clocks may differ by 8 % each.
+inline constexpr absl::Duration kElectionTimeoutMin = absl::Milliseconds(50);
+inline constexpr absl::Duration kElectionTimeoutMax = absl::Seconds(10);
+
+// --- Disk -----------------------------------------------------------------------------------
+inline constexpr size_t kSegmentBytes = 16 * 1024 * 1024;
+inline constexpr int kSpareSegments = 2;  // Written ahead, so that an append never extends a file.
+inline constexpr size_t kSnapshotChunkBytes = 256 * 1024;
+
+}  // namespace z4j::consensus
+
+#endif  // Z4J_CONSENSUS_LIMITS_H_
