@@ -10,6 +10,7 @@
 #include "services/base/status_macros.h"
 #include "services/scheduler/core/calendar.h"
 #include "services/scheduler/core/wall_recurrence.h"
+#include "services/scheduler/core/zone.h"
 #include "services/scheduler/limits.h"
 
 namespace z4j::scheduler {
@@ -38,52 +39,18 @@ absl::Status CheckInstant(absl::string_view field, absl::Time at) {
   return absl::OkStatus();
 }
 
-// Due at one instant.
-class OneShot final : public Recurrence {
- public:
-  explicit OneShot(absl::Time at) : at_(at) {}
-
-  absl::Time NextAfter(absl::Time after) const override {
-    return after < at_ ? at_ : absl::InfiniteFuture();
+absl::Status CheckInterval(const IntervalSpec& spec, absl::Time anchor) {
+  if (spec.period < kPeriodMin || spec.period > kPeriodMax) {
+    return FieldError(
+        "spec.interval.period",
+        absl::StrCat(absl::FormatDuration(spec.period), " is out of range; write ",
+                     absl::FormatDuration(kPeriodMin), " to ", absl::FormatDuration(kPeriodMax)));
   }
-  absl::Time LastAtOrBefore(absl::Time at) const override {
-    return at_ <= at ? at_ : absl::InfinitePast();
+  if (absl::Microseconds(absl::ToInt64Microseconds(spec.period)) != spec.period) {
+    return FieldError("spec.interval.period", "is finer than a microsecond; round it to one");
   }
-  int64_t CountBetween(absl::Time after, absl::Time until) const override {
-    return after < at_ && at_ <= until ? 1 : 0;
-  }
-
- private:
-  const absl::Time at_;
-};
-
-// `anchor + n * period` in elapsed time.
-class AbsoluteInterval final : public Recurrence {
- public:
-  AbsoluteInterval(int64_t anchor_micros, int64_t period_micros)
-      : anchor_(anchor_micros), period_(period_micros) {}
-
-  absl::Time NextAfter(absl::Time after) const override {
-    const int64_t next = anchor_ + period_ * CountTo(FloorMicros(after));
-    return next < kEndMicros ? absl::FromUnixMicros(next) : absl::InfiniteFuture();
-  }
-  absl::Time LastAtOrBefore(absl::Time at) const override {
-    const int64_t count = CountTo(std::min(FloorMicros(at), kEndMicros - 1));
-    return count > 0 ? absl::FromUnixMicros(anchor_ + period_ * (count - 1)) : absl::InfinitePast();
-  }
-  int64_t CountBetween(absl::Time after, absl::Time until) const override {
-    const int64_t to = std::min(FloorMicros(until), kEndMicros - 1);
-    return std::max<int64_t>(CountTo(to) - CountTo(FloorMicros(after)), 0);
-  }
-
- private:
-  // How many due times are at or before `micros`.
-  int64_t CountTo(int64_t micros) const {
-    return micros < anchor_ ? 0 : (micros - anchor_) / period_ + 1;
-  }
-
-  const int64_t anchor_, period_;
-};
+  return CheckInstant("spec.interval.anchor", anchor);
+}
 
 // The wall times `first + n * period`, n >= 0.
 class EveryFewDays final : public WallPattern {
@@ -143,23 +110,44 @@ class WallInterval final : public Recurrence {
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<const Recurrence>> CompileInterval(const IntervalSpec& spec,
-                                                                  absl::Time anchor,
-                                                                  const WallClock& clock) {
-  if (spec.period < kPeriodMin || spec.period > kPeriodMax) {
-    return FieldError(
-        "spec.interval.period",
-        absl::StrCat(absl::FormatDuration(spec.period), " is out of range; write ",
-                     absl::FormatDuration(kPeriodMin), " to ", absl::FormatDuration(kPeriodMax)));
+static_assert(sizeof(TimeGrid) == 24, "a million of them are held by value");
+
+absl::Time TimeGrid::NextAfter(absl::Time after) const {
+  const int64_t next = first_ + period_ * CountTo(FloorMicros(after));
+  return next < kEndMicros ? absl::FromUnixMicros(next) : absl::InfiniteFuture();
+}
+
+absl::Time TimeGrid::LastAtOrBefore(absl::Time at) const {
+  const int64_t count = CountTo(std::min(FloorMicros(at), kEndMicros - 1));
+  return count > 0 ? absl::FromUnixMicros(first_ + period_ * (count - 1)) : absl::InfinitePast();
+}
+
+int64_t TimeGrid::CountBetween(absl::Time after, absl::Time until) const {
+  const int64_t to = std::min(FloorMicros(until), kEndMicros - 1);
+  return std::max<int64_t>(CountTo(to) - CountTo(FloorMicros(after)), 0);
+}
+
+absl::StatusOr<std::optional<TimeGrid>> CompileTimeGrid(const Schedule& schedule) {
+  const auto* interval = std::get_if<IntervalSpec>(&schedule.spec);
+  const auto* one_shot = std::get_if<OneShotSpec>(&schedule.spec);
+  const bool absolute = interval != nullptr && interval->arithmetic == Arithmetic::kAbsolute;
+  if (!absolute && one_shot == nullptr) return std::nullopt;
+  // The zone plays no part, but users are shown it: it must be one.
+  RETURN_IF_ERROR(Zone::Load(schedule.time_zone).status());
+  if (one_shot != nullptr) {
+    RETURN_IF_ERROR(CheckInstant("spec.one_shot.at", one_shot->at));
+    return TimeGrid(one_shot->at, absl::Microseconds(kEndMicros - kFirstMicros));
   }
+  const absl::Time anchor = AnchorOf(*interval, schedule);
+  RETURN_IF_ERROR(CheckInterval(*interval, anchor));
+  return TimeGrid(anchor, interval->period);
+}
+
+absl::StatusOr<std::shared_ptr<const Recurrence>> CompileWallInterval(const IntervalSpec& spec,
+                                                                      absl::Time anchor,
+                                                                      const WallClock& clock) {
+  RETURN_IF_ERROR(CheckInterval(spec, anchor));
   const int64_t period = absl::ToInt64Microseconds(spec.period);
-  if (absl::Microseconds(period) != spec.period) {
-    return FieldError("spec.interval.period", "is finer than a microsecond; round it to one");
-  }
-  RETURN_IF_ERROR(CheckInstant("spec.interval.anchor", anchor));
-  if (spec.arithmetic == Arithmetic::kAbsolute) {
-    return std::make_shared<AbsoluteInterval>(absl::ToUnixMicros(anchor), period);
-  }
   if (period % kMicrosPerDay != 0) {
     return FieldError(
         "spec.interval.period",
@@ -168,11 +156,6 @@ absl::StatusOr<std::shared_ptr<const Recurrence>> CompileInterval(const Interval
                      "of 24h, or use ABSOLUTE, or a cron for times of the day"));
   }
   return std::make_shared<WallInterval>(anchor, period / kMicrosPerSecond, clock);
-}
-
-absl::StatusOr<std::shared_ptr<const Recurrence>> CompileOneShot(const OneShotSpec& spec) {
-  RETURN_IF_ERROR(CheckInstant("spec.one_shot.at", spec.at));
-  return std::make_shared<OneShot>(spec.at);
 }
 
 }  // namespace z4j::scheduler

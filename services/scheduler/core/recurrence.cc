@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -43,17 +44,16 @@ absl::StatusOr<RecurrencePtr> CompileCron(const CronSpec& spec, const Schedule& 
 }  // namespace
 
 absl::StatusOr<RecurrencePtr> CompileRecurrence(const Schedule& schedule) {
+  ASSIGN_OR_RETURN(const std::optional<TimeGrid> grid, CompileTimeGrid(schedule));
+  if (grid.has_value()) return std::make_shared<TimeGrid>(*grid);
   ASSIGN_OR_RETURN(std::shared_ptr<const Zone> zone, Zone::Load(schedule.time_zone));
   if (const auto* cron = std::get_if<CronSpec>(&schedule.spec)) {
     return CompileCron(*cron, schedule, std::move(zone));
   }
   if (const auto* interval = std::get_if<IntervalSpec>(&schedule.spec)) {
     const FoldPolicy fold = schedule.fold == FoldPolicy::kAuto ? FoldPolicy::kFirst : schedule.fold;
-    return CompileInterval(*interval, AnchorOf(*interval, schedule),
-                           WallClock(std::move(zone), schedule.gap, fold));
-  }
-  if (const auto* one_shot = std::get_if<OneShotSpec>(&schedule.spec)) {
-    return CompileOneShot(*one_shot);
+    return CompileWallInterval(*interval, AnchorOf(*interval, schedule),
+                               WallClock(std::move(zone), schedule.gap, fold));
   }
   return CompileSolar(std::get<SolarSpec>(schedule.spec));
 }

@@ -2,25 +2,15 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <utility>
 
+#include "services/base/status_macros.h"
 #include "services/scheduler/limits.h"
 #include "services/scheduler/loop/payload.h"
 
 namespace z4j::scheduler {
 namespace {
-
-// The number of a free entry of `entries`, or of a new one.
-template <typename Entries>
-uint32_t TakeEntry(Entries& entries, std::vector<uint32_t>& free) {
-  if (free.empty()) {
-    entries.emplace_back();
-    return static_cast<uint32_t>(entries.size() - 1);
-  }
-  const uint32_t index = free.back();
-  free.pop_back();
-  return index;
-}
 
 // Any namespace will do: these digests never leave the process.
 constexpr Uuid kDigestSpace = {{0x52}};
@@ -55,10 +45,12 @@ absl::Status ScheduleTable::Upsert(const StoredSchedule& stored) {
     }
     return absl::OkStatus();
   }
-  if (absl::Status status = SetRecurrence(record, schedule); !status.ok()) return status;
-  const absl::Time wake =
-      scheduler::NextWake(schedule.id, *recurrences_[record.recurrence].recurrence,
-                          policies_[record.policy].policy, CursorOf(record));
+  if (absl::Status status = SetRecurrence(record, schedule); !status.ok()) {
+    DropRecurrence(record);
+    return status;
+  }
+  const absl::Time wake = scheduler::NextWake(schedule.id, *RecurrenceOf(record),
+                                              policies_.KeyOf(record.policy), CursorOf(record));
   wheel_.Insert(slot, wake == absl::InfiniteFuture() ? absl::UnixEpoch() : wake);
   return absl::OkStatus();
 }
@@ -66,61 +58,54 @@ absl::Status ScheduleTable::Upsert(const StoredSchedule& stored) {
 ScheduleTable::Record& ScheduleTable::Obtain(ScheduleId id, Slot* slot) {
   *slot = Find(id);
   if (*slot != kNoSlot) return records_[*slot];
-  *slot = TakeEntry(records_, free_);
-  Record& record = records_[*slot];
-  record = Record();
+  Record record;
   record.id = id;
+  *slot = records_.Add(std::move(record));
   index_.insert(*slot);
-  return record;
+  return records_[*slot];
 }
 
 absl::Status ScheduleTable::SetRecurrence(Record& record, const Schedule& schedule) {
-  const Uuid key = Uuid::FromName(kDigestSpace, RecurrenceKey(schedule));
-  if (record.recurrence != kNone && recurrences_[record.recurrence].key == key) {
+  ASSIGN_OR_RETURN(const std::optional<TimeGrid> grid, CompileTimeGrid(schedule));
+  if (grid.has_value()) {
+    DropRecurrence(record);
+    record.recurrence = grids_.Add(*grid);
+    record.has_grid = true;
     return absl::OkStatus();
   }
-  DropRecurrence(record);
-  const auto found = recurrence_of_.find(key);
-  if (found == recurrence_of_.end()) {
-    auto compiled = CompileRecurrence(schedule);
-    if (!compiled.ok()) return compiled.status();
-    record.recurrence = TakeEntry(recurrences_, free_recurrences_);
-    recurrences_[record.recurrence] = {*std::move(compiled), key, 0};
-    recurrence_of_[key] = record.recurrence;
-  } else {
-    record.recurrence = found->second;
+  const Uuid key = Uuid::FromName(kDigestSpace, RecurrenceKey(schedule));
+  std::optional<uint32_t> number = recurrences_.Share(key);
+  if (!number.has_value()) {
+    ASSIGN_OR_RETURN(auto compiled, CompileRecurrence(schedule));
+    number = recurrences_.Add(key, std::move(compiled));
   }
-  ++recurrences_[record.recurrence].users;
+  DropRecurrence(record);  // After Share: it may be the very same one.
+  record.recurrence = *number;
   return absl::OkStatus();
 }
 
 void ScheduleTable::DropRecurrence(Record& record) {
-  const uint32_t index = std::exchange(record.recurrence, kNone);
-  if (index == kNone || --recurrences_[index].users > 0) return;
-  recurrence_of_.erase(recurrences_[index].key);
-  recurrences_[index] = {};
-  free_recurrences_.push_back(index);
+  const uint32_t number = std::exchange(record.recurrence, kNone);
+  const bool had_grid = std::exchange(record.has_grid, false);
+  if (number == kNone) return;
+  if (had_grid) {
+    grids_.Free(number);
+  } else {
+    recurrences_.Drop(number);
+  }
+}
+
+const Recurrence* ScheduleTable::RecurrenceOf(const Record& record) const {
+  if (record.recurrence == kNone) return nullptr;
+  if (record.has_grid) return &grids_[record.recurrence];
+  return recurrences_[record.recurrence].get();
 }
 
 void ScheduleTable::SetPolicy(Record& record, const PlanPolicy& policy) {
-  if (record.policy != kNone && policies_[record.policy].policy == policy) return;
-  DropPolicy(record);
-  const auto found = policy_of_.find(policy);
-  if (found == policy_of_.end()) {
-    record.policy = TakeEntry(policies_, free_policies_);
-    policies_[record.policy] = {policy, 0};
-    policy_of_[policy] = record.policy;
-  } else {
-    record.policy = found->second;
-  }
-  ++policies_[record.policy].users;
-}
-
-void ScheduleTable::DropPolicy(Record& record) {
-  const uint32_t index = std::exchange(record.policy, kNone);
-  if (index == kNone || --policies_[index].users > 0) return;
-  policy_of_.erase(policies_[index].policy);
-  free_policies_.push_back(index);
+  std::optional<uint32_t> number = policies_.Share(policy);
+  if (!number.has_value()) number = policies_.Add(policy, {});
+  if (record.policy != kNone) policies_.Drop(record.policy);
+  record.policy = *number;
 }
 
 void ScheduleTable::Remove(ScheduleId id) {
@@ -132,21 +117,17 @@ void ScheduleTable::Remove(ScheduleId id) {
   index_.erase(slot);
   --counts_[static_cast<int>(record.state)];
   DropRecurrence(record);
-  DropPolicy(record);
+  policies_.Drop(record.policy);
   record = Record();
-  free_.push_back(slot);
+  records_.Free(slot);
 }
 
 void ScheduleTable::Clear() {
   index_.clear();
-  records_.clear();
-  free_.clear();
-  recurrences_.clear();
-  free_recurrences_.clear();
-  recurrence_of_.clear();
-  policies_.clear();
-  free_policies_.clear();
-  policy_of_.clear();
+  records_.Clear();
+  grids_.Clear();
+  recurrences_.Clear();
+  policies_.Clear();
   targets_.clear();
   wheel_ = TimingWheel();
   counts_.fill(0);
@@ -163,9 +144,8 @@ ScheduleTable::View ScheduleTable::Get(Slot slot) const {
   view.id = record.id;
   view.state = record.state;
   view.cursor = CursorOf(record);
-  if (record.recurrence != kNone)
-    view.recurrence = recurrences_[record.recurrence].recurrence.get();
-  view.policy = &policies_[record.policy].policy;
+  view.recurrence = RecurrenceOf(record);
+  view.policy = &policies_.KeyOf(record.policy);
   view.due_before_created = record.due_before_created;
   return view;
 }

@@ -3,28 +3,31 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <limits>
 #include <memory>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "services/scheduler/core/interval.h"
 #include "services/scheduler/core/planner.h"
 #include "services/scheduler/core/recurrence.h"
 #include "services/scheduler/core/schedule.h"
 #include "services/scheduler/dispatch/queued_fire.h"
+#include "services/scheduler/loop/interned.h"
 #include "services/scheduler/loop/timing_wheel.h"
 #include "services/scheduler/store/schedule_store.h"
 
 namespace z4j::scheduler {
 
 // Every schedule there is, in memory, and which is due next.  Made for a million of them: what
-// many have in common (recurrence, policy) is held once, what only dispatching needs is packed.
-// Pure: it is told the time, and has no lock.
+// many have in common (crons, policies) is held once, what each has for itself (the grid of an
+// interval, the instant of a one-shot) by value, and what only dispatching needs is packed.  Pure:
+// it is told the time, and has no lock.
 class ScheduleTable {
  public:
   using Slot = TimingWheel::Slot;
@@ -82,53 +85,42 @@ class ScheduleTable {
     int64_t fires = 0;
     std::unique_ptr<char[]> payload;  // Null: the record is free.
     uint32_t payload_size = 0;
-    uint32_t recurrence = kNone;  // Index into recurrences_.
-    uint32_t policy = kNone;      // Index into policies_.
+    uint32_t recurrence = kNone;  // In grids_ or in recurrences_.
+    uint32_t policy = kNone;      // In policies_.
+    bool has_grid = false;
     ScheduleState state = ScheduleState::kEnabled;
     bool due_before_created = false;
   };
   // The set of record numbers, looked up by schedule id: five bytes an entry instead of twenty.
   struct HashOf {
     using is_transparent = void;
-    const std::deque<Record>* records;
+    const Numbered<Record>* records;
     size_t operator()(Slot slot) const { return (*this)((*records)[slot].id); }
     size_t operator()(const ScheduleId& id) const { return absl::Hash<ScheduleId>()(id); }
   };
   struct Equal {
     using is_transparent = void;
-    const std::deque<Record>* records;
+    const Numbered<Record>* records;
     bool operator()(Slot a, Slot b) const { return a == b; }
     bool operator()(Slot a, const ScheduleId& b) const { return (*records)[a].id == b; }
     bool operator()(const ScheduleId& a, Slot b) const { return (*records)[b].id == a; }
-  };
-  struct RecurrenceEntry {
-    std::shared_ptr<const Recurrence> recurrence;
-    Uuid key;  // Of RecurrenceKey: a digest, being shorter.
-    uint32_t users = 0;
-  };
-  struct PolicyEntry {
-    PlanPolicy policy;
-    uint32_t users = 0;
   };
 
   Record& Obtain(ScheduleId id, Slot* slot);
   absl::Status SetRecurrence(Record& record, const Schedule& schedule);
   void SetPolicy(Record& record, const PlanPolicy& policy);
   void DropRecurrence(Record& record);
-  void DropPolicy(Record& record);
+  const Recurrence* RecurrenceOf(const Record& record) const;
   Cursor CursorOf(const Record& record) const;
   static void SetCursor(Record& record, const Cursor& cursor);
   absl::string_view PayloadOf(Slot slot) const;
 
-  std::deque<Record> records_;
-  std::vector<Slot> free_;
+  Numbered<Record> records_;
   absl::flat_hash_set<Slot, HashOf, Equal> index_;
-  std::deque<RecurrenceEntry> recurrences_;
-  std::vector<uint32_t> free_recurrences_;
-  absl::flat_hash_map<Uuid, uint32_t> recurrence_of_;
-  std::deque<PolicyEntry> policies_;
-  std::vector<uint32_t> free_policies_;
-  absl::flat_hash_map<PlanPolicy, uint32_t> policy_of_;
+  Numbered<TimeGrid> grids_;
+  // By a digest of RecurrenceKey, being shorter.
+  Interned<Uuid, std::shared_ptr<const Recurrence>> recurrences_;
+  Interned<PlanPolicy, std::monostate> policies_;
   absl::flat_hash_map<Slot, std::shared_ptr<const DispatchTarget>> targets_;  // Of active ones.
   TimingWheel wheel_;
   std::array<int64_t, 5> counts_{};  // By state.

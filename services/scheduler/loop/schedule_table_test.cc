@@ -10,6 +10,12 @@ namespace {
 
 const absl::Time kStart = absl::FromUnixSeconds(1'800'000'000);
 
+CronSpec CronOf(const std::string& expression) {
+  CronSpec cron;
+  cron.expression = expression;
+  return cron;
+}
+
 class ScheduleTableTest : public testing::Test {
  protected:
   StoredSchedule Make(int number) {
@@ -65,13 +71,64 @@ TEST_F(ScheduleTableTest, TemplatesWithTheSameContentHaveTheSameId) {
   EXPECT_NE(table_.TargetOf(slot)->task->id, id);
 }
 
-TEST_F(ScheduleTableTest, SharesRecurrencesAndPolicies) {
-  ASSERT_OK(table_.Upsert(Make(1)));
-  ASSERT_OK(table_.Upsert(Make(2)));
+TEST_F(ScheduleTableTest, EqualCronsShareOneRecurrence) {
+  StoredSchedule first = Make(1), second = Make(2);
+  first.schedule.spec = second.schedule.spec = CronOf("0 3 * * *");
+  ASSERT_OK(table_.Upsert(first));
+  ASSERT_OK(table_.Upsert(second));
   const auto a = table_.Get(table_.Find(LoopWorld::IdOf(1)));
   const auto b = table_.Get(table_.Find(LoopWorld::IdOf(2)));
   EXPECT_EQ(a.recurrence, b.recurrence);
   EXPECT_EQ(a.policy, b.policy);
+}
+
+TEST_F(ScheduleTableTest, EachIntervalAndOneShotIsDueOnItsOwnGrid) {
+  constexpr int kIntervals = 500;
+  for (int i = 0; i < kIntervals; ++i) {
+    StoredSchedule stored = Make(i);
+    stored.schedule.spec =
+        IntervalSpec{absl::Hours(1), kStart + absl::Seconds(i), Arithmetic::kAbsolute};
+    ASSERT_OK(table_.Upsert(stored));
+  }
+  StoredSchedule once = Make(kIntervals);
+  once.schedule.spec = OneShotSpec{kStart + absl::Minutes(30)};
+  ASSERT_OK(table_.Upsert(once));
+  for (int i = 0; i < kIntervals; ++i) {
+    const auto view = table_.Get(table_.Find(LoopWorld::IdOf(i)));
+    EXPECT_EQ(view.recurrence->NextAfter(kStart + absl::Minutes(30)),
+              kStart + absl::Hours(1) + absl::Seconds(i));
+  }
+  const auto view = table_.Get(table_.Find(once.schedule.id));
+  EXPECT_EQ(view.recurrence->NextAfter(kStart), kStart + absl::Minutes(30));
+  EXPECT_EQ(view.recurrence->NextAfter(kStart + absl::Minutes(30)), absl::InfiniteFuture());
+}
+
+TEST_F(ScheduleTableTest, AnEditChangesTheKindOfSpecAndNoOtherSchedule) {
+  StoredSchedule edited = Make(1), other_interval = Make(2), other_cron = Make(3);
+  other_interval.schedule.spec =
+      IntervalSpec{absl::Hours(1), kStart + absl::Seconds(7), Arithmetic::kAbsolute};
+  other_cron.schedule.spec = CronOf("0 3 * * *");
+  for (const auto& stored : {other_interval, other_cron}) ASSERT_OK(table_.Upsert(stored));
+  const auto next = [&](const StoredSchedule& stored) {
+    const auto view = table_.Get(table_.Find(stored.schedule.id));
+    return view.recurrence == nullptr ? absl::InfinitePast() : view.recurrence->NextAfter(kStart);
+  };
+  const absl::Time interval_due = next(other_interval), cron_due = next(other_cron);
+  const absl::Time at = kStart + absl::Minutes(9);
+  for (int round = 0; round < 3; ++round) {
+    edited.schedule.spec = other_cron.schedule.spec;
+    ASSERT_OK(table_.Upsert(edited));
+    EXPECT_EQ(next(edited), cron_due);
+    edited.schedule.spec = OneShotSpec{at};
+    ASSERT_OK(table_.Upsert(edited));
+    EXPECT_EQ(next(edited), at);
+    edited.schedule.spec = CronOf("no cron");
+    EXPECT_THAT(table_.Upsert(edited), StatusIs(absl::StatusCode::kInvalidArgument));
+    EXPECT_EQ(next(edited), absl::InfinitePast()) << "of what it was before, nothing is left";
+    table_.Remove(edited.schedule.id);
+    EXPECT_EQ(next(other_interval), interval_due);
+    EXPECT_EQ(next(other_cron), cron_due);
+  }
 }
 
 TEST_F(ScheduleTableTest, SlotsOfRemovedSchedulesAreUsedAgain) {
