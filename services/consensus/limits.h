@@ -25,6 +25,33 @@ inline constexpr uint64_t kSnapshotEvery = 50'000;  // Entries, +-20 % drawn per
 inline constexpr size_t kSnapshotLogBytes = 64 * 1024 * 1024;
 inline constexpr size_t kMembersMax = 9;  // More voters make every decision slower, not safer.
 
+// --- State machine --------------------------------------------------------------------------
+// All of the state is in memory and in every snapshot; these bound it to some 250 MiB.
+inline constexpr absl::Duration kSessionTtlMin = absl::Milliseconds(300);  // Two election timeouts.
+inline constexpr absl::Duration kSessionTtlMax =
+    absl::Seconds(60);  // A dead holder blocks as long.
+inline constexpr size_t kSessionsMax = 10'000;
+inline constexpr size_t kSessionOwnerBytesMax = 256;
+// Mutations of one owner whose answers are kept; a client with more in flight gains nothing.
+inline constexpr size_t kOutstandingMax = 64;
+inline constexpr size_t kReplyBytesMax = 256 * 1024;              // Of one owner.
+inline constexpr size_t kReplyBytesTotalMax = 64 * 1024 * 1024;   // Of all.
+inline constexpr size_t kClientsMax = 10'000;                     // Clients without a session.
+inline constexpr absl::Duration kClientIdle = absl::Minutes(10);  // Longer than any retry.
+inline constexpr size_t kNameBytesMax = 512;                      // Of elections, locks and keys.
+inline constexpr size_t kAnnouncementBytesMax = 4096;             // An address and some labels.
+inline constexpr absl::Duration kLockWaitMax = absl::Seconds(60);
+inline constexpr size_t kWaitersMax = 1000;   // Of one name: dropping one walks the queue.
+inline constexpr size_t kPlacesMax = 20'000;  // Holders and waiters; each may announce 4 KiB.
+inline constexpr size_t kKvValueBytesMax = 64 * 1024;
+inline constexpr size_t kKvBytesMax = 64 * 1024 * 1024;
+inline constexpr size_t kKvRecordBytes = 64;  // What a key costs besides itself and its value.
+inline constexpr size_t kTxnPartsMax = 32;    // Compares, and operations of either branch.
+inline constexpr size_t kTxnReadBytesMax = 128 * 1024;  // Fits kReplyBytesMax.
+inline constexpr size_t kHistoryChangesMax = 10'000;    // Minutes of an outage of a watcher.
+inline constexpr size_t kHistoryBytesMax = 8 * 1024 * 1024;
+inline constexpr size_t kEventsMax = 100'000;  // Not taken by anybody; then StateReplaced.
+
 // --- Time -----------------------------------------------------------------------------------
 inline constexpr int kLeasePercent = 85;  // Of the election timeout: clocks may differ by 8 % each.
 inline constexpr absl::Duration kElectionTimeoutMin = absl::Milliseconds(50);
