@@ -9,7 +9,7 @@ import socket
 import subprocess
 from pathlib import Path
 
-from tests.harness.processes import Program, free_port
+from tests.harness.processes import Program, free_port, wait_for
 
 
 def _as_postgres(command: list[str]) -> list[str]:
@@ -17,6 +17,14 @@ def _as_postgres(command: list[str]) -> list[str]:
     return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", *command] if (
         os.getuid() == 0
     ) else command  # fmt: skip
+
+
+def _runs(pid: str) -> bool:
+    """Whether the process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 class PostgresServer(Program):
@@ -52,6 +60,23 @@ class PostgresServer(Program):
             initdb += ["--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C"]
             subprocess.run(_as_postgres(initdb), check=True, stdout=subprocess.DEVNULL, cwd="/")
         super().start(timeout_s)
+
+    def kill(self) -> None:
+        """kill -9 of the postmaster; its backends end by themselves, before anyone can start it
+        again: it refuses while one of them still holds the shared memory."""
+        backends = self._backends()
+        super().kill()
+        wait_for(
+            "PostgreSQL's backends to end",
+            lambda: not any(_runs(backend) for backend in backends),
+        )
+
+    def _backends(self) -> list[str]:
+        """Process ids of the postmaster's children, each in a process group of its own."""
+        if self._process is None:
+            return []
+        pid = self._process.pid
+        return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
     def ready(self) -> bool:
         """Accepts connections and is past recovery."""
