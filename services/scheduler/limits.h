@@ -76,6 +76,17 @@ inline constexpr absl::Duration kAnswerMax =
 // After gaining leadership or losing the last adapter, before "no adapter" ends a fire: adapters
 // reconnect within a second, people restart them within half a minute.
 inline constexpr absl::Duration kNoAdapterGrace = absl::Seconds(30);
+// Fires that the broker has and whose end was not heard are looked up where the engine keeps
+// results: first after a minute (what ends sooner is reported as a rule), then at doubled intervals
+// up to an hour, for a day (result backends forget after that by default).
+inline constexpr absl::Duration kFirstLookUpAfter = absl::Minutes(1);
+inline constexpr absl::Duration kLookUpEvery = absl::Hours(1);
+inline constexpr absl::Duration kLookUpFor = absl::Hours(24);
+inline constexpr int kFiresPerLookUp = 500;       // One look-up takes well under a second.
+inline constexpr int kAwaitedMax = 200'000;       // In memory, ~40 MB; the rest is in the store.
+inline constexpr int kRowsPerUnendedPage = 2000;  // Some milliseconds on the loop's thread.
+// After so long without a report a fire says that its outcome is unknown.
+inline constexpr absl::Duration kReportAwaited = absl::Minutes(10);
 inline constexpr int kEngineLabelsMax = 32;  // Distinct `engine` labels of a metric, then "other".
 
 // --- Mutations and reads --------------------------------------------------------------------

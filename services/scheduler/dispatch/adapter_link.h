@@ -49,6 +49,7 @@ struct AdapterCapabilities {
   bool outcomes = false;          // It learns how runs end.
   std::string outcomes_hint;      // Why not, and what to change.
   bool cancel = false, terminate = false, priority = false, expires = false;
+  bool lookup = false;  // It can be asked what became of fires.
   std::vector<EngineOption> options;
 
   friend bool operator==(const AdapterCapabilities&, const AdapterCapabilities&) = default;
@@ -97,6 +98,12 @@ struct Outcome {
   std::string error;
 };
 
+// A fire as adapters know it.
+struct FireRef {
+  FireKey key;
+  FireId id;
+};
+
 // One connected adapter.  Thread-safe; valid as long as someone holds it.
 class AdapterLink {
  public:
@@ -107,6 +114,9 @@ class AdapterLink {
   virtual bool Send(std::vector<DispatchItem> items) = 0;
   // Asks the engine to forget or stop a fire; no answer but the outcome.
   virtual void Cancel(const FireKey& key, FireId id, bool terminate) = 0;
+  // Asks what became of fires, at most kFiresPerLookUp: before the next look-up await
+  // AdapterEvents::OnLookedUp.  What is found comes as any outcome does.
+  virtual void LookUp(const std::vector<FireRef>& fires) = 0;
 };
 
 // What links tell the dispatcher.  Called from transport threads; must not block on I/O.
@@ -122,6 +132,8 @@ class AdapterEvents {
   virtual void OnOutcomes(const AdapterLink& link, std::vector<Outcome> outcomes,
                           std::function<void(bool durable)> done) = 0;
   virtual void OnHeartbeat(const AdapterLink& link, double load, std::string health) = 0;
+  // The answer to LookUp, also if it failed.
+  virtual void OnLookedUp(const AdapterLink& link) = 0;
 };
 
 }  // namespace z4j::scheduler

@@ -33,6 +33,7 @@ void Dispatcher::Begin() {
   draining_ = false;
   began_ = clock_.MonoNow();
   next_sweep_ = began_;
+  for (const std::string& engine : links_.Engines()) unended_wanted_ |= links_.CanLookUp(engine);
   Wake();
 }
 
@@ -41,6 +42,8 @@ void Dispatcher::End() {
   active_ = false;
   queue_.Clear();
   links_.ForgetInFlight();
+  awaited_.Clear();
+  unended_wanted_ = unended_left_ = false;
   for (auto& [name, engine] : engines_) engine.overflow_from.reset();
   durable_meanwhile_.clear();
   ended_.clear();
@@ -122,6 +125,7 @@ void Dispatcher::OnDurable(const std::vector<FireId>& ids) {
 
 absl::Duration Dispatcher::RunOnce() {
   std::vector<Sending> sends;
+  std::vector<Asking> asks;
   absl::Duration sleep = absl::InfiniteDuration();
   {
     absl::MutexLock lock(&mu_);
@@ -135,6 +139,7 @@ absl::Duration Dispatcher::RunOnce() {
     const bool behind = writer_.queued() >= kUpdatesQueuedToSend;
     if (!draining_ && !behind) sends = Assign(now, mono);
     sleep = std::min(queue_.NextJittered() - now, queue_.NextBackedOff() - mono);
+    if (!draining_ && !behind) asks = AssignLookUps(mono, &sleep);
     // Once more after the last fire has left: the gauges must not show it for ever.
     if (queue_.size() > 0 || shown_ > 0) sleep = std::min(sleep, next_sweep_ - mono);
     if (behind) sleep = std::min(sleep, kUpdatesFlushAfter);
@@ -142,6 +147,7 @@ absl::Duration Dispatcher::RunOnce() {
   // Without the lock: a link may call back.  If it is closed then OnDisconnected follows, or came
   // before, and takes the items back.
   for (Sending& send : sends) send.link->Send(std::move(send.items));
+  for (const Asking& ask : asks) ask.link->LookUp(ask.fires);
   ReportEnded();
   return std::max(sleep, absl::ZeroDuration());
 }

@@ -15,6 +15,7 @@
 #include "absl/synchronization/mutex.h"
 #include "services/base/clock.h"
 #include "services/scheduler/dispatch/adapter_link.h"
+#include "services/scheduler/dispatch/awaited_outcomes.h"
 #include "services/scheduler/dispatch/fire_queue.h"
 #include "services/scheduler/dispatch/link_set.h"
 #include "services/scheduler/dispatch/queued_fire.h"
@@ -31,6 +32,13 @@ struct EngineStatus {
   int64_t in_flight = 0;  // Of those, sent and not answered.
   absl::Time oldest_due = absl::InfiniteFuture();
   FireReason reason = FireReason::kNone;  // As WaitReason.
+};
+
+// A fire that the store has as DISPATCHED or RUNNING.
+struct UnendedFire {
+  std::string engine;
+  FireRef fire;
+  absl::Time dispatched_at;
 };
 
 // Hands PENDING fires to the adapters: oldest first, in order within a schedule, never before
@@ -88,6 +96,13 @@ class Dispatcher final : public AdapterEvents {
   void CancelAtEngine(const std::string& engine, const std::string& instance, const FireKey& key,
                       FireId id, bool terminate) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Asks adapters what became of fires whose end was not heard, where they can look it up: those
+  // handed over in this term, and those of the store, which are to be given to AwaitOutcomes when
+  // this returns true (an adapter that can is new, or there is room again).
+  bool WantsUnended() ABSL_LOCKS_EXCLUDED(mu_);
+  // Newest first, page by page; false if no more are taken for now.
+  bool AwaitOutcomes(const std::vector<UnendedFire>& fires) ABSL_LOCKS_EXCLUDED(mu_);
+
   // It waits here, or is in flight.
   bool Holds(FireId id) ABSL_LOCKS_EXCLUDED(mu_);
   // What became of these is durable: they need not be remembered.
@@ -99,6 +114,9 @@ class Dispatcher final : public AdapterEvents {
   FireReason WaitReason(const std::string& engine) const ABSL_LOCKS_EXCLUDED(mu_);
   // Adapters of the engine are connected, and none can tell how runs end.
   bool IsBlind(const std::string& engine) const ABSL_LOCKS_EXCLUDED(mu_);
+  // Why it is not told how runs end that `instance` took, and what to change; empty: it is.
+  std::string WhyBlind(const std::string& engine, const std::string& instance) const
+      ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<EngineStatus> Engines() const ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<AdapterStatus> Adapters() const ABSL_LOCKS_EXCLUDED(mu_);
   int64_t queued() const ABSL_LOCKS_EXCLUDED(mu_);
@@ -112,6 +130,7 @@ class Dispatcher final : public AdapterEvents {
                   std::function<void(bool durable)> done) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnHeartbeat(const AdapterLink& link, double load, std::string health) override
       ABSL_LOCKS_EXCLUDED(mu_);
+  void OnLookedUp(const AdapterLink& link) override ABSL_LOCKS_EXCLUDED(mu_);
 
   // Sends what may go out now; returns how long there is nothing more to do unless woken.
   absl::Duration RunOnce() ABSL_LOCKS_EXCLUDED(mu_);
@@ -123,6 +142,10 @@ class Dispatcher final : public AdapterEvents {
   struct Sending {
     std::shared_ptr<AdapterLink> link;
     std::vector<DispatchItem> items;
+  };
+  struct Asking {
+    std::shared_ptr<AdapterLink> link;
+    std::vector<FireRef> fires;
   };
   // What is known of an engine besides its links.
   struct Engine {
@@ -152,6 +175,11 @@ class Dispatcher final : public AdapterEvents {
   void EndFire(Entry* entry, FireState state, FireReason reason, std::string error, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Detach(Entry* entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The adapter is new, or new to looking up.
+  void BeginLookUps(const LinkSet::Link& link) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // What to ask now; `sleep` is cut to when there will be more.
+  std::vector<Asking> AssignLookUps(MonoTime mono, absl::Duration* sleep)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   FireReason WaitReasonLocked(const std::string& engine) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Wake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { woken_ = true; }
   void ForgetLocked(FireId id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -171,6 +199,9 @@ class Dispatcher final : public AdapterEvents {
   FireQueue queue_ ABSL_GUARDED_BY(mu_);
   LinkSet links_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, Engine> engines_ ABSL_GUARDED_BY(mu_);
+  AwaitedOutcomes awaited_ ABSL_GUARDED_BY(mu_);
+  bool unended_wanted_ ABSL_GUARDED_BY(mu_) = false;
+  bool unended_left_ ABSL_GUARDED_BY(mu_) = false;  // There was no room for some.
   MonoTime began_ ABSL_GUARDED_BY(mu_);
   MonoTime next_sweep_ ABSL_GUARDED_BY(mu_);
   int64_t shown_ ABSL_GUARDED_BY(mu_) = 0;  // The backlog as the metrics have it.

@@ -33,6 +33,7 @@ void Dispatcher::OnConnected(std::shared_ptr<AdapterLink> link) {
   absl::MutexLock lock(&mu_);
   const LinkSet::Link* added = links_.Add(std::move(link), clock_.Now());
   queue_.Hasten(added->info.engine);
+  BeginLookUps(*added);
   Wake();
 }
 
@@ -105,6 +106,10 @@ void Dispatcher::Accepted(Entry* entry, const LinkSet::Link* link, absl::Time no
   writer_.AddSettled(std::move(update), entry->fire.batch_id);
   // Nothing more will be heard of it, so it must not hold back the runs after it.
   if (!link->outcomes) ended_.push_back(entry->fire.id);
+  if (link->info.capabilities.lookup) {
+    const FireRef fire = {entry->fire.key, entry->fire.id};
+    if (!awaited_.Add(link->info.engine, fire, clock_.MonoNow())) unended_left_ = true;
+  }
   if (metrics_) {
     metrics_->Dispatched(link->info.engine, entry->fire.kind, now - entry->fire.dispatch_after);
     metrics_->Fired(FireState::kDispatched, FireReason::kNone);
@@ -149,6 +154,7 @@ void Dispatcher::OnOutcomes(const AdapterLink& link, std::vector<Outcome> outcom
         update.error = Clean(outcome.error);
         if (IsFinal(outcome.state)) {
           ended_.push_back(outcome.id);
+          awaited_.Remove(outcome.id);
           if (metrics_) metrics_->Fired(outcome.state, outcome.reason);
         }
       }
@@ -169,7 +175,9 @@ void Dispatcher::OnHeartbeat(const AdapterLink& link, double load, std::string h
   LinkSet::Link* from = links_.Find(link);
   if (from == nullptr) return;
   from->outcomes = info.capabilities.outcomes;
+  const bool could_look_up = from->info.capabilities.lookup;
   from->info = std::move(info);
+  if (!could_look_up) BeginLookUps(*from);
   from->load = std::clamp(load, 0.0, 1.0);
   from->last_heartbeat = clock_.Now();
   if (!from->health.empty() && health.empty()) {

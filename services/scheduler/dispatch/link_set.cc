@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/hash/hash.h"
+#include "absl/strings/str_cat.h"
 #include "services/scheduler/limits.h"
 
 namespace z4j::scheduler {
@@ -95,6 +96,46 @@ bool LinkSet::IsBlind(const std::string& engine) const {
   const auto found = engines_.find(engine);
   return found != engines_.end() && std::none_of(found->second.begin(), found->second.end(),
                                                  [](const auto& link) { return link->outcomes; });
+}
+
+std::string LinkSet::WhyBlind(const std::string& engine, const std::string& instance) const {
+  const auto found = engines_.find(engine);
+  if (found == engines_.end()) return absl::StrCat("no adapter for ", engine, " is connected");
+  const Link* speaker = nullptr;  // The instance itself, or one that can tell, or any.
+  for (const auto& link : found->second) {
+    if (speaker == nullptr || (link->outcomes && !speaker->outcomes)) speaker = link.get();
+    if (link->info.instance == instance) {
+      speaker = link.get();
+      break;
+    }
+  }
+  if (speaker->outcomes) return "";
+  const std::string& hint = speaker->info.capabilities.outcomes_hint;
+  if (!hint.empty()) return hint;
+  return absl::StrCat("adapter ", speaker->info.instance, " cannot tell how runs end");
+}
+
+bool LinkSet::CanLookUp(const std::string& engine) const {
+  const auto found = engines_.find(engine);
+  return found != engines_.end() &&
+         std::any_of(found->second.begin(), found->second.end(),
+                     [](const auto& link) { return link->info.capabilities.lookup; });
+}
+
+LinkSet::Link* LinkSet::ToLookUp(const std::string& engine, MonoTime unanswered) {
+  const auto found = engines_.find(engine);
+  if (found == engines_.end()) return nullptr;
+  for (const auto& link : found->second) {
+    const bool free = !link->looking_up.has_value() || *link->looking_up < unanswered;
+    if (link->info.capabilities.lookup && free) return link.get();
+  }
+  return nullptr;
+}
+
+std::vector<std::string> LinkSet::Engines() const {
+  std::vector<std::string> names;
+  for (const auto& [engine, group] : engines_) names.push_back(engine);
+  return names;
 }
 
 std::vector<AdapterStatus> LinkSet::Statuses() const {

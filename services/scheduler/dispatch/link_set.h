@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,8 +31,9 @@ class LinkSet {
     double load = 0;
     std::string health;
     absl::Time last_heartbeat;
-    bool outcomes = false;  // It can tell how runs end.
-    uint64_t hash = 0;      // Of the instance's name.
+    bool outcomes = false;               // It can tell how runs end.
+    std::optional<MonoTime> looking_up;  // Since when it was asked what became of fires.
+    uint64_t hash = 0;                   // Of the instance's name.
   };
 
   explicit LinkSet(Balance balance) : balance_(balance) {}
@@ -49,7 +51,15 @@ class LinkSet {
   Link* Preferred(const std::string& engine, const std::string& instance);
   // Instances are connected, and none can tell how runs end.
   bool IsBlind(const std::string& engine) const;
+  // Why it is not told how runs end that `instance` took, in a sentence; empty: it is.  Others of
+  // the engine speak for one that is gone.
+  std::string WhyBlind(const std::string& engine, const std::string& instance) const;
+  // Some instance can look up what became of fires.
+  bool CanLookUp(const std::string& engine) const;
+  // One of those that is free to: not asked, or asked before `unanswered` in vain.
+  Link* ToLookUp(const std::string& engine, MonoTime unanswered);
 
+  std::vector<std::string> Engines() const;
   std::vector<AdapterStatus> Statuses() const;
   int64_t InFlight(const std::string& engine) const;
   int64_t InFlight() const;  // Of all.

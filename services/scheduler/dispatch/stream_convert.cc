@@ -41,6 +41,7 @@ AdapterCapabilities ToCapabilities(const v1::Capabilities& capabilities) {
   result.terminate = capabilities.terminate();
   result.priority = capabilities.priority();
   result.expires = capabilities.expires();
+  result.lookup = capabilities.lookup();
   for (const v1::EngineOption& option : capabilities.options()) {
     result.options.push_back({option.name(), option.type(), option.description()});
   }

@@ -66,6 +66,24 @@ void StreamLink::Cancel(const FireKey& key, FireId id, bool terminate) {
   Push(std::move(message));
 }
 
+void StreamLink::LookUp(const std::vector<FireRef>& fires) {
+  absl::MutexLock lock(&mu_);
+  look_up_ = next_control_++;
+  v1::ConnectResponse message;
+  message.mutable_control()->set_id(look_up_);
+  for (const FireRef& fire : fires) {
+    v1::LookUpOutcomes::Asked* asked = message.mutable_control()->mutable_look_up()->add_fires();
+    asked->set_fire_id(fire.id.value.ToBytes());
+    asked->set_fire_ref(EncodeFireRef(fire.key));
+  }
+  Push(std::move(message));
+}
+
+bool StreamLink::IsLookUp(int64_t id) const {
+  absl::MutexLock lock(&mu_);
+  return id == look_up_;
+}
+
 void StreamLink::Welcome(const std::string& node) {
   absl::MutexLock lock(&mu_);
   v1::ConnectResponse message;

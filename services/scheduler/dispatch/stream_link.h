@@ -38,6 +38,7 @@ class StreamLink final : public AdapterLink {
   AdapterInfo Info() const override ABSL_LOCKS_EXCLUDED(mu_);
   bool Send(std::vector<DispatchItem> items) override ABSL_LOCKS_EXCLUDED(mu_);
   void Cancel(const FireKey& key, FireId id, bool terminate) override ABSL_LOCKS_EXCLUDED(mu_);
+  void LookUp(const std::vector<FireRef>& fires) override ABSL_LOCKS_EXCLUDED(mu_);
 
   // --- The server's side ---
   void Welcome(const std::string& node) ABSL_LOCKS_EXCLUDED(mu_);
@@ -64,6 +65,9 @@ class StreamLink final : public AdapterLink {
   void Settled(int64_t role_epoch, int64_t sequence, bool durable, MonoTime now)
       ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Whether control request `id` was a look-up.
+  bool IsLookUp(int64_t id) const ABSL_LOCKS_EXCLUDED(mu_);
+
   MonoTime last_heard() const ABSL_LOCKS_EXCLUDED(mu_);
   // Since when outcomes stand that will never be acknowledged; none: there are none.
   std::optional<MonoTime> stuck_since() const ABSL_LOCKS_EXCLUDED(mu_);
@@ -87,6 +91,7 @@ class StreamLink final : public AdapterLink {
   std::optional<MonoTime> stuck_since_ ABSL_GUARDED_BY(mu_);
   int64_t ack_ ABSL_GUARDED_BY(mu_) = 0;  // To be written; 0: none.
   int64_t next_control_ ABSL_GUARDED_BY(mu_) = 1;
+  int64_t look_up_ ABSL_GUARDED_BY(mu_) = 0;  // Control id of the last look-up.
   MonoTime last_heard_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -159,6 +159,7 @@ absl::Status StreamServer::Impl::Call::Handle() {
       LogWarning("an adapter could not do what it was asked",
                  {{"instance", link_->Info().instance}, {"error", reply.error()}});
     }
+    if (link_->IsLookUp(reply.id())) server_.events_.OnLookedUp(*link_);
   } else {
     return absl::InvalidArgumentError("Hello comes once, and every message says something");
   }

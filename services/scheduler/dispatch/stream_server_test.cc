@@ -44,6 +44,10 @@ class RecordedEvents final : public AdapterEvents {
     absl::MutexLock lock(&mu_);
     healths.push_back(std::move(health));
   }
+  void OnLookedUp(const AdapterLink&) override {
+    absl::MutexLock lock(&mu_);
+    ++looked_up;
+  }
   template <typename Condition>
   bool Await(Condition condition) {
     absl::MutexLock lock(&mu_);
@@ -55,7 +59,7 @@ class RecordedEvents final : public AdapterEvents {
   std::vector<Outcome> outcomes;
   std::vector<std::function<void(bool)>> dones;
   std::vector<std::string> healths;
-  int gone = 0;
+  int gone = 0, looked_up = 0;
 
  private:
   absl::Mutex mu_;
@@ -259,6 +263,24 @@ TEST_F(StreamServerTest, AsksAnAdapterToCancelAFire) {
   const v1::ConnectResponse response = client->Read();
   EXPECT_EQ(response.control().cancel().fire_id(), Item(1, 1).id.value.ToBytes());
   EXPECT_TRUE(response.control().cancel().terminate());
+}
+
+TEST_F(StreamServerTest, AsksAnAdapterWhatBecameOfFiresAndSaysWhenItAnswered) {
+  const auto client = Connected("one");
+  events_.links.front()->LookUp({{Item(1, 1).key, Item(1, 1).id}, {Item(2, 1).key, Item(2, 1).id}});
+  const v1::ControlRequest asked = client->Read().control();
+  ASSERT_THAT(asked.look_up().fires(), SizeIs(2));
+  EXPECT_EQ(asked.look_up().fires(1).fire_id(), Item(2, 1).id.value.ToBytes());
+  EXPECT_EQ(DecodeFireRef(asked.look_up().fires(1).fire_ref()), Item(2, 1).key);
+  events_.links.front()->Cancel(Item(1, 1).key, Item(1, 1).id, true);
+  v1::ConnectRequest request;
+  request.mutable_control_reply()->set_id(client->Read().control().id());
+  client->stream->Write(request);  // The answer to another question.
+  request.mutable_control_reply()->set_id(asked.id());
+  request.mutable_control_reply()->set_error("result backend: gone");
+  client->stream->Write(request);
+  EXPECT_TRUE(events_.Await([&] { return events_.looked_up > 0; }));
+  EXPECT_EQ(events_.looked_up, 1);
 }
 
 TEST_F(StreamServerTest, StoppingDrainsEndsAndRefusesStreams) {

@@ -103,7 +103,8 @@ absl::Duration FireLoop::Turn(absl::Time now, MonoTime mono) {
   if (!leading()) return kTakeOverPause;
   if (more) return absl::ZeroDuration();
   const absl::Duration wake = std::max(table_.NextWake() - now, hold_until_ - mono);
-  return std::min({wake, next_mark_ - mono, next_poll_ - mono, next_prune_ - mono});
+  const MonoTime read = unended_before_.has_value() ? next_unended_ : next_mark_;
+  return std::min({wake, next_mark_ - mono, next_poll_ - mono, next_prune_ - mono, read - mono});
 }
 
 absl::Status FireLoop::TakeOver(FencingToken token, absl::Time now) {
@@ -115,6 +116,7 @@ absl::Status FireLoop::TakeOver(FencingToken token, absl::Time now) {
   to_commit_.clear();
   batch_size_ = kFiresPerFirstCommit;
   last_batch_ = 0;
+  unended_before_.reset();
   {
     absl::MutexLock lock(&mu_);
     leading_ = true;
@@ -189,6 +191,7 @@ void FireLoop::KeepHouse(absl::Time now, MonoTime mono) {
     }
   }
   if (!MarkLive(now, mono)) return;
+  if (!Survives(ReadUnended(now, mono), "load_unended")) return;
   for (int state = 1; metrics_ != nullptr && state <= 4; ++state) {
     const auto named = static_cast<ScheduleState>(state);
     metrics_->SetSchedules(named, table_.CountOf(named));

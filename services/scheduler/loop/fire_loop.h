@@ -103,6 +103,8 @@ class FireLoop {
   // Takes PENDING rows of batches after `after` in charge.
   absl::Status ReloadPending(int64_t after);
   void TakePending(const std::vector<PendingFire>& rows, std::vector<QueuedFire>* enqueue);
+  // Gives the dispatcher the fires of the store whose end was not heard, a page at a time.
+  absl::Status ReadUnended(absl::Time now, MonoTime mono);
   QueuedFire ToQueued(const Fire& fire, int64_t batch_id, Slot slot);
   void HandleEnded();
   void ReleaseBuffered(ScheduleId id);
@@ -151,12 +153,13 @@ class FireLoop {
   int64_t revision_ = 0;    // Of the last change applied.
   int64_t last_batch_ = 0;  // Highest batch id seen.
   int batch_size_ = kFiresPerFirstCommit;
-  int commits_failed_ = 0;      // Tries of the first of to_commit_.
-  bool reload_wanted_ = false;  // A PENDING row was read before its schedule was known.
-  absl::Time live_at_;          // When the last turn ended, by the wall clock.
+  int commits_failed_ = 0;                 // Tries of the first of to_commit_.
+  std::optional<FireKey> unended_before_;  // Where the next page of them begins; none: not read.
+  bool reload_wanted_ = false;             // A PENDING row was read before its schedule was known.
+  absl::Time live_at_;                     // When the last turn ended, by the wall clock.
   std::optional<MonoTime> last_turn_;
   MonoTime hold_until_;  // Of commits, after the store said that this clock is ahead.
-  MonoTime next_mark_, next_poll_, next_prune_, next_reload_, next_take_over_;
+  MonoTime next_mark_, next_poll_, next_prune_, next_reload_, next_unended_, next_take_over_;
 
   mutable absl::Mutex mu_;
   bool leading_ ABSL_GUARDED_BY(mu_) = false;

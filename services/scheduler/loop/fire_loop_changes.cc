@@ -13,6 +13,8 @@ namespace z4j::scheduler {
 namespace {
 
 constexpr int kChangesPerPoll = 1000;
+// Between pages: the store has fires to commit, too.
+constexpr absl::Duration kUnendedPagePause = absl::Milliseconds(100);
 constexpr int kOpenRunsPerCall = 1000;  // Schedules asked about at once.
 
 }  // namespace
@@ -156,6 +158,27 @@ void FireLoop::TakePending(const std::vector<PendingFire>& rows, std::vector<Que
     if (fire.key.trigger.is_zero()) overlap_.Started(id, fire.id);
     enqueue->push_back(std::move(fire));
   }
+}
+
+absl::Status FireLoop::ReadUnended(absl::Time now, MonoTime mono) {
+  if (dispatcher_.WantsUnended()) {
+    unended_before_ = FireKey{{}, absl::InfiniteFuture(), {}};
+    next_unended_ = mono;
+  }
+  if (!unended_before_.has_value() || mono < next_unended_) return absl::OkStatus();
+  next_unended_ = mono + kUnendedPagePause;
+  ASSIGN_OR_RETURN(UnendedPage page, Timed("load_unended", [&] {
+                     return store_.LoadUnended(*unended_before_, now - kLookUpFor,
+                                               kRowsPerUnendedPage);
+                   }));
+  std::vector<UnendedFire> unended;
+  for (const Fire& fire : page.fires) {
+    const Slot slot = table_.Find(fire.key.schedule);
+    if (slot == ScheduleTable::kNoSlot) continue;  // Deleted: nobody knows its engine.
+    unended.push_back({table_.EngineOf(slot), {fire.key, fire.id}, fire.dispatched_at});
+  }
+  unended_before_ = dispatcher_.AwaitOutcomes(unended) ? page.next : std::nullopt;
+  return absl::OkStatus();
 }
 
 QueuedFire FireLoop::ToQueued(const Fire& fire, int64_t batch_id, Slot slot) {

@@ -66,6 +66,7 @@ void SetAdapterStatus(const AdapterStatus& status, v1::AdapterStatus* out) {
   can->set_terminate(info.capabilities.terminate);
   can->set_priority(info.capabilities.priority);
   can->set_expires(info.capabilities.expires);
+  can->set_lookup(info.capabilities.lookup);
   for (const EngineOption& option : info.capabilities.options) {
     v1::EngineOption* added = can->add_options();
     added->set_name(option.name);

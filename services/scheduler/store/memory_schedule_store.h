@@ -57,6 +57,8 @@ class MemoryScheduleStore final : public ScheduleStore {
       ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<std::vector<Fire>> LoadOpen(absl::Span<const ScheduleId> schedules) override
       ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<UnendedPage> LoadUnended(const FireKey& before, absl::Time since,
+                                          int rows) override ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<int64_t> Prune(FencingToken token, absl::Time before, int limit) override
       ABSL_LOCKS_EXCLUDED(mu_);
 

@@ -205,4 +205,19 @@ absl::StatusOr<std::vector<Fire>> MemoryScheduleStore::LoadOpen(
   return fires;
 }
 
+absl::StatusOr<UnendedPage> MemoryScheduleStore::LoadUnended(const FireKey& before,
+                                                             absl::Time since, int rows) {
+  absl::MutexLock lock(&mu_);
+  UnendedPage page;
+  auto it = fires_.lower_bound(DueOf(before));
+  for (int seen = 0; it != fires_.begin() && seen < rows; ++seen) {
+    const Fire& fire = (--it)->second.fire;
+    if (fire.key.due_at < since) return page;
+    if (seen + 1 == rows) page.next = fire.key;
+    const bool unended = fire.state == FireState::kDispatched || fire.state == FireState::kRunning;
+    if (unended) page.fires.push_back(fire);
+  }
+  return page;
+}
+
 }  // namespace z4j::scheduler

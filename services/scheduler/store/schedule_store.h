@@ -177,6 +177,12 @@ struct PendingFire {
   int64_t batch_id = 0;
 };
 
+// Fires that are DISPATCHED or RUNNING, and where to go on.
+struct UnendedPage {
+  std::vector<Fire> fires;
+  std::optional<FireKey> next;  // None: there are no more.
+};
+
 // A change of a fire after it was decided.
 struct FireUpdate {
   FireKey key;
@@ -278,6 +284,12 @@ class ScheduleStore {
   // Fires of `schedules` that are not final, for the overlap policy.  PostgreSQL looks back over
   // kEndedRunsSeen ended runs and kOpenRunMax before the watermark, not over the whole history.
   virtual absl::StatusOr<std::vector<Fire>> LoadOpen(absl::Span<const ScheduleId> schedules) = 0;
+
+  // Looks at the `rows` newest fires that stand before `before` in the order of due time, schedule,
+  // trigger, and are due at `since` or later; returns those that are DISPATCHED or RUNNING, newest
+  // first.  No index knows the state, so a page may be empty although more pages follow.
+  virtual absl::StatusOr<UnendedPage> LoadUnended(const FireKey& before, absl::Time since,
+                                                  int rows) = 0;
 
   // Deletes up to `limit` fires due before `before`, oldest first, and request records older than
   // kRequestIdKept by the store's clock; may drop whole partitions.  PENDING fires stay, since they

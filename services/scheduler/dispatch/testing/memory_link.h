@@ -39,6 +39,10 @@ class MemoryLink final : public AdapterLink {
     absl::MutexLock lock(&mu_);
     cancelled_.push_back({id, terminate});
   }
+  void LookUp(const std::vector<FireRef>& fires) override {
+    absl::MutexLock lock(&mu_);
+    looked_up_.push_back(fires);
+  }
 
   void Close() {
     absl::MutexLock lock(&mu_);
@@ -53,6 +57,11 @@ class MemoryLink final : public AdapterLink {
     absl::MutexLock lock(&mu_);
     return std::exchange(cancelled_, {});
   }
+  // The look-ups that were asked for since the last call.
+  std::vector<std::vector<FireRef>> TakeLookUps() {
+    absl::MutexLock lock(&mu_);
+    return std::exchange(looked_up_, {});
+  }
 
  private:
   AdapterInfo info_;
@@ -60,6 +69,7 @@ class MemoryLink final : public AdapterLink {
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
   std::vector<DispatchItem> sent_ ABSL_GUARDED_BY(mu_);
   std::vector<Cancelled> cancelled_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::vector<FireRef>> looked_up_ ABSL_GUARDED_BY(mu_);
 };
 
 // One answer for each of `items`.

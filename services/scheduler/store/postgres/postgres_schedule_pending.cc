@@ -160,6 +160,39 @@ absl::StatusOr<std::vector<Fire>> PostgresScheduleStore::LoadOpen(
   });
 }
 
+absl::StatusOr<UnendedPage> PostgresScheduleStore::LoadUnended(const FireKey& before,
+                                                               absl::Time since, int rows) {
+  // The last row comes whatever its state: the next page begins there.  The first condition on the
+  // due time follows from the second, but only the first chooses partitions.
+  static const auto* const unended = new pq::Statement{
+      "load_unended",
+      "WITH page AS MATERIALIZED (SELECT * FROM fires"
+      "  WHERE due_at >= $4 AND due_at <= $1 AND (due_at, schedule_id, trigger_id) < ($1, $2, $3)"
+      "  ORDER BY due_at DESC, schedule_id DESC, trigger_id DESC LIMIT $5) "
+      "SELECT (SELECT count(*) FROM page), " +
+          FireColumns("f") +
+          " FROM page f WHERE state IN (2, 3) OR (due_at, schedule_id, trigger_id) ="
+          "  (SELECT due_at, schedule_id, trigger_id FROM page"
+          "   ORDER BY due_at, schedule_id, trigger_id LIMIT 1)"
+          " ORDER BY due_at DESC, schedule_id DESC, trigger_id DESC"};
+  using Page = absl::StatusOr<UnendedPage>;
+  return WithConnection(lookup_, IfLost::kTryAgain, [&](Connection& connection) -> Page {
+    Params params;
+    params.Time(before.due_at).Id(before.schedule.value).Id(before.trigger).Time(since).Int8(rows);
+    ASSIGN_OR_RETURN(const pq::Result found, connection.Run(*unended, params));
+    UnendedPage page;
+    for (int row = 0; row < found.rows(); ++row) {
+      Fire fire = FireAt(found, row, 1);
+      const bool is_last = row + 1 == found.rows();
+      if (is_last && found.Int(row, 0) == rows) page.next = fire.key;
+      if (fire.state == FireState::kDispatched || fire.state == FireState::kRunning) {
+        page.fires.push_back(std::move(fire));
+      }
+    }
+    return page;
+  });
+}
+
 absl::StatusOr<int64_t> PostgresScheduleStore::Prune(FencingToken token, absl::Time before,
                                                      int limit) {
   using Count = absl::StatusOr<int64_t>;

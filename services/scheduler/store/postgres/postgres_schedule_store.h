@@ -64,6 +64,8 @@ class PostgresScheduleStore final : public ScheduleStore {
 
   // Also makes the partitions of the days to come, and closes batches without PENDING fires that
   // no leader closed.
+  absl::StatusOr<UnendedPage> LoadUnended(const FireKey& before, absl::Time since,
+                                          int rows) override;
   absl::StatusOr<int64_t> Prune(FencingToken token, absl::Time before, int limit) override;
 
  private:

@@ -61,6 +61,8 @@ class SqliteScheduleStore final : public ScheduleStore {
       ABSL_LOCKS_EXCLUDED(writer_mu_);
   absl::StatusOr<std::vector<PendingFire>> LoadPending(int64_t after_batch, int limit) override;
   absl::StatusOr<std::vector<Fire>> LoadOpen(absl::Span<const ScheduleId> schedules) override;
+  absl::StatusOr<UnendedPage> LoadUnended(const FireKey& before, absl::Time since,
+                                          int rows) override;
   absl::StatusOr<int64_t> Prune(FencingToken token, absl::Time before, int limit) override
       ABSL_LOCKS_EXCLUDED(writer_mu_);
 

@@ -145,4 +145,31 @@ absl::StatusOr<std::vector<Fire>> SqliteScheduleStore::LoadOpen(
   return fires;
 }
 
+absl::StatusOr<UnendedPage> SqliteScheduleStore::LoadUnended(const FireKey& before,
+                                                             absl::Time since, int rows) {
+  ASSIGN_OR_RETURN(sqlite::ReaderPool::Lease reader, readers_.Take());
+  ASSIGN_OR_RETURN(Statement read,
+                   reader->Prepare(absl::StrCat(
+                       "SELECT ", sqlite::kFireColumns,
+                       " FROM fires NOT INDEXED WHERE due_at >= ?"
+                       " AND (due_at, schedule_id, trigger_id) < (?, ?, ?)"
+                       " ORDER BY due_at DESC, schedule_id DESC, trigger_id DESC LIMIT ?")));
+  read.BindTime(since)
+      .BindTime(before.due_at)
+      .BindId(before.schedule.value)
+      .BindIdOrEmpty(before.trigger)
+      .BindInt(rows);
+  UnendedPage page;
+  for (int seen = 1;; ++seen) {
+    ASSIGN_OR_RETURN(const bool found, read.Step());
+    if (!found) return page;
+    ASSIGN_OR_RETURN(PendingFire row, sqlite::ReadFire(read));
+    if (seen == rows) page.next = row.fire.key;
+    const FireState state = row.fire.state;
+    if (state == FireState::kDispatched || state == FireState::kRunning) {
+      page.fires.push_back(std::move(row.fire));
+    }
+  }
+}
+
 }  // namespace z4j::scheduler

@@ -68,6 +68,10 @@ class ForwardingStore : public ScheduleStore {
   absl::StatusOr<std::vector<Fire>> LoadOpen(absl::Span<const ScheduleId> schedules) override {
     return store_.LoadOpen(schedules);
   }
+  absl::StatusOr<UnendedPage> LoadUnended(const FireKey& before, absl::Time since,
+                                          int rows) override {
+    return store_.LoadUnended(before, since, rows);
+  }
   absl::StatusOr<int64_t> Prune(FencingToken token, absl::Time before, int limit) override {
     return store_.Prune(token, before, limit);
   }
