@@ -39,6 +39,8 @@ ROOMS: dict[str, set[str]] = {
 PURE = (
     "services/consensus/raft/",
     "services/consensus/machine/",
+    "services/consensus/node/replica",
+    "services/consensus/node/session_keeper",
     "services/scheduler/core/",
     "services/scheduler/audit/chain",
     "services/scheduler/audit/verify",

@@ -54,8 +54,14 @@ inline constexpr size_t kEventsMax = 100'000;  // Not taken by anybody; then Sta
 
 // --- Time -----------------------------------------------------------------------------------
 inline constexpr int kLeasePercent = 85;  // Of the election timeout: clocks may differ by 8 % each.
+inline constexpr absl::Duration kSessionSweepEvery = absl::Milliseconds(20);  // Of TTLs >= 300 ms.
+inline constexpr absl::Duration kCheckpointEvery =
+    absl::Seconds(1);  // Of signs of life, in the log.
 inline constexpr absl::Duration kElectionTimeoutMin = absl::Milliseconds(50);
 inline constexpr absl::Duration kElectionTimeoutMax = absl::Seconds(10);
+
+// --- Calls ----------------------------------------------------------------------------------
+inline constexpr size_t kWaitingCallsMax = 20'000;  // Proposals, reads and changes of one node.
 
 // --- Disk -----------------------------------------------------------------------------------
 inline constexpr size_t kSegmentBytes = 16 * 1024 * 1024;

@@ -164,6 +164,7 @@ class Raft {
   // Until when no other node can be leader, if clocks run equally fast within 8 %; infinite past
   // if not leader.  Computed from send instants at each call.  Own-term commit required.
   MonoTime LeaseUntil() const;
+  Index commit() const;
   RaftStatus Status() const;
   // The configuration and term at `index`, for a snapshot taken there.
   SnapshotMeta MetaAt(Index index) const;
