@@ -36,6 +36,7 @@ inline constexpr size_t kSessionOwnerBytesMax = 256;
 inline constexpr size_t kOutstandingMax = 64;
 inline constexpr size_t kReplyBytesMax = 256 * 1024;              // Of one owner.
 inline constexpr size_t kReplyBytesTotalMax = 64 * 1024 * 1024;   // Of all.
+inline constexpr size_t kReplyBytesAlways = 1024;                 // Those above it give way.
 inline constexpr size_t kClientsMax = 10'000;                     // Clients without a session.
 inline constexpr absl::Duration kClientIdle = absl::Minutes(10);  // Longer than any retry.
 inline constexpr size_t kNameBytesMax = 512;                      // Of elections, locks and keys.

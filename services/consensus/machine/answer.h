@@ -14,7 +14,7 @@
 // What applying a command says to whoever waits for it.  Encoded as commands are.
 namespace z4j::consensus {
 
-// All but kOk mean: nothing was done, on any node, ever.
+// All but kOk, kApplied and kBusy mean: nothing was done, and sent again it has the same answer.
 enum class AnswerCode : uint8_t {
   kOk = 0,
   kUnreadable = 1,         // No command, or one of a newer version.
@@ -25,7 +25,9 @@ enum class AnswerCode : uint8_t {
   kTokenMismatch = 6,      // Not the present holder's token.
   kExhausted = 7,          // A bound of limits.h; `detail` says which.
   kNotGranted = 8,         // Held by somebody else, and no wait was wanted.
+  kBusy = 9,               // No room to remember the client: not done, but a copy may yet be.
 };
+constexpr AnswerCode Last(AnswerCode) { return AnswerCode::kBusy; }
 
 struct SessionOpened {
   SessionId session;

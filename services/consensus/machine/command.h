@@ -18,6 +18,7 @@
 namespace z4j::consensus {
 
 enum class ClaimKind : uint8_t { kElection = 0, kLock = 1 };
+constexpr ClaimKind Last(ClaimKind) { return ClaimKind::kLock; }
 
 // --- Sessions -------------------------------------------------------------------------------
 
@@ -84,7 +85,8 @@ struct Enter {
   friend bool operator==(const Enter&, const Enter&) = default;
 };
 
-// The caller is gone: afterwards its ticket neither waits nor holds.
+// The caller is gone: afterwards its ticket neither waits nor holds.  For the call that took the
+// ticket only (Entered::ticket is its own revision): a session's other calls share the place.
 struct Leave {
   ClaimKind kind = ClaimKind::kElection;
   std::string name;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -55,11 +56,7 @@ class CoordinationMachine final : public StateMachine {
   const Kv& kv() const { return kv_; }
 
  private:
-  // Answers `envelope` at `turn`, whose request, if any, is new.
-  Answer Execute(const Envelope& envelope, Turn& turn);
-  // Ends `session` and gives what it held to those who wait.
-  void EndSession(SessionId session, bool expired, Turn& turn);
-
+  // Each answers a command that CheckEnvelope passed and that was not answered before.
   Answer Do(const OpenSession& command, const Envelope& envelope, Turn& turn);
   Answer Do(const CloseSession& command, const Envelope& envelope, Turn& turn);
   Answer Do(const RenewSessions& command, const Envelope& envelope, Turn& turn);
@@ -74,7 +71,15 @@ class CoordinationMachine final : public StateMachine {
   Answer Do(const Proclaim& command, const Envelope& envelope, Turn& turn);
   Answer Do(const KvTxn& command, const Envelope& envelope, Turn& turn);
 
-  Claims& claims(ClaimKind kind) { return kind == ClaimKind::kElection ? elections_ : locks_; }
+  // Ends `session` and gives what it held to those who wait.  False: there is none.
+  bool EndSession(SessionId session, bool expired, Turn& turn);
+  void Chain(Index index, std::string_view command, std::string_view answer);
+
+  static auto Fields(auto& s) {
+    return std::tie(s.applied_, s.epoch_, s.now_, s.last_token_, s.hash_, s.sessions_, s.elections_,
+                    s.locks_, s.kv_);
+  }
+  Claims& ClaimsOf(ClaimKind kind) { return kind == ClaimKind::kElection ? elections_ : locks_; }
 
   Index applied_;
   Epoch epoch_;

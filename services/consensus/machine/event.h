@@ -58,12 +58,14 @@ struct KvChange {
   std::string key;
   std::shared_ptr<const std::string> value;  // Null: deleted.
   Revision create_revision;
+  static auto Fields(auto& s) { return std::tie(s.key, s.value, s.create_revision); }
 };
 
 // All that one entry wrote.
 struct KvChanged {
   Revision revision;
   std::vector<KvChange> changes;
+  static auto Fields(auto& s) { return std::tie(s.revision, s.changes); }
 };
 
 // The state came from a snapshot, or events were dropped because nobody took them: whoever waits,

@@ -24,8 +24,8 @@ struct KvRecord {
 
 class Kv {
  public:
-  // Whole or, with kExhausted, not at all.
-  Answer Run(const KvTxn& txn, Turn& turn);
+  // Whole or, with kExhausted, not at all; so if what it reads may exceed `reply_room` bytes.
+  Answer Run(const KvTxn& txn, size_t reply_room, Turn& turn);
 
   std::optional<KvEntry> Get(const std::string& key) const;
   // The keys that begin with `prefix` and come after `after` (empty: from the first), in order, at
@@ -47,6 +47,8 @@ class Kv {
   bool Holds(const KvCompare& compare) const;
   // What `operations` would add to bytes().
   int64_t Growth(const std::vector<KvOperation>& operations) const;
+  // An upper bound of what they read.
+  size_t ReadBytes(const std::vector<KvOperation>& operations) const;
   void Keep(KvChanged changed);
 
   std::map<std::string, KvRecord> records_;

@@ -22,7 +22,6 @@ class Replies {
   bool Forgotten(uint64_t sequence) const { return sequence < first_outstanding_; }
   // What is below is no longer needed; never moves back.
   void ForgetBelow(uint64_t first_outstanding);
-  bool Full() const;  // Another would break a bound of limits.h.
   void Add(uint64_t sequence, std::string bytes);
   size_t bytes() const { return bytes_; }
 
@@ -69,6 +68,8 @@ class Sessions {
 
   // What to do with a mutation: nothing (run it, then Remember), or this answer.
   std::optional<std::string> Admit(const RequestId& request, const Turn& turn);
+  // How large the answer of an admitted request may be, beyond the few bytes that all have.
+  size_t ReplyRoom(const RequestId& request) const;
   // `request` was admitted; its owner may have ended meanwhile.
   void Remember(const RequestId& request, std::string answer);
 
@@ -82,13 +83,14 @@ class Sessions {
   bool Index();
 
  private:
+  const Replies* RepliesOf(const RequestId& request) const;
   Replies* RepliesOf(const RequestId& request);
 
   std::map<SessionId, Session> sessions_;
   std::map<uint64_t, Client> clients_;
   // Derived.
   std::map<uint64_t, SessionId> by_nonce_;
-  std::set<std::pair<ClusterTime, uint64_t>> by_last_use_;  // Clients.
+  std::set<std::pair<ClusterTime, uint64_t>> by_last_use_;  // Of clients.
   size_t reply_bytes_ = 0;
 };
 
