@@ -19,8 +19,12 @@ inline constexpr size_t kInflightBytesMax = 4 * 1024 * 1024;
 inline constexpr size_t kUncommittedBytesMax =
     64 * 1024 * 1024;  // Without quorum, memory ends here.
 inline constexpr size_t kUncommittedEntriesMax = 10'000;
-inline constexpr size_t kApplyEntriesMax = 4096;  // Of one output: the loop must tick in between.
+inline constexpr size_t kSendsTrackedMax = 2 * kInflightMessagesMax;  // Of one peer, for the lease.
+inline constexpr size_t kPendingReadsMax = 10'000;  // As many as proposals; more are asked again.
+inline constexpr size_t kApplyEntriesMax = 4096;    // Of one output: the loop must tick in between.
 inline constexpr uint64_t kTailEntries = 10'000;  // Kept behind a snapshot for followers that lag.
+// A live follower holds compaction back up to here; one that lags more gets a snapshot.
+inline constexpr uint64_t kLagEntriesMax = 5 * kTailEntries;
 inline constexpr uint64_t kSnapshotEvery = 50'000;  // Entries, +-20 % drawn per node.
 inline constexpr size_t kSnapshotLogBytes = 64 * 1024 * 1024;
 inline constexpr size_t kMembersMax = 9;  // More voters make every decision slower, not safer.

@@ -1,6 +1,7 @@
 #ifndef Z4J_CONSENSUS_RAFT_RAFT_H_
 #define Z4J_CONSENSUS_RAFT_RAFT_H_
 
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/base/mono_time.h"
+#include "services/consensus/limits.h"
 #include "services/consensus/raft/membership.h"
 #include "services/consensus/raft/message.h"
 #include "services/consensus/raft/types.h"
@@ -27,6 +29,19 @@
 // The entries since the last compaction are in memory, so nothing here ever reads a disk.
 namespace z4j::consensus {
 
+// Bounds that simulations make small, so that rare paths are taken often.
+struct RaftLimits {
+  size_t append_entries = kAppendEntriesMax;
+  size_t append_bytes = kAppendBytesMax;
+  size_t inflight_messages = kInflightMessagesMax;
+  size_t inflight_bytes = kInflightBytesMax;
+  size_t uncommitted_entries = kUncommittedEntriesMax;
+  size_t uncommitted_bytes = kUncommittedBytesMax;
+  size_t apply_entries = kApplyEntriesMax;
+  uint64_t tail_entries = kTailEntries;
+  uint64_t lag_entries = kLagEntriesMax;
+};
+
 struct RaftOptions {
   ClusterId cluster;
   NodeId id;
@@ -35,7 +50,9 @@ struct RaftOptions {
   // a leader, and withholds its vote for election_timeout after it heard one, and after boot.
   absl::Duration election_timeout = absl::Milliseconds(150);
   absl::Duration heartbeat_interval = absl::Milliseconds(30);  // <= election_timeout / 4.
-  uint64_t seed = 0;                                           // Of the random timeouts.
+  // Of the random timeouts and of the numbers of reads: another one for each node and each start.
+  uint64_t seed = 0;
+  RaftLimits limits;
 };
 
 // What was found on the disk.
@@ -43,8 +60,9 @@ struct Recovered {
   HardState hard_state;
   SnapshotMeta snapshot;       // Index 0: none; then `config` is the first configuration.
   std::vector<Entry> entries;  // Contiguous from snapshot.index + 1, or from earlier (a kept tail).
-  // The disk lost something it had confirmed (rot, not a torn tail): this node neither votes nor
-  // campaigns, ever, under this incarnation.
+  // The disk lost something it had confirmed (rot, not a torn tail): under this incarnation the
+  // node neither votes nor campaigns, and takes and acknowledges no entries.  It only watches who
+  // leads, until the operator removes it and adds it again with a new directory.
   bool damaged = false;
 };
 
@@ -115,8 +133,10 @@ class Raft {
   void Tick(MonoTime now);
   MonoTime NextTick() const;
 
-  // Takes a message from a peer.  One from another cluster, incarnation, or for another node is
-  // dropped; returns FAILED_PRECONDITION then, which only a metric needs.
+  // Takes a message from a peer.  One from another cluster or for another node is dropped, and so
+  // are answers of another incarnation of a member than the configuration names; returns
+  // FAILED_PRECONDITION then, or INVALID_ARGUMENT for one that no correct node sends.  Only a
+  // metric needs either.
   absl::Status Step(MonoTime now, Message message);
 
   // Appends commands, all or none; they share one append.  Returns the first one's index; the log
@@ -131,8 +151,9 @@ class Raft {
   // INVALID_ARGUMENT.
   absl::StatusOr<Index> ProposeChange(MonoTime now, const ConfigChange& change);
 
-  // Asks for a linearizable read; the answer comes as a ReadReady with this context.  On a
-  // follower the leader is asked.  Contexts must increase.
+  // Asks for a linearizable read; the answer comes as a ReadReady with this context, for certain:
+  // without an index at the latest when the leadership ends or, on a follower, after
+  // election_timeout.  On a follower the leader is asked.  Contexts must increase.
   void Read(MonoTime now, uint64_t context);
 
   // Hands leadership over.  Proposals are refused until it is done, or until election_timeout has

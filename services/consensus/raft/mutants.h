@@ -1,0 +1,55 @@
+#ifndef Z4J_CONSENSUS_RAFT_MUTANTS_H_
+#define Z4J_CONSENSUS_RAFT_MUTANTS_H_
+
+// Rules that a build can break on purpose, one at a time, to see whether the tests and the
+// simulator notice:  cmake -DCMAKE_CXX_FLAGS=-DZ4J_MUTANT=7.  Without the macro all are kept and
+// every `if (Broken(…))` is compiled away.
+#ifndef Z4J_MUTANT
+#define Z4J_MUTANT 0
+#endif
+
+namespace z4j::consensus {
+
+// Named by the rule that is broken; what the broken build does instead stands beside it.
+enum class Rule : int {
+  kNone = 0,
+  kVoteAfterSync = 1,              // A vote leaves before it is on the disk.
+  kAcknowledgeAfterSync = 2,       // An append is acknowledged before it is on the disk.
+  kLeaderCountsAfterSync = 3,      // The leader counts its own entries before its disk has them.
+  kRequestAfterSync = 4,           // A candidate asks before its own vote is on the disk.
+  kPreVoteComparesLogs = 5,        // A pre-vote is granted to a candidate with an older log.
+  kVoteComparesLogs = 6,           // So is a vote.
+  kOneVotePerTerm = 7,             // A second candidate gets a vote in the same term.
+  kPreVoteIsNoVote = 8,            // The answer to a pre-vote counts as a vote.
+  kWithholdAfterHeartbeat = 9,     // A vote is given while a leader is alive.
+  kWithholdAfterBoot = 10,         // A restarted node votes at once.
+  kCheckQuorum = 11,               // A leader without a quorum stays one.
+  kCommitOwnTermOnly = 12,         // Entries of old terms commit by counting (figure 8).
+  kClampCommit = 13,               // A follower takes the leader's commit index unclamped.
+  kHeartbeatClaimsOnlyDisk = 14,   // A heartbeat's answer claims entries that are not on the disk.
+  kTruncateOnlyAtConflict = 15,    // An older, shorter append cuts the log.
+  kLeaseFromSendTime = 16,         // The lease counts from the acknowledgement's arrival.
+  kLeaseEndsWithTransfer = 17,     // The lease lives on while leadership is handed over.
+  kNoLeaseAfterTimeoutNow = 18,    // … and is won again after the hand-over was aborted.
+  kLeaseNeedsOwnCommit = 19,       // A lease is claimed before the own term committed.
+  kReadNeedsOwnCommit = 20,        // So is a read index.
+  kReadNeedsRound = 21,            // A read is answered without asking a quorum.
+  kMajorityIsMoreThanHalf = 22,    // Half of an even number is a quorum.
+  kJointNeedsBothMajorities = 23,  // While joint, the new majority decides alone.
+  kOneChangeAtATime = 24,          // A second change of membership begins before the first ended.
+  kChangeNeedsOwnCommit = 25,      // A new leader changes the membership at once.
+  kConfigRollsBack = 26,           // A truncated configuration stays in force.
+  kForgetUnsyncedOnTruncate = 27,  // A late completion marks overwritten entries durable (ABA).
+  kRejectsMayBeStray = 28,         // A late rejection moves a follower's match back.
+  kDamagedNeverVotes = 29,         // A node that lost synced data votes.
+  kIncarnationMustMatch = 30,      // Answers of a wiped node under the old number count.
+  kOldSnapshotIsIgnored = 31,      // A snapshot behind the commit index replaces the log.
+  kApplyOnlyWhatIsOnDisk = 32,     // Entries are applied before this node's disk has them.
+  kTransferWaitsForMatch = 33,     // TimeoutNow goes to a target that lacks entries.
+};
+
+constexpr bool Broken(Rule rule) { return Z4J_MUTANT != 0 && Z4J_MUTANT == static_cast<int>(rule); }
+
+}  // namespace z4j::consensus
+
+#endif  // Z4J_CONSENSUS_RAFT_MUTANTS_H_
