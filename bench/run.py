@@ -4,7 +4,7 @@
     ./dev bench --only durable -o json
 
 Every figure is measured in this run, on this machine, with fsync on; where a peer is named, it was
-measured in the same run.
+measured in the same run.  bench/README.md says what each one means.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ import argparse
 import json
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "build" / "python")]
 
-from bench import parts  # noqa: E402
+from bench import celery_parts, memory_parts, parts  # noqa: E402
+from bench.rig import Row  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -36,19 +39,47 @@ class Figure:
     peer_value: float | None = None
 
 
-# Prefix of the figures' names → what measures them.
-PARTS: dict[str, Callable[[Path, ExitStack], Iterator[tuple[object, ...]]]] = {
-    "next_fire_ns": parts.next_fire,
-    "create_per_s": parts.create,
-    "edit_visible_ms": parts.edit_visible,
-    "burst_lateness_ms.postgres": parts.burst_postgres,
-    "burst_lateness_ms.sqlite": parts.burst_sqlite,
-    "durable_fires_per_s.postgres": parts.durable_postgres,
-    "durable_fires_per_s.sqlite": parts.durable_sqlite,
-    "celery_fires_per_s": parts.celery,
-    "memory_bytes_per_schedule.100k": parts.memory_100k,  # Also startup_s.100k.
-    "memory_bytes_per_schedule.1m": parts.memory_1m,
+# What the names of a part's figures begin with → what measures them.
+PARTS: dict[tuple[str, ...], Callable[[Path, ExitStack], Iterator[Row]]] = {
+    ("next_fire_ns",): parts.next_fire,
+    ("create_per_s",): parts.create,
+    ("edit_visible_ms",): parts.edit_visible,
+    ("burst_lateness_ms.postgres",): partial(parts.burst, "postgres"),
+    ("burst_lateness_ms.sqlite",): partial(parts.burst, "sqlite"),
+    ("durable_fires_per_s.postgres",): partial(parts.durable, "postgres"),
+    ("durable_fires_per_s.sqlite",): partial(parts.durable, "sqlite"),
+    ("celery_fires_per_s", "celery_lateness_ms"): celery_parts.with_2000_entries,
+    ("celery_10k_fires_per_s",): celery_parts.with_10000_entries,
+    ("memory_bytes_per_schedule.100k", "startup_s.100k"): partial(
+        memory_parts.intervals, 100_000, "100k"
+    ),
+    ("memory_bytes_per_schedule.1m", "startup_s.1m"): partial(
+        memory_parts.intervals, 1_000_000, "1m"
+    ),
+    ("memory_bytes_per_schedule.crons.1m",): partial(memory_parts.crons, 1_000_000, "1m"),
 }
+
+
+def measure(only: str) -> list[Figure]:
+    """Runs every part with a figure whose name begins with `only`, or is a beginning of it."""
+    figures = []
+    for names, part in PARTS.items():
+        if not any(name.startswith(only) or only.startswith(name) for name in names):
+            continue
+        print(f"measuring {', '.join(names)} …", file=sys.stderr, flush=True)
+        begin = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="z4j-bench-") as folder, ExitStack() as stack:
+            figures += [Figure(*row) for row in part(Path(folder), stack)]
+        print(f"  took {time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
+    return figures
+
+
+def print_table(figures: list[Figure]) -> None:
+    """For people."""
+    print(f"{'figure':<40}{'value':>12} {'unit':<6}{'n':>10}  peer in the same run")
+    for f in figures:
+        peer = f"{f.peer}: {f.peer_value:,.1f}" if f.peer_value is not None else ""
+        print(f"{f.name:<40}{f.value:>12,.1f} {f.unit:<6}{f.n:>10,.0f}  {peer}")
 
 
 def main() -> int:
@@ -56,24 +87,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--only", default="", help="only parts whose name begins so")
+    parser.add_argument("--only", default="", help="only parts with figures whose name begins so")
     parser.add_argument("-o", "--output", choices=["table", "json"], default="table")
     options = parser.parse_args()
-    figures = []
-    for name, part in PARTS.items():
-        wanted = name.startswith(options.only) or options.only.startswith(name)
-        if not wanted and not (options.only.startswith("startup") and "100k" in name):
-            continue
-        print(f"measuring {name} …", file=sys.stderr, flush=True)
-        with tempfile.TemporaryDirectory(prefix="z4j-bench-") as folder, ExitStack() as stack:
-            figures += [Figure(*row) for row in part(Path(folder), stack)]  # type: ignore[arg-type]
+    figures = measure(options.only)
+    if not figures:
+        names = ", ".join(name for part in PARTS for name in part)
+        print(f'bench: no figure begins with "{options.only}"; there are {names}', file=sys.stderr)
+        return 2
     if options.output == "json":
-        print(json.dumps({"figures": [vars(figure) for figure in figures]}, indent=1))
-        return 0
-    print(f"{'figure':<40}{'value':>12} {'unit':<8}{'n':>9}  peer")
-    for f in figures:
-        peer = f"{f.peer}: {f.peer_value:,.1f}" if f.peer_value is not None else ""
-        print(f"{f.name:<40}{f.value:>12,.1f} {f.unit:<8}{f.n:>9}  {peer}")
+        print(json.dumps({"figures": [asdict(figure) for figure in figures]}, indent=1))
+    else:
+        print_table(figures)
     return 0
 
 

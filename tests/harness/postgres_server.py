@@ -78,6 +78,13 @@ class PostgresServer(Program):
         pid = self._process.pid
         return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
+    def sql(self, text: str) -> str:
+        """Runs statements in one transaction and returns what they print."""
+        command = [str(self._bin / "psql"), self.dsn, "-qAt1", "-v", "ON_ERROR_STOP=1", "-f", "-"]
+        return subprocess.run(
+            command, input=text, stdout=subprocess.PIPE, text=True, check=True
+        ).stdout
+
     def ready(self) -> bool:
         """Accepts connections and is past recovery."""
         with socket.create_connection(("127.0.0.1", self.port), 1):

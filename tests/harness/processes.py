@@ -84,6 +84,12 @@ class Program:
 
         wait_for(f"{self.name} to be ready", up, timeout_s)
 
+    @property
+    def pid(self) -> int:
+        """Of the process that was started last."""
+        assert self._process is not None
+        return self._process.pid
+
     def running(self) -> bool:
         """Whether the process is there."""
         return self._process is not None and self._process.poll() is None
