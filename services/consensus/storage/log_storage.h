@@ -17,6 +17,7 @@ struct NodeIdentity {
   ClusterId cluster;
   NodeId id;
   Incarnation incarnation;
+  friend bool operator==(const NodeIdentity&, const NodeIdentity&) = default;
 };
 
 // A snapshot being written: invisible until Commit().  Dropped: as if it had never been begun.
@@ -44,20 +45,36 @@ class LogStorage {
  public:
   virtual ~LogStorage() = default;
 
-  // What is there, read when the storage was opened.  `damaged` tells rot from a torn tail.
+  // What is there, read when the storage was opened.  The commit hint is at most the last index.
+  // `damaged`: rot, told from a torn tail; then nothing is ever written, so that the files can be
+  // examined, and each call that would write is DATA_LOSS.
   virtual const Recovered& recovered() const = 0;
+  // Where it is damaged, in words; empty if it is not.
+  virtual const std::string& damage() const = 0;
   virtual const NodeIdentity& identity() const = 0;
 
   // Takes the writes in order; durable on return if any of them must_sync.  One sync for all.
-  //   RESOURCE_EXHAUSTED  the disk is full: nothing of `writes` is promised; hard states still fit
-  //                       into the reserve.
-  // Any other error: nothing is known about the disk; end the process.
+  // A crash in the midst leaves a beginning of them, in the order hard state, snapshot, truncation,
+  // entries.
+  //   RESOURCE_EXHAUSTED   the disk is full: nothing of `writes` was written; writes of hard states
+  //                        alone still fit into the reserve.
+  //   INVALID_ARGUMENT     entries that do not follow the last one, a truncation behind the end or
+  //                        into what was compacted, too large an entry: nothing was written.
+  //   FAILED_PRECONDITION  the snapshot of a write was not committed before.
+  // Any other error: nothing is known about the disk, every later call fails; end the process.
   virtual absl::Status Append(const std::vector<Write>& writes) = 0;
 
-  // Entries before `first` will not be read again.
+  // Does ahead of time what a later Append would have to wait for.  Call it when there has been
+  // nothing to append for a while; never with an Append waiting.
+  //   RESOURCE_EXHAUSTED   little room is left: take no new work.  Others as Append.
+  virtual absl::Status Prepare() = 0;
+
+  // Entries before `first` will not be read again.  FAILED_PRECONDITION: no durable snapshot stands
+  // for them.
   virtual absl::Status Compact(Index first) = 0;
 
   // `source` names the transfer, so that a broken-off one is resumed only by its own sender.
+  // ABORTED: the same transfer is under way.
   virtual absl::StatusOr<std::unique_ptr<SnapshotWriter>> WriteSnapshot(
       const SnapshotMeta& meta, const std::string& source) = 0;
   // NOT_FOUND: there is none.
