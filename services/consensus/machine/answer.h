@@ -19,7 +19,7 @@ enum class AnswerCode : uint8_t {
   kOk = 0,
   kUnreadable = 1,         // No command, or one of a newer version.
   kApplied = 2,            // The entry was applied before; only a replay sees this.
-  kInvalid = 3,            // CheckEnvelope says why.
+  kInvalid = 3,            // CheckEnvelope says why; or the sequence is taken.
   kSessionLost = 4,        // The session ended, or the client was forgotten.
   kSequenceForgotten = 5,  // Below first_outstanding.
   kTokenMismatch = 6,      // Not the present holder's token.

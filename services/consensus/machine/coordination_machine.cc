@@ -25,6 +25,12 @@ SessionId SessionOf(const Envelope& envelope) {
   return std::get<SessionId>(envelope.request->owner);
 }
 
+uint64_t HashOf(const Command& command) {
+  Writer writer;
+  writer.Put(command);
+  return HashBytes(writer.Take());
+}
+
 // Whether all who hold or wait have a session.
 bool AllHaveSessions(const Claims& claims, const Sessions& sessions) {
   for (const auto& [name, claim] : claims.all()) {
@@ -59,11 +65,16 @@ std::string CoordinationMachine::Apply(Index index, std::string_view command) {
   sessions_.ForgetIdleClients(now_);
 
   std::optional<std::string> answer;
-  if (envelope->request.has_value()) answer = sessions_.Admit(*envelope->request, turn);
+  uint64_t request_hash = 0;
+  if (envelope->request.has_value()) {
+    request_hash = HashOf(envelope->command);
+    answer = sessions_.Admit(*envelope->request, request_hash, turn);
+  }
   if (!answer.has_value()) {
     answer = EncodeAnswer(
         std::visit([&](const auto& body) { return Do(body, *envelope, turn); }, envelope->command));
-    if (envelope->request.has_value()) sessions_.Remember(*envelope->request, *answer);
+    if (envelope->request.has_value())
+      sessions_.Remember(*envelope->request, {request_hash, *answer});
   }
   if (events_.size() > kEventsMax) events_ = {StateReplaced{}};
   Chain(index, command, *answer);

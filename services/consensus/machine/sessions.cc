@@ -7,27 +7,27 @@
 
 namespace z4j::consensus {
 
-const std::string* Replies::Find(uint64_t sequence) const {
-  const auto found = answers_.find(sequence);
-  return found == answers_.end() ? nullptr : &found->second;
+const Reply* Replies::Find(uint64_t sequence) const {
+  const auto found = replies_.find(sequence);
+  return found == replies_.end() ? nullptr : &found->second;
 }
 
 void Replies::ForgetBelow(uint64_t first_outstanding) {
   first_outstanding_ = std::max(first_outstanding_, first_outstanding);
-  while (!answers_.empty() && answers_.begin()->first < first_outstanding_) {
-    bytes_ -= answers_.begin()->second.size();
-    answers_.erase(answers_.begin());
+  while (!replies_.empty() && replies_.begin()->first < first_outstanding_) {
+    bytes_ -= replies_.begin()->second.answer.size();
+    replies_.erase(replies_.begin());
   }
 }
 
-void Replies::Add(uint64_t sequence, std::string bytes) {
-  bytes_ += bytes.size();
-  answers_.emplace(sequence, std::move(bytes));
+void Replies::Add(uint64_t sequence, Reply reply) {
+  bytes_ += reply.answer.size();
+  replies_.emplace(sequence, std::move(reply));
 }
 
 void Replies::Count() {
   bytes_ = 0;
-  for (const auto& [sequence, answer] : answers_) bytes_ += answer.size();
+  for (const auto& [sequence, reply] : replies_) bytes_ += reply.answer.size();
 }
 
 Answer Sessions::Open(const OpenSession& command, Turn& turn) {
@@ -92,7 +92,8 @@ ClusterTime Sessions::NextDeadline() const {
   return by_last_use_.empty() ? kNever : by_last_use_.begin()->first + kClientIdle;
 }
 
-std::optional<std::string> Sessions::Admit(const RequestId& request, const Turn& turn) {
+std::optional<std::string> Sessions::Admit(const RequestId& request, uint64_t request_hash,
+                                           const Turn& turn) {
   if (const auto* owner = std::get_if<RequestId::Client>(&request.owner)) {
     auto client = clients_.find(owner->value);
     if (client == clients_.end()) {
@@ -120,8 +121,11 @@ std::optional<std::string> Sessions::Admit(const RequestId& request, const Turn&
   reply_bytes_ -= replies->bytes();
   replies->ForgetBelow(request.first_outstanding);
   reply_bytes_ += replies->bytes();
-  const std::string* answer = replies->Find(request.sequence);
-  return answer == nullptr ? std::nullopt : std::make_optional(*answer);
+  const Reply* reply = replies->Find(request.sequence);
+  if (reply == nullptr) return std::nullopt;
+  if (reply->request_hash == request_hash) return reply->answer;
+  return EncodeAnswer(
+      turn.Refuse(AnswerCode::kInvalid, "another request was sent under the same sequence"));
 }
 
 size_t Sessions::ReplyRoom(const RequestId& request) const {
@@ -132,11 +136,11 @@ size_t Sessions::ReplyRoom(const RequestId& request) const {
   return std::max(left, kReplyBytesAlways);
 }
 
-void Sessions::Remember(const RequestId& request, std::string answer) {
+void Sessions::Remember(const RequestId& request, Reply reply) {
   Replies* replies = RepliesOf(request);
   if (replies == nullptr) return;
-  reply_bytes_ += answer.size();
-  replies->Add(request.sequence, std::move(answer));
+  reply_bytes_ += reply.answer.size();
+  replies->Add(request.sequence, std::move(reply));
 }
 
 const Session* Sessions::Find(SessionId id) const {

@@ -15,22 +15,29 @@
 // Who may hold something, and what it was answered.
 namespace z4j::consensus {
 
+// What one mutation was answered.
+struct Reply {
+  uint64_t request_hash = 0;  // Tells apart another mutation under the same sequence.
+  std::string answer;
+  static auto Fields(auto& s) { return std::tie(s.request_hash, s.answer); }
+};
+
 // The answers that an owner may still ask for again: mutations are done once.
 class Replies {
  public:
-  const std::string* Find(uint64_t sequence) const;
+  const Reply* Find(uint64_t sequence) const;
   bool Forgotten(uint64_t sequence) const { return sequence < first_outstanding_; }
   // What is below is no longer needed; never moves back.
   void ForgetBelow(uint64_t first_outstanding);
-  void Add(uint64_t sequence, std::string bytes);
+  void Add(uint64_t sequence, Reply reply);
   size_t bytes() const { return bytes_; }
 
-  static auto Fields(auto& s) { return std::tie(s.first_outstanding_, s.answers_); }
+  static auto Fields(auto& s) { return std::tie(s.first_outstanding_, s.replies_); }
   void Count();  // After Fields were read.
 
  private:
   uint64_t first_outstanding_ = 0;
-  std::map<uint64_t, std::string> answers_;
+  std::map<uint64_t, Reply> replies_;
   size_t bytes_ = 0;  // Derived.
 };
 
@@ -67,11 +74,12 @@ class Sessions {
   void ForgetIdleClients(ClusterTime now);
 
   // What to do with a mutation: nothing (run it, then Remember), or this answer.
-  std::optional<std::string> Admit(const RequestId& request, const Turn& turn);
+  std::optional<std::string> Admit(const RequestId& request, uint64_t request_hash,
+                                   const Turn& turn);
   // How large the answer of an admitted request may be, beyond the few bytes that all have.
   size_t ReplyRoom(const RequestId& request) const;
   // `request` was admitted; its owner may have ended meanwhile.
-  void Remember(const RequestId& request, std::string answer);
+  void Remember(const RequestId& request, Reply reply);
 
   const Session* Find(SessionId id) const;
   const std::map<SessionId, Session>& all() const { return sessions_; }

@@ -89,6 +89,16 @@ TEST(SessionsTest, ARequestSentTwiceIsDoneOnceAndHasTheSameAnswer) {
   EXPECT_EQ(log.bytes, first);
 }
 
+TEST(SessionsTest, AnotherRequestUnderTheSameSequenceIsRefused) {
+  MachineDriver log;
+  const SessionId session = log.Open();
+  const RequestId request = log.Next(session);
+  log.Apply(Enter{kLock, "job", "", absl::Seconds(1)}, request);
+  const Answer answer = log.Apply(KvTxn{{}, {{"k", KvPut{"v"}}}, {}}, request);
+  EXPECT_EQ(answer.code, AnswerCode::kInvalid);
+  EXPECT_EQ(log.machine.kv().size(), 0);
+}
+
 TEST(SessionsTest, AnAnswerIsForgottenOnceTheOwnerHasIt) {
   MachineDriver log;
   const SessionId session = log.Open();
