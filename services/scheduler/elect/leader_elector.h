@@ -12,6 +12,14 @@
 
 // The seam to "who may tick".  Leadership is a value, not a flag: ask for the term, act until it
 // can no longer be trusted, and pass its token with every write.
+//
+// What every elector promises (solo, PostgreSQL, Raft):
+//   * Tokens only grow, from term to term and from holder to holder.  At most one node holds a
+//     token, and no two terms share one.
+//   * `trusted_until` is reckoned from when the renewal was sent, by CLOCK_BOOTTIME, and no other
+//     node is given a term before it; as far as clocks run evenly.  The fence holds beyond that.
+//   * Not knowing is not leading: an error, a lost quorum or a lost connection ends the term.
+// Thread-safe.
 namespace z4j::scheduler {
 
 struct LeaderTerm {
@@ -29,15 +37,19 @@ class LeaderElector {
   virtual ~LeaderElector() = default;
 
   // Begins to campaign in the background.  `on_change` is called, from the elector's thread and
-  // without its lock, whenever Current() may have begun or ceased to hold a term.
+  // without its lock, whenever Current() may have begun or ceased to hold a term; a term that only
+  // runs out of trust is seen by asking.
   virtual absl::Status Start(absl::AnyInvocable<void()> on_change) = 0;
-  // The term this node holds and may still trust at `now`; none otherwise.  Never blocks on I/O.
+  // The term this node holds and may still trust at `now`; none otherwise.  Never blocks on I/O:
+  // it is asked before every write.
   virtual std::optional<LeaderTerm> Current(MonoTime now) = 0;
   virtual LeaderInfo Leader() = 0;
   // Gives the term up at once, so that another node need not wait for it to run out, and does not
-  // campaign for the next `pause`.  Call after the last write of the term.
+  // campaign for the next `pause`.  Call after the last write of the term: Current() holds none as
+  // soon as this returns, and others are told, or the successor chosen (Raft), in the background.
   virtual void Resign(absl::Duration pause) = 0;
-  // Resigns and joins the thread.  Idempotent.
+  // Resigns, returns once others can have the term or cannot be told, joins the thread.
+  // Idempotent.
   virtual void Stop() = 0;
 };
 

@@ -18,6 +18,9 @@ constexpr int64_t kLockHigh = kLock >> 32, kLockLow = kLock & 0xffffffff;
 // Of one statement; well below the lease, so that a hanging database costs the term, not more.
 constexpr absl::Duration kStatementMax = absl::Seconds(1);
 
+// A server that is away or starting is not asked more often.
+constexpr absl::Duration kReconnectPause = absl::Milliseconds(200);
+
 pq::ConnectionOptions ConnectionOptionsOf(const PostgresElector::Options& options) {
   return {options.conninfo, absl::StrCat("z4j:elect:", options.node),
           "SET statement_timeout = '900ms'; SET lock_timeout = '900ms'; SET TimeZone = 'UTC'",
@@ -73,7 +76,7 @@ absl::Duration PostgresElector::Step() {
     StepDown();
   }
   if (lease_) return options_.renew_every;
-  return std::max(pause, kCampaignPeriod);
+  return std::max(pause, status.ok() ? options_.campaign_every : kReconnectPause);
 }
 
 void PostgresElector::Wait(absl::Duration timeout) {
@@ -96,7 +99,11 @@ absl::Status PostgresElector::Campaign() {
       "  expires_at = clock_timestamp() + $2 * interval '1 us' "
       "FROM fence f WHERE l.scope = 'tick' AND f.scope = 'tick' AND pg_try_advisory_lock($3) "
       "RETURNING l.token"};
+  const int64_t before = connection_.generation();
   RETURN_IF_ERROR(connection_.Ensure());
+  if (connection_.generation() != before) {
+    RETURN_IF_ERROR(connection_.Script("LISTEN z4j_leader"));
+  }
   const MonoTime asked = clock_.MonoNow();
   ASSIGN_OR_RETURN(const pq::Result taken,
                    connection_.Run(*take, Params()
@@ -153,10 +160,13 @@ absl::Status PostgresElector::Release() {
   static const auto* const expire = new pq::Statement{
       "expire", "UPDATE lease SET expires_at = '-infinity' WHERE scope = 'tick' AND token = $1"};
   static const auto* const unlock = new pq::Statement{"unlock", "SELECT pg_advisory_unlock_all()"};
+  static const auto* const tell = new pq::Statement{"tell", "NOTIFY z4j_leader"};
   if (!lease_) return absl::OkStatus();
   const FencingToken token = *std::exchange(lease_, std::nullopt);
   StepDown();
-  return connection_.Pipeline({{expire, Params().Int8(token.value)}, {unlock, {}}}).status();
+  // The notification goes out when the pipeline commits, and the lock is free by then.
+  return connection_.Pipeline({{expire, Params().Int8(token.value)}, {unlock, {}}, {tell, {}}})
+      .status();
 }
 
 void PostgresElector::Lead(FencingToken token, MonoTime asked) {

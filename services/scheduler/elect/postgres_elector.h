@@ -17,11 +17,12 @@ namespace z4j::scheduler {
 
 // Elects by PostgreSQL alone, for clusters that want nothing else to run.
 //
-// Who holds an advisory lock leads: it is gone the moment its holder's process or connection dies,
-// and the next node has it within kCampaignPeriod.  A holder that lives but is frozen keeps the
-// lock; so the holder also renews a lease by the database's clock, and whoever finds the lease run
-// out ends the connection that holds the lock.  Neither is what keeps a stale leader from writing:
-// that is the fence, which the new leader raises first (law 3).
+// Who holds an advisory lock leads.  Who gives it up notifies the others, and they try at once.  It
+// is also gone the moment its holder's process or connection dies; then the next node has it within
+// kCampaignPeriod.  A holder that lives but is frozen keeps the lock; so the holder also renews a
+// lease by the database's clock, and whoever finds the lease run out ends the connection that holds
+// the lock.  Neither is what keeps a stale leader from writing: that is the fence, which the new
+// leader raises first (law 3).
 //
 // The tables of store/migrations/postgres must exist.
 class PostgresElector final : public LeaderElector {
@@ -31,6 +32,7 @@ class PostgresElector final : public LeaderElector {
     std::string node;
     absl::Duration lease = kLease;
     absl::Duration renew_every = kLeaseRenewPeriod;
+    absl::Duration campaign_every = kCampaignPeriod;
     // Called on the elector's thread before each renewal; tests freeze it there.
     std::function<void()> before_renewal = [] {};
   };

@@ -87,6 +87,15 @@ TEST_F(PostgresElectorTest, HandsOverWhenTheLeaderStops) {
   EXPECT_GT(b.candidate.AwaitTerm().token, first.token);
 }
 
+TEST_F(PostgresElectorTest, AStandbyIsToldThatTheLeaderStoppedAndNeedNotAsk) {
+  PostgresElector::Options told;
+  told.campaign_every = absl::Hours(1);
+  Node a(database_, clock_, "a"), b(database_, clock_, "b", told);
+  const LeaderTerm first = Start(a, b);
+  a.elector.Stop();
+  EXPECT_GT(b.candidate.AwaitTerm().token, first.token);
+}
+
 TEST_F(PostgresElectorTest, ANodeThatResignedStandsBackForItsPause) {
   Node a(database_, clock_, "a"), b(database_, clock_, "b");
   const LeaderTerm first = Start(a, b);

@@ -1,6 +1,7 @@
 #ifndef Z4J_SCHEDULER_ELECT_TESTING_FAKE_ELECTOR_H_
 #define Z4J_SCHEDULER_ELECT_TESTING_FAKE_ELECTOR_H_
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -28,6 +29,7 @@ class FakeElector final : public LeaderElector {
     return {term_.has_value() ? "this" : "", term_.has_value() ? term_->token : FencingToken{}};
   }
   void Resign(absl::Duration) override {
+    on_resign_();
     absl::MutexLock lock(&mu_);
     term_.reset();
     ++resigned_;
@@ -38,6 +40,8 @@ class FakeElector final : public LeaderElector {
     Set(LeaderTerm{{token}, until});
   }
   void Revoke() { Set(std::nullopt); }
+  // Called first by each Resign.  Set it before there is another thread that may resign.
+  void set_on_resign(std::function<void()> on_resign) { on_resign_ = std::move(on_resign); }
   int resigned() const {
     absl::MutexLock lock(&mu_);
     return resigned_;
@@ -54,6 +58,7 @@ class FakeElector final : public LeaderElector {
 
   mutable absl::Mutex mu_;
   absl::AnyInvocable<void()> on_change_;  // Set once, by Start.
+  std::function<void()> on_resign_ = [] {};
   std::optional<LeaderTerm> term_ ABSL_GUARDED_BY(mu_);
   int resigned_ ABSL_GUARDED_BY(mu_) = 0;
 };
