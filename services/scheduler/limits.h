@@ -48,12 +48,29 @@ inline constexpr int kPendingInMemoryMax = 200'000;  // Per engine; the rest wai
 inline constexpr int kTargetsCachedMax = 50'000;     // Built dispatch targets kept; ~1 KB each.
 // Batch ids are handed out before they commit, so that one a little lower may turn up later.
 inline constexpr int64_t kBatchIdSlack = 64;
+// Outages remembered that are not caught up: so many leaders died, each more than kOnTimeGrace
+// after the one before it, and none came through.
+inline constexpr int kOutagesMax = 16;
+// A follower reads the cursors of schedules that came due under the leader, so many a second at
+// most: more would cost the database as much as the fires themselves.  A new leader reads the rest.
+inline constexpr int kCursorsPerCall = 1000;
+inline constexpr absl::Duration kFollowLag = absl::Seconds(1);  // The leader's time to decide.
+inline constexpr int kChangesPerPoll = 1000;  // Read at once; ~10 ms on PostgreSQL.
+inline constexpr absl::Duration kReloadPeriod = absl::Minutes(1);  // Of PENDING rows, in idle time.
+inline constexpr absl::Duration kPrunePeriod = absl::Minutes(1);
 inline constexpr absl::Duration kChangePollPeriod = absl::Seconds(1);     // If no wake-up came.
 inline constexpr absl::Duration kLeaseLeftMin = absl::Milliseconds(20);   // To begin a commit.
 inline constexpr absl::Duration kClockAheadMax = absl::Milliseconds(50);  // Over the database's.
 
 // --- Election -------------------------------------------------------------------------------
-inline constexpr absl::Duration kCampaignPeriod = absl::Milliseconds(200);  // Of a standby.
+// How often a standby tries, in case the leader died without a word: two small statements.
+inline constexpr absl::Duration kCampaignPeriod = absl::Milliseconds(50);
+// Who gave its term up, or was fenced, lets others try first for so long.
+inline constexpr absl::Duration kResignPause = absl::Seconds(2);
+// A leader that is stopped waits so long for answers on their way and for its last writes, and
+// nobody fires meanwhile.  Adapters answer within 20 ms as a rule; the next leader sends the rest
+// again with the same ids.
+inline constexpr absl::Duration kHandOverMax = absl::Milliseconds(100);
 // A frozen leader is replaced after so long; a shorter one would mistake a slow disk for that.
 inline constexpr absl::Duration kLease = absl::Seconds(2);
 inline constexpr absl::Duration kLeaseRenewPeriod = absl::Milliseconds(500);
@@ -68,6 +85,8 @@ inline constexpr int kTemplatesPerStreamMax = 50'000;  // Then reset_templates; 
 inline constexpr int kStreamMessagesQueuedMax = 1000;  // To one adapter; then it does not read.
 inline constexpr int kUpdatesPerFlushMax = 1000;       // As kFiresPerCommitMax, for outcomes.
 inline constexpr int kUpdatesQueuedMax = 100'000;  // Then outcomes are refused until it is flushed.
+// With so many unwritten nothing more is sent: well before outcomes would be refused.
+inline constexpr int kUpdatesQueuedToSend = kUpdatesQueuedMax / 5;
 inline constexpr absl::Duration kUpdatesFlushAfter = absl::Milliseconds(5);
 inline constexpr absl::Duration kHeartbeatInterval = absl::Seconds(5);
 inline constexpr int kHeartbeatsMissedMax = 3;  // Then the stream is dead.

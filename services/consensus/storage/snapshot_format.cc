@@ -143,9 +143,8 @@ std::string SnapshotName(const SnapshotMeta& meta) {
 }
 
 std::string PartName(const SnapshotHeader& header) {
-  const std::string encoded = EncodeSnapshotHeader(header);
   return absl::StrFormat("%s%016x-%08x", std::string(kPartPrefix), header.meta.index.value,
-                         GetAt<uint32_t>(encoded, encoded.size() - sizeof(uint32_t)));
+                         Crc32c(EncodeSnapshotHeader(header)));
 }
 
 std::optional<Index> SnapshotIndexOf(std::string_view file) {

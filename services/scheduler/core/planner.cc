@@ -112,14 +112,15 @@ Fire SkippedRow(ScheduleId id, absl::Time first, absl::Time last, int64_t count,
 class Decider {
  public:
   Decider(ScheduleId id, const Recurrence& recurrence, const PlanPolicy& policy,
-          const Cursor& cursor, const Outage& outage, OpenRuns open, absl::Time now, int limit)
+          const Cursor& cursor, absl::Span<const Outage> outages, OpenRuns open, absl::Time now,
+          int limit)
       : id_(id),
         recurrence_(recurrence),
         policy_(policy),
+        outages_(outages),
         open_(open),
         now_(now),
-        limit_(limit),
-        missed_(JudgeMissed(id, recurrence, policy, cursor, outage)) {
+        limit_(limit) {
     plan_.cursor = cursor;
   }
 
@@ -138,6 +139,10 @@ class Decider {
  private:
   // Decides `due`, and at once those after it that share its row.  False: no row is left for it.
   bool Decide(absl::Time due) {
+    while (missed_.until < due && !outages_.empty()) {
+      missed_ = JudgeMissed(id_, recurrence_, policy_, plan_.cursor, outages_.front());
+      outages_.remove_prefix(1);
+    }
     if (missed_.Drops(due)) {
       return Skip(due, std::min(missed_.dropped, now_), FireReason::kCatchUpPolicy);
     }
@@ -148,7 +153,9 @@ class Decider {
     }
     // Nothing within this plan ends a run, so all that have come up to the next dropped ones
     // share the verdict.
-    const absl::Time until = due <= missed_.after ? missed_.after : policy_.end_at;
+    absl::Time until = policy_.end_at;
+    if (!outages_.empty()) until = std::min(until, outages_.front().from);
+    if (due <= missed_.after) until = missed_.after;
     return Skip(due, std::min(until, now_ - MaxDelay(id_, policy_)), FireReason::kOverlap);
   }
 
@@ -195,10 +202,11 @@ class Decider {
   const ScheduleId id_;
   const Recurrence& recurrence_;
   const PlanPolicy& policy_;
+  absl::Span<const Outage> outages_;  // Those after missed_.
   OpenRuns open_;
   const absl::Time now_;
   const int limit_;
-  const Missed missed_;
+  Missed missed_;  // Of the outage that the plan has come to.
   Plan plan_;
 };
 
@@ -228,9 +236,9 @@ Cursor InitialCursor(const Schedule& schedule) {
 }
 
 Plan PlanFires(ScheduleId id, const Recurrence& recurrence, const PlanPolicy& policy,
-               const Cursor& cursor, const Outage& outage, OpenRuns open, absl::Time now,
-               int limit) {
-  return Decider(id, recurrence, policy, cursor, outage, open, now, limit).Run();
+               const Cursor& cursor, absl::Span<const Outage> outages, OpenRuns open,
+               absl::Time now, int limit) {
+  return Decider(id, recurrence, policy, cursor, outages, open, now, limit).Run();
 }
 
 absl::Time NextWake(ScheduleId id, const Recurrence& recurrence, const PlanPolicy& policy,

@@ -4,16 +4,15 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "services/scheduler/core/fire.h"
+#include "services/scheduler/core/outage.h"
 #include "services/scheduler/core/recurrence.h"
 #include "services/scheduler/core/schedule.h"
 
 // The pure heart of the tick: told a schedule, how far it was decided and what time it is, it
 // returns the rows to write.
 namespace z4j::scheduler {
-
-// A due time this much late is still on time even if no leader was live.
-inline constexpr absl::Duration kOnTimeGrace = absl::Seconds(30);
 
 // What the planner must know of a schedule; a compact subset of Schedule so that a million fit in
 // memory.  Shared by all schedules that are alike in it.
@@ -41,17 +40,6 @@ PlanPolicy PolicyOf(const Schedule& schedule);
 // that it fires once.  Resuming moves the watermark on to the instant of resuming.
 Cursor InitialCursor(const Schedule& schedule);
 
-// Time in which no leader was live: (from, to].  Due times in it that are more than kOnTimeGrace
-// and the greatest jitter older than `to` are missed, and the catch-up policy judges them; every
-// other one is late at worst.  Equal bounds: no outage.
-//
-// Clip `from` to the schedule's creation: nothing is missed before that, not even the `at` of a
-// one-shot created in the past.
-struct Outage {
-  absl::Time from = absl::InfinitePast();
-  absl::Time to = absl::InfinitePast();
-};
-
 // Runs of the same schedule that have not ended, for the overlap policy.
 struct OpenRuns {
   int running = 0;   // Fires on their way or running.
@@ -67,18 +55,20 @@ struct Plan {
 };
 
 // Decides every due time in (cursor.watermark, now] whose jittered time has come, at most `limit`
-// rows (the next call goes on; `next_wake` is then <= now).  Pure.
+// rows (the next call goes on; `next_wake` is then <= now).  `outages` stand in order and do not
+// touch.  None lies before the schedule's creation, or must be given: nothing is missed before
+// that, not even the `at` of a one-shot created in the past.  Pure.
 //
-//   * Due times outside `outage` fire, however late.
-//   * Missed ones follow catch_up; those it drops are one SKIPPED(CATCH_UP_POLICY) row with a
-//   count.
+//   * Due times outside `outages` fire, however late.
+//   * Those missed in an outage follow catch_up, each outage for itself; those it drops are one
+//     SKIPPED(CATCH_UP_POLICY) row with a count.
 //   * With overlap SKIP, a fire while `open` has runs becomes SKIPPED(OVERLAP); with BUFFER_ONE one
 //     fire is PENDING(OVERLAP), further ones SKIPPED(OVERLAP).
 //   * end_at and max_fires finish the schedule.  start_at is exclusive of nothing: a due time at
 //     start_at fires.
 Plan PlanFires(ScheduleId id, const Recurrence& recurrence, const PlanPolicy& policy,
-               const Cursor& cursor, const Outage& outage, OpenRuns open, absl::Time now,
-               int limit);
+               const Cursor& cursor, absl::Span<const Outage> outages, OpenRuns open,
+               absl::Time now, int limit);
 
 // When the first due time after `cursor` is to be dispatched: due time plus jitter; InfiniteFuture
 // if there is none.  Pure.

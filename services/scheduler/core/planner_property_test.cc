@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include <map>
 #include <random>
 
 #include "services/scheduler/core/planner.h"
@@ -17,7 +18,7 @@ struct Scenario {
   std::vector<absl::Time> times;  // Ascending.
   PlanPolicy policy;
   Cursor cursor;
-  Outage outage;
+  std::vector<Outage> outages;
   OpenRuns open;
   absl::Time now;
 };
@@ -63,12 +64,13 @@ Scenario Draw(Dice& dice) {
   if (dice.OneIn(3)) s.policy.jitter = dice.Micros(absl::Minutes(4));
   if (dice.OneIn(2)) s.policy.jitter_mode = JitterMode::kHash;
   s.cursor.watermark = kStart - absl::Microseconds(1) + dice.Micros(span / 4);
-  if (!dice.OneIn(4)) {
-    s.outage.from = kStart + dice.Micros(span);
-    s.outage.to = s.outage.from + dice.Micros(span);
+  s.now = kStart;
+  for (int64_t i = dice.Below(4); i > 0; --i) {
+    const absl::Time from = s.now + dice.Micros(span / 2);
+    s.now = from + dice.Micros(span / i);
+    AddOutage(s.outages, from, s.now);
   }
-  s.now =
-      std::max(s.outage.to, kStart) + (dice.OneIn(2) ? absl::ZeroDuration() : dice.Micros(span));
+  if (dice.OneIn(2)) s.now += dice.Micros(span);
   s.open = {static_cast<int>(dice.Below(2)), static_cast<int>(dice.Below(2))};
   return s;
 }
@@ -79,23 +81,28 @@ void Note(const Verdict& verdict, OpenRuns& open) {
   ++(verdict.reason == FireReason::kOverlap ? open.buffered : open.running);
 }
 
-bool IsMissed(ScheduleId id, const Scenario& s, absl::Time due) {
+// The outage in which it was missed; null if it was not.
+const Outage* MissedIn(ScheduleId id, const Scenario& s, absl::Time due) {
   const absl::Duration jitter =
       s.policy.jitter_mode == JitterMode::kHash ? JitterOf(id, due, s.policy) : s.policy.jitter;
-  return s.outage.from < due && due + jitter + kOnTimeGrace < s.outage.to;
+  for (const Outage& outage : s.outages) {
+    if (outage.from < due && due + jitter + kOnTimeGrace < outage.to) return &outage;
+  }
+  return nullptr;
 }
 
-Verdict Judge(const Scenario& s, absl::Time due, bool missed, int missed_after_it,
+// `after_it`: how many more were missed in the same outage.
+Verdict Judge(const Scenario& s, absl::Time due, const Outage* missed, int after_it,
               const OpenRuns& open) {
-  if (missed) {
+  if (missed != nullptr) {
     const int keep = s.policy.catch_up == CatchUp::kSkip      ? 0
                      : s.policy.catch_up == CatchUp::kFireOne ? 1
                                                               : s.policy.catch_up_max;
-    if (missed_after_it >= keep || s.outage.to - due > s.policy.catch_up_window) {
+    if (after_it >= keep || missed->to - due > s.policy.catch_up_window) {
       return {due, FireState::kSkipped, FireReason::kCatchUpPolicy, FireKind::kScheduled};
     }
   }
-  const FireKind kind = missed ? FireKind::kCatchUp : FireKind::kScheduled;
+  const FireKind kind = missed != nullptr ? FireKind::kCatchUp : FireKind::kScheduled;
   if (s.policy.overlap == Overlap::kAllow || open.running + open.buffered == 0) {
     return {due, FireState::kPending, FireReason::kNone, kind};
   }
@@ -107,11 +114,11 @@ Verdict Judge(const Scenario& s, absl::Time due, bool missed, int missed_after_i
 
 std::vector<Verdict> JudgeOneByOne(ScheduleId id, const Scenario& s) {
   std::vector<absl::Time> times;
-  int missed_left = 0;
+  std::map<const Outage*, int> left;
   for (absl::Time due : s.times) {
     if (due <= s.cursor.watermark || due < s.policy.start_at || due > s.policy.end_at) continue;
     times.push_back(due);
-    missed_left += IsMissed(id, s, due);
+    ++left[MissedIn(id, s, due)];
   }
   std::vector<Verdict> verdicts;
   OpenRuns open = s.open;
@@ -119,9 +126,8 @@ std::vector<Verdict> JudgeOneByOne(ScheduleId id, const Scenario& s) {
   for (absl::Time due : times) {
     if (s.policy.max_fires > 0 && fires >= s.policy.max_fires) break;
     if (due + JitterOf(id, due, s.policy) > s.now) break;
-    const bool missed = IsMissed(id, s, due);
-    missed_left -= missed;
-    verdicts.push_back(Judge(s, due, missed, missed_left, open));
+    const Outage* const missed = MissedIn(id, s, due);
+    verdicts.push_back(Judge(s, due, missed, --left[missed], open));
     Note(verdicts.back(), open);
     fires += verdicts.back().state == FireState::kPending;
   }
@@ -143,7 +149,7 @@ Outcome PlanInPieces(ScheduleId id, const Scenario& s, int limit) {
   OpenRuns open = s.open;
   while (true) {
     const Plan plan =
-        PlanFires(id, recurrence, s.policy, outcome.cursor, s.outage, open, s.now, limit);
+        PlanFires(id, recurrence, s.policy, outcome.cursor, s.outages, open, s.now, limit);
     EXPECT_LE(plan.fires.size(), limit);
     EXPECT_GE(plan.cursor.watermark, outcome.cursor.watermark);
     for (const Fire& fire : plan.fires) {

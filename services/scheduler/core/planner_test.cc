@@ -37,7 +37,7 @@ TEST_F(PlannerTest, FillsARowInFull) {
 }
 
 TEST_F(PlannerTest, PlansTheSameRowsFromTheSameInputs) {
-  outage_ = {At(30), At(400)};
+  outages_ = {{At(30), At(400)}};
   EXPECT_EQ(PlanAt(At(900)).fires, PlanAt(At(900)).fires);
 }
 
@@ -108,7 +108,7 @@ TEST_F(PlannerTest, FinishesAfterMaxFires) {
 TEST_F(PlannerTest, SkippedTimesDoNotCountTowardsMaxFires) {
   policy_.max_fires = 2;
   policy_.catch_up = CatchUp::kSkip;
-  outage_ = {At(0), At(300)};
+  outages_ = {{At(0), At(300)}};
   EXPECT_THAT(Rows(PlanAt(At(500))), ElementsAre("fire 0", "dropped 60..240 x4", "fire 300"));
 }
 

@@ -11,8 +11,6 @@ namespace {
 
 constexpr int kPoolShare = 100;  // Fires of one pool before the next has its turn.
 constexpr absl::Duration kSweepPeriod = absl::Seconds(1);
-// With so many updates unwritten nothing more is sent: well before outcomes would be refused.
-constexpr int64_t kUpdatesQueuedToSend = kUpdatesQueuedMax / 5;
 
 }  // namespace
 
@@ -44,7 +42,10 @@ void Dispatcher::End() {
   links_.ForgetInFlight();
   awaited_.Clear();
   unended_wanted_ = unended_left_ = false;
-  for (auto& [name, engine] : engines_) engine.overflow_from.reset();
+  for (auto& [name, engine] : engines_) {
+    engine.overflow_from.reset();
+    engine.refilling = false;
+  }
   durable_meanwhile_.clear();
   ended_.clear();
   ShowGauges(absl::InfiniteFuture());
@@ -69,6 +70,7 @@ bool Dispatcher::Enqueue(std::vector<QueuedFire> fires) {
     if (!engine.overflow_from.has_value() && queue_.size() >= kPendingInMemoryMax &&
         queue_.SizeOf(fire.target->engine) >= kPendingInMemoryMax) {
       engine.overflow_from = fire.batch_id;
+      engine.refilling = false;
       LogWarning("the queue of an engine is full; further fires wait in the store",
                  {{"engine", fire.target->engine}});
     }
@@ -92,6 +94,7 @@ void Dispatcher::BeginReload() {
 void Dispatcher::EndReload() {
   absl::MutexLock lock(&mu_);
   if (--reloading_ > 0) return;
+  for (auto& [name, engine] : engines_) engine.refilling = false;
   for (const FireId id : durable_meanwhile_) queue_.Forget(id);
   durable_meanwhile_.clear();
 }
@@ -104,8 +107,15 @@ std::optional<int64_t> Dispatcher::ReloadFrom() {
     if (queue_.SizeOf(name) > kPendingInMemoryMax / 2) continue;
     const int64_t after = *std::exchange(engine.overflow_from, std::nullopt) - 1;
     from = std::min(from.value_or(after), after);
+    engine.refilling = true;
   }
   return from;
+}
+
+bool Dispatcher::Refilled() {
+  absl::MutexLock lock(&mu_);
+  return std::none_of(engines_.begin(), engines_.end(),
+                      [](const auto& engine) { return engine.second.refilling; });
 }
 
 void Dispatcher::ForgetLocked(FireId id) {

@@ -85,8 +85,12 @@ class Dispatcher final : public AdapterEvents {
   // is remembered, so that a row read just before does not go out again.
   void BeginReload() ABSL_LOCKS_EXCLUDED(mu_);
   void EndReload() ABSL_LOCKS_EXCLUDED(mu_);
-  // Fires were left to the store and there is room again: load from batches after this one.
+  // Fires were left to the store and there is room again: load from batches after this one, to the
+  // end or until Refilled().
   std::optional<int64_t> ReloadFrom() ABSL_LOCKS_EXCLUDED(mu_);
+  // The engines for which ReloadFrom asked are full again.  What other engines left to the store
+  // does not count: one that nobody serves must not keep another from its fires.
+  bool Refilled() ABSL_LOCKS_EXCLUDED(mu_);
 
   // The row was made CANCELLED by a mutation: forgets the fire, or asks the adapter that has it.
   // False if it is not known here.
@@ -152,7 +156,8 @@ class Dispatcher final : public AdapterEvents {
     int unavailable_in_a_row = 0;
     // Lowest batch of which fires were left to the store; none: all are here.
     std::optional<int64_t> overflow_from;
-    MonoTime lost_adapter;  // When the last one to leave left.
+    bool refilling = false;  // ReloadFrom asked for them.
+    MonoTime lost_adapter;   // When the last one to leave left.
   };
 
   std::vector<Sending> Assign(absl::Time now, MonoTime mono) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -1,5 +1,5 @@
-// Leadership, the order of a turn, and the threads.  See fire_loop_changes.cc for what is read from
-// the store, fire_loop_plan.cc for what is written.
+// The order of a turn, and the threads.  See fire_loop_takeover.cc for leadership,
+// fire_loop_changes.cc for what is read from the store, fire_loop_plan.cc for what is written.
 #include "services/scheduler/loop/fire_loop.h"
 
 #include <algorithm>
@@ -15,10 +15,6 @@ namespace {
 constexpr absl::Duration kMarkPeriod = absl::Seconds(1);
 constexpr absl::Duration kRetryPause = absl::Milliseconds(100);  // After the store was unavailable.
 constexpr absl::Duration kTakeOverPause = absl::Milliseconds(500);
-constexpr absl::Duration kPrunePeriod = absl::Minutes(1);
-constexpr absl::Duration kResignPause = absl::Seconds(2);
-constexpr absl::Duration kReloadPeriod = absl::Minutes(1);
-constexpr absl::Duration kDrainMax = absl::Seconds(2);
 
 }  // namespace
 
@@ -66,7 +62,7 @@ absl::Duration FireLoop::Turn(absl::Time now, MonoTime mono) {
   }
   if (!term.has_value()) {
     if (leading()) StepDown("the term cannot be trusted any more");
-    return absl::InfiniteDuration();
+    return Follow(now, mono);
   }
   if (fenced && leading()) {
     Survives(absl::AbortedError("fire updates were fenced off"), "update_fires");
@@ -84,10 +80,17 @@ absl::Duration FireLoop::Turn(absl::Time now, MonoTime mono) {
   } else if (last_turn_.has_value() && mono - *last_turn_ > kOnTimeGrace) {
     // Between turns the loop sleeps a second at most: the machine was suspended, so nobody was
     // live.  A wall clock that was merely set does not come here.
-    outage_ = {std::min(live_at_, now), now};
     LogWarning("this process stood still", {{"for", absl::FormatDuration(mono - *last_turn_)}});
+    if (!std::exchange(catching_up_, true)) outages_.clear();
+    AddOutage(outages_, std::min(live_at_, now), now);
+    outages_saved_ = false;
   }
+  return LeaderTurn(now, mono);
+}
 
+absl::Duration FireLoop::LeaderTurn(absl::Time now, MonoTime mono) {
+  // Before anything else is written: that would end the outage for whoever comes after.
+  if (!outages_saved_ && !SaveOutages(now)) return leading() ? kRetryPause : kTakeOverPause;
   if (!CommitPlanned()) return CommitWaits(now, mono);
   if (const absl::Status status = PollChanges(); !status.ok()) {
     // Without knowing what was edited or deleted, nothing is decided.
@@ -98,57 +101,19 @@ absl::Duration FireLoop::Turn(absl::Time now, MonoTime mono) {
   if (!(mono < hold_until_)) {
     more = PlanDue(now);
     if (!CommitPlanned()) return CommitWaits(now, mono);
+    if (catching_up_ && !more && table_.NextWake() > clock_.Now()) {
+      catching_up_ = outages_saved_ = false;
+      SaveOutages(now);
+    }
   }
-  if (!more) KeepHouse(now, mono);
+  if (!more && leading()) KeepHouse(now, mono);
   if (!leading()) return kTakeOverPause;
   if (more) return absl::ZeroDuration();
   const absl::Duration wake = std::max(table_.NextWake() - now, hold_until_ - mono);
-  const MonoTime read = unended_before_.has_value() ? next_unended_ : next_mark_;
-  return std::min({wake, next_mark_ - mono, next_poll_ - mono, next_prune_ - mono, read - mono});
-}
-
-absl::Status FireLoop::TakeOver(FencingToken token, absl::Time now) {
-  ASSIGN_OR_RETURN(const FenceRow previous,
-                   Timed("raise_fence", [&] { return store_.RaiseFence(token, options_.node); }));
-  token_ = token;
-  // A live_at in the future is that of a clock which was ahead of ours.
-  outage_ = {std::min(previous.live_at, now), now};
-  to_commit_.clear();
-  batch_size_ = kFiresPerFirstCommit;
-  last_batch_ = 0;
-  unended_before_.reset();
-  {
-    absl::MutexLock lock(&mu_);
-    leading_ = true;
-    ended_.clear();
-  }
-  writer_.Begin(token);
-  dispatcher_.Begin();
-  RETURN_IF_ERROR(LoadTable());
-  const MonoTime mono = clock_.MonoNow();
-  next_mark_ = next_poll_ = mono;
-  next_prune_ = mono + kPrunePeriod;
-  next_reload_ = mono + kReloadPeriod;
-  hold_until_ = mono;
-  LogInfo("leading", {{"token", token.value}, {"schedules", table_.size()}});
-  if (metrics_) metrics_->SetLeader(true, token.value);
-  options_.on_role(true);
-  return absl::OkStatus();
-}
-
-void FireLoop::StepDown(absl::string_view why) {
-  bool led = false;
-  {
-    absl::MutexLock lock(&mu_);
-    led = std::exchange(leading_, false);
-    ended_.clear();
-  }
-  if (led) LogWarning("stepping down", {{"why", why}, {"token", token_.value}});
-  to_commit_.clear();
-  dispatcher_.End();
-  writer_.End();
-  if (metrics_) metrics_->SetLeader(false, token_.value);
-  if (led) options_.on_role(false);
+  MonoTime next = std::min({next_mark_, next_poll_, next_prune_});
+  if (unended_before_.has_value()) next = std::min(next, next_unended_);
+  if (unread_after_.has_value()) next = std::min(next, next_read_on_);
+  return std::min(wake, next - mono);
 }
 
 bool FireLoop::Survives(const absl::Status& status, absl::string_view what) {
@@ -182,7 +147,9 @@ bool FireLoop::MarkLive(absl::Time now, MonoTime mono) {
 // Small things that are done when nothing is due.
 void FireLoop::KeepHouse(absl::Time now, MonoTime mono) {
   if (const std::optional<int64_t> from = dispatcher_.ReloadFrom()) {
-    if (!Survives(ReloadPending(*from), "load_pending")) return;
+    if (!Survives(RefillPending(*from), "load_pending")) return;
+  } else if (unread_after_.has_value()) {
+    if (!Survives(ReadOnPending(mono), "load_pending")) return;
   } else if (!(mono < next_reload_)) {
     // Should a wake-up or a batch id ever have been missed, this finds the fire.
     next_reload_ = mono + kReloadPeriod;
@@ -210,7 +177,7 @@ void FireLoop::KeepHouse(absl::Time now, MonoTime mono) {
 
 void FireLoop::Wake() {
   absl::MutexLock lock(&mu_);
-  woken_ = changed_ = true;
+  woken_ = true;
 }
 
 bool FireLoop::leading() const {
@@ -252,15 +219,10 @@ void FireLoop::Stop() {
     stopping_ = true;
   }
   if (thread_.joinable()) thread_.join();
-  if (watcher_.joinable()) watcher_.join();
-  if (leading()) {
-    // What adapters are answering now need not be sent again by the next leader.
-    dispatcher_.Drain(kDrainMax);
-    writer_.AwaitIdle(kDrainMax);
-    StepDown("stopping");
-    elector_.Resign(kResignPause);
-  }
+  if (leading()) HandOver();
   elector_.Stop();
+  // Last: it may wait for a change as long as kChangePollPeriod.
+  if (watcher_.joinable()) watcher_.join();
 }
 
 }  // namespace z4j::scheduler

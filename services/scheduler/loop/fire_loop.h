@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_set.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
 #include "services/base/clock.h"
 #include "services/scheduler/core/planner.h"
@@ -28,8 +28,12 @@ namespace z4j::scheduler {
 // Decides what fires when, on the node that leads.  A turn: may I still? → what changed → what is
 // due → plan → commit fires and cursors with the token → hand them to the dispatcher.
 //
-//   * Gaining a term: raise the fence, load schedules, PENDING fires and open runs, then go on.
-//     What came due while nobody was live is judged by the catch-up policy, once.
+//   * Without a term: keep the schedules warm in memory, so that they need not be loaded when it
+//     comes.  What is in memory decides only when to ask: a fire is written only if the store has
+//     the very watermark it was planned from, so that a stale one can cost a try and never a fire.
+//   * Gaining a term: raise the fence, read what changed, PENDING fires and open runs, then go on.
+//     What came due while nobody was live is judged by the catch-up policy, once: an outage is kept
+//     in the store until all of it is decided, whoever comes to do it.
 //   * ABORTED from the store: the term is over at once.
 //   * UNAVAILABLE: the very same batch is sent again until its fate is known, and nothing else.
 //   * A schedule that the store refuses is quarantined; its neighbours go on.
@@ -62,8 +66,8 @@ class FireLoop {
 
   // Starts the elector, and the threads that turn and that wait for changes of the store.
   absl::Status Start();
-  // Finishes the statement at work and what the dispatcher learned, gives the term up, joins.
-  // Idempotent.
+  // Finishes the statement at work and, within kHandOverMax, what adapters are answering; gives the
+  // term up, joins.  Idempotent.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
@@ -82,10 +86,7 @@ class FireLoop {
   };
 
   absl::Duration Turn(absl::Time now, MonoTime mono);
-  // --- Leadership ---
-  absl::Status TakeOver(FencingToken token, absl::Time now);
-  absl::Status LoadTable();
-  void StepDown(absl::string_view why);
+  absl::Duration LeaderTurn(absl::Time now, MonoTime mono);
   // Looks at a failed store call; true if the term survived it.
   bool Survives(const absl::Status& status, absl::string_view what);
   // What to do, and for how long, while a batch cannot be committed.
@@ -93,15 +94,42 @@ class FireLoop {
   bool MarkLive(absl::Time now, MonoTime mono);  // Every second; false if the term is over.
   void KeepHouse(absl::Time now, MonoTime mono);
 
+  // --- Leadership ---
+  // What a node without a term does in a turn.
+  absl::Duration Follow(absl::Time now, MonoTime mono);
+  absl::Status KeepWarm(absl::Time now, MonoTime mono);
+  absl::Status TakeOver(FencingToken token, absl::Time now);
+  // Under the fence: the schedules and, of those that may be due, the cursors are the store's.
+  absl::Status FreshenTable(absl::Time now);
+  absl::Status LoadTable();
+  // Reads the cursors of up to `limit` schedules that are due at `at` by what is in memory.
+  absl::Status RefreshCursors(absl::Time at, int limit);
+  void StepDown(absl::string_view why);
+  void HandOver();
+  // Writes outages_ down; false if that must be tried again, or the term is over.
+  bool SaveOutages(absl::Time now);
+
   // --- Changes ---
   absl::Status PollChanges();
+  absl::Status ReadChanges();
   void Apply(const ScheduleChange& change);
   void ApplyStored(const StoredSchedule& stored);
   void CancelFireOf(const ScheduleChange& change);
   // Of newly_tracked_.
   absl::Status LoadOpenRuns();
-  // Takes PENDING rows of batches after `after` in charge.
+  // Takes PENDING rows of batches after `after` in charge; once an engine has no more room the rest
+  // is left for later turns.
   absl::Status ReloadPending(int64_t after);
+  // The same for engines that have room again, until they have none.
+  absl::Status RefillPending(int64_t after);
+  // The next page of what ReloadPending left.
+  absl::Status ReadOnPending(MonoTime mono);
+  struct Page {
+    bool last = false;
+    bool all_taken = true;
+  };
+  // One page; moves `after` on.
+  absl::StatusOr<Page> TakePage(int64_t& after);
   void TakePending(const std::vector<PendingFire>& rows, std::vector<QueuedFire>* enqueue);
   // Gives the dispatcher the fires of the store whose end was not heard, a page at a time.
   absl::Status ReadUnended(absl::Time now, MonoTime mono);
@@ -148,7 +176,14 @@ class FireLoop {
   ScheduleTable table_;
   OverlapTracker overlap_;
   std::vector<ScheduleId> newly_tracked_;  // Their open runs are yet to be read.
-  Outage outage_;
+  std::vector<Outage> outages_;            // As of this term.
+  bool outages_saved_ = true;              // The store has them.
+  bool catching_up_ = false;               // Something in them may be undecided.
+  bool warm_ = false;           // The table is the store's as of revision_, but for cursors.
+  bool follow_failed_ = false;  // The store did not answer a follower.
+  std::optional<int64_t> unread_after_;  // PENDING rows of batches after this are not read yet.
+  // Schedules that cannot be computed, and why: whoever leads asks for their quarantine.
+  absl::flat_hash_map<ScheduleId, std::pair<ScheduleKey, std::string>> uncomputable_;
   std::deque<PlannedBatch> to_commit_;
   int64_t revision_ = 0;    // Of the last change applied.
   int64_t last_batch_ = 0;  // Highest batch id seen.
@@ -159,13 +194,13 @@ class FireLoop {
   absl::Time live_at_;                     // When the last turn ended, by the wall clock.
   std::optional<MonoTime> last_turn_;
   MonoTime hold_until_;  // Of commits, after the store said that this clock is ahead.
-  MonoTime next_mark_, next_poll_, next_prune_, next_reload_, next_unended_, next_take_over_;
+  MonoTime next_mark_, next_poll_, next_prune_, next_reload_, next_unended_, next_read_on_;
+  MonoTime next_take_over_;
 
   mutable absl::Mutex mu_;
   bool leading_ ABSL_GUARDED_BY(mu_) = false;
   bool fenced_ ABSL_GUARDED_BY(mu_) = false;  // The writer met a newer token.
   bool woken_ ABSL_GUARDED_BY(mu_) = false;
-  bool changed_ ABSL_GUARDED_BY(mu_) = false;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   std::vector<FireId> ended_ ABSL_GUARDED_BY(mu_);  // From the dispatcher.
   std::thread thread_, watcher_;

@@ -12,32 +12,24 @@
 namespace z4j::scheduler {
 namespace {
 
-constexpr int kChangesPerPoll = 1000;
 // Between pages: the store has fires to commit, too.
 constexpr absl::Duration kUnendedPagePause = absl::Milliseconds(100);
-constexpr int kOpenRunsPerCall = 1000;  // Schedules asked about at once.
+constexpr absl::Duration kReadOnPause = absl::Milliseconds(100);  // After the store failed.
+constexpr int kOpenRunsPerCall = 1000;                            // Schedules asked about at once.
 
 }  // namespace
-
-absl::Status FireLoop::LoadTable() {
-  table_.Clear();
-  overlap_.Clear();
-  newly_tracked_.clear();
-  ASSIGN_OR_RETURN(
-      revision_, Timed("load_schedules", [&] {
-        return store_.LoadSchedules([&](StoredSchedule stored) { ApplyStored(stored); });
-      }));
-  RETURN_IF_ERROR(LoadOpenRuns());
-  return ReloadPending(0);
-}
 
 void FireLoop::ApplyStored(const StoredSchedule& stored) {
   const Schedule& schedule = stored.schedule;
   const absl::Status compiled = table_.Upsert(stored);
-  if (!compiled.ok()) {
+  if (compiled.ok()) {
+    uncomputable_.erase(schedule.id);
+  } else {
     LogError("a schedule cannot be computed",
              {{"schedule", schedule.name}, {"status", compiled.ToString()}});
-    changes_.Quarantine({schedule.project, schedule.name}, std::string(compiled.message()));
+    const auto& [key, why] = uncomputable_[schedule.id] = {{schedule.project, schedule.name},
+                                                           std::string(compiled.message())};
+    if (leading()) changes_.Quarantine(key, why);
   }
   if (schedule.overlap != Overlap::kAllow) {
     if (overlap_.Track(schedule.id)) newly_tracked_.push_back(schedule.id);
@@ -48,19 +40,19 @@ void FireLoop::ApplyStored(const StoredSchedule& stored) {
   dispatcher_.Enqueue(overlap_.Untrack(schedule.id));
 }
 
-absl::Status FireLoop::PollChanges() {
-  {
-    absl::MutexLock lock(&mu_);
-    changed_ = false;
-  }
+absl::Status FireLoop::ReadChanges() {
   next_poll_ = clock_.MonoNow() + kChangePollPeriod;
   while (true) {
     ASSIGN_OR_RETURN(const std::vector<ScheduleChange> changes, Timed("list_changes", [&] {
                        return store_.ListChanges(revision_, kChangesPerPoll);
                      }));
     for (const ScheduleChange& change : changes) Apply(change);
-    if (changes.size() < kChangesPerPoll) break;
+    if (changes.size() < kChangesPerPoll) return absl::OkStatus();
   }
+}
+
+absl::Status FireLoop::PollChanges() {
+  RETURN_IF_ERROR(ReadChanges());
   RETURN_IF_ERROR(LoadOpenRuns());
   if (!std::exchange(reload_wanted_, false)) return absl::OkStatus();
   const absl::Status status = ReloadPending(std::max<int64_t>(0, last_batch_ - kBatchIdSlack));
@@ -82,6 +74,7 @@ void FireLoop::Apply(const ScheduleChange& change) {
   if (change.id.value.is_zero()) return;
   // Deleted, and its PENDING rows cancelled with it.
   table_.Remove(change.id);
+  uncomputable_.erase(change.id);
   for (const QueuedFire& held : overlap_.Untrack(change.id)) writer_.RowGone(held.batch_id);
   dispatcher_.CancelSchedule(change.id);
 }
@@ -117,24 +110,52 @@ absl::Status FireLoop::LoadOpenRuns() {
   return absl::OkStatus();
 }
 
+absl::StatusOr<FireLoop::Page> FireLoop::TakePage(int64_t& after) {
+  ASSIGN_OR_RETURN(const std::vector<PendingFire> rows, Timed("load_pending", [&] {
+                     return store_.LoadPending(after, kFiresPerCommitMax);
+                   }));
+  if (rows.empty()) return Page{.last = true, .all_taken = true};
+  after = rows.back().batch_id;
+  last_batch_ = std::max(last_batch_, after);
+  std::vector<QueuedFire> enqueue;
+  TakePending(rows, &enqueue);
+  return Page{.last = false, .all_taken = dispatcher_.Enqueue(std::move(enqueue))};
+}
+
 absl::Status FireLoop::ReloadPending(int64_t after) {
   dispatcher_.BeginReload();
-  absl::Status status;
-  while (true) {
-    const auto rows =
-        Timed("load_pending", [&] { return store_.LoadPending(after, kFiresPerCommitMax); });
-    status = rows.status();
-    if (!rows.ok() || rows->empty()) break;
-    after = rows->back().batch_id;
-    last_batch_ = std::max(last_batch_, after);
-    std::vector<QueuedFire> enqueue;
-    TakePending(*rows, &enqueue);
-    // Full: the rest is read when there is room; see Dispatcher::ReloadFrom.
-    if (!dispatcher_.Enqueue(std::move(enqueue))) break;
-  }
+  absl::StatusOr<Page> page;
+  do {
+    page = TakePage(after);
+  } while (page.ok() && !page->last && page->all_taken);
+  // An engine that is full reads its fires when there is room; see Dispatcher::ReloadFrom.  But
+  // there may be fires of others among the rest.
+  if (page.ok() && !page->last) unread_after_ = std::min(unread_after_.value_or(after), after);
   dispatcher_.EndReload();
   for (const ScheduleId id : overlap_.Buffering()) ReleaseBuffered(id);
-  return status;
+  return page.status();
+}
+
+absl::Status FireLoop::RefillPending(int64_t after) {
+  dispatcher_.BeginReload();
+  absl::StatusOr<Page> page;
+  do {
+    page = TakePage(after);
+  } while (page.ok() && !page->last && !dispatcher_.Refilled());
+  if (!page.ok()) unread_after_ = std::min(unread_after_.value_or(after), after);
+  dispatcher_.EndReload();
+  for (const ScheduleId id : overlap_.Buffering()) ReleaseBuffered(id);
+  return page.status();
+}
+
+absl::Status FireLoop::ReadOnPending(MonoTime mono) {
+  if (mono < next_read_on_) return absl::OkStatus();
+  dispatcher_.BeginReload();
+  const absl::StatusOr<Page> page = TakePage(*unread_after_);
+  next_read_on_ = mono + (page.ok() ? absl::ZeroDuration() : kReadOnPause);
+  if (page.ok() && page->last) unread_after_.reset();
+  dispatcher_.EndReload();
+  return page.status();
 }
 
 void FireLoop::TakePending(const std::vector<PendingFire>& rows, std::vector<QueuedFire>* enqueue) {

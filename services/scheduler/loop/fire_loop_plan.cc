@@ -47,9 +47,10 @@ void FireLoop::PlanOne(Slot slot, absl::Time now, PlannedBatch& batch) {
   }
   if (view.recurrence == nullptr) return;
   const int room = batch_size_ - static_cast<int>(batch.batch.fires.size());
-  // The outage clipped to the schedule's creation.  Every other due time lies after that anyway.
-  const Outage outage = view.due_before_created ? Outage() : outage_;
-  Plan plan = PlanFires(view.id, *view.recurrence, *view.policy, view.cursor, outage,
+  // The outages clipped to the schedule's creation.  Every other due time lies after that anyway.
+  absl::Span<const Outage> outages = outages_;
+  if (view.due_before_created) outages = {};
+  Plan plan = PlanFires(view.id, *view.recurrence, *view.policy, view.cursor, outages,
                         OpenRunsOf(view, slot), now, room);
   if (plan.cursor == view.cursor) {
     if (plan.finished) changes_.Finish(table_.KeyOf(slot));
@@ -194,12 +195,12 @@ void FireLoop::Reread(const std::vector<ScheduleId>& ids) {
   const auto cursors = Timed("get_cursors", [&] { return store_.GetCursors(ids); });
   if (!cursors.ok()) {
     // Plan them again: with the old cursor the store will refuse them again, and nothing is lost.
-    if (!Survives(cursors.status(), "get_cursors")) return;
     for (const ScheduleId id : ids) {
       if (const Slot slot = table_.Find(id); slot != ScheduleTable::kNoSlot) {
         table_.WakeAt(slot, clock_.Now());
       }
     }
+    if (!Survives(cursors.status(), "get_cursors")) return;
   } else {
     for (const auto& [id, cursor] : *cursors) {
       const Slot slot = table_.Find(id);
@@ -210,7 +211,7 @@ void FireLoop::Reread(const std::vector<ScheduleId>& ids) {
         table_.WakeAt(slot, clock_.Now() + kClockPause);  // Refused for a reason not yet visible.
         continue;
       }
-      table_.Advance(slot, cursor, NextWake(id, *view.recurrence, *view.policy, cursor));
+      table_.Refresh(slot, cursor);
     }
   }
   // If it was an earlier try of the same batch that moved them, then its fires are there.

@@ -87,6 +87,16 @@ std::vector<ScheduleId> OverlapTracker::Buffering() const {
   return ids;
 }
 
+std::vector<ScheduleId> OverlapTracker::ForgetAll() {
+  schedule_of_.clear();
+  std::vector<ScheduleId> tracked;
+  for (auto& [id, state] : schedules_) {
+    state = {};
+    tracked.push_back(id);
+  }
+  return tracked;
+}
+
 void OverlapTracker::Clear() {
   schedules_.clear();
   schedule_of_.clear();

@@ -41,6 +41,8 @@ class OverlapTracker {
   bool Buffered(FireId fire) const;
   // Every schedule that holds fires back.
   std::vector<ScheduleId> Buffering() const;
+  // Forgets all runs and held fires; returns the schedules, which are tracked as before.
+  std::vector<ScheduleId> ForgetAll();
   void Clear();
 
  private:

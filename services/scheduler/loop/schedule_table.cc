@@ -49,10 +49,14 @@ absl::Status ScheduleTable::Upsert(const StoredSchedule& stored) {
     DropRecurrence(record);
     return status;
   }
-  const absl::Time wake = scheduler::NextWake(schedule.id, *RecurrenceOf(record),
+  Arm(slot, record);
+  return absl::OkStatus();
+}
+
+void ScheduleTable::Arm(Slot slot, const Record& record) {
+  const absl::Time wake = scheduler::NextWake(record.id, *RecurrenceOf(record),
                                               policies_.KeyOf(record.policy), CursorOf(record));
   wheel_.Insert(slot, wake == absl::InfiniteFuture() ? absl::UnixEpoch() : wake);
-  return absl::OkStatus();
 }
 
 ScheduleTable::Record& ScheduleTable::Obtain(ScheduleId id, Slot* slot) {
@@ -170,6 +174,12 @@ std::shared_ptr<const DispatchTarget> ScheduleTable::TargetOf(
     Slot slot, const std::string& args_json, const std::string& kwargs_json) const {
   return TargetOfPayload(PayloadOf(slot), Get(slot).policy->catch_up_window, args_json,
                          kwargs_json);
+}
+
+void ScheduleTable::Refresh(Slot slot, const Cursor& cursor) {
+  Record& record = records_[slot];
+  if (cursor.watermark >= CursorOf(record).watermark) SetCursor(record, cursor);
+  Arm(slot, record);
 }
 
 void ScheduleTable::Advance(Slot slot, const Cursor& cursor, absl::Time next_wake) {

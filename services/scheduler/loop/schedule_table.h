@@ -65,6 +65,9 @@ class ScheduleTable {
 
   // The cursor moves forward, and the schedule is due again at `next_wake`.
   void Advance(Slot slot, const Cursor& cursor, absl::Time next_wake);
+  // The cursor as the store has it: it never moves back, and the schedule is due as after Upsert.
+  // Only for one with a recurrence.
+  void Refresh(Slot slot, const Cursor& cursor);
   // Due at `at`, whatever its recurrence says.
   void WakeAt(Slot slot, absl::Time at) { wheel_.Insert(slot, at); }
   // At most `limit` schedules that are due, oldest first; they are not due again until Advance,
@@ -111,6 +114,8 @@ class ScheduleTable {
   void SetPolicy(Record& record, const PlanPolicy& policy);
   void DropRecurrence(Record& record);
   const Recurrence* RecurrenceOf(const Record& record) const;
+  // Sets when an enabled one is due.
+  void Arm(Slot slot, const Record& record);
   Cursor CursorOf(const Record& record) const;
   static void SetCursor(Record& record, const Cursor& cursor);
   absl::string_view PayloadOf(Slot slot) const;

@@ -147,6 +147,15 @@ absl::Status MemoryScheduleStore::MarkLive(FencingToken token, absl::Time at) {
   return absl::OkStatus();
 }
 
+absl::Status MemoryScheduleStore::SetOutages(FencingToken token, absl::Span<const Outage> outages,
+                                             absl::Time at) {
+  absl::MutexLock lock(&mu_);
+  RETURN_IF_ERROR(CheckFence(fence_, token));
+  fence_.outages.assign(outages.begin(), outages.end());
+  fence_.live_at = at;
+  return absl::OkStatus();
+}
+
 absl::StatusOr<CommitResult> MemoryScheduleStore::CommitFires(FencingToken token,
                                                               const FireBatch& batch) {
   absl::MutexLock lock(&mu_);

@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "services/scheduler/core/fire.h"
+#include "services/scheduler/core/outage.h"
 #include "services/scheduler/core/schedule.h"
 
 // The seam to durable state: schedules, cursors, fires, audit entries, the fence.  Memory, SQLite
@@ -199,6 +200,7 @@ struct FenceRow {
   FencingToken token;
   std::string holder;
   absl::Time live_at = absl::InfinitePast();  // Until when a leader is known to have been live.
+  std::vector<Outage> outages;                // See SetOutages.
 };
 
 class ScheduleStore {
@@ -263,6 +265,11 @@ class ScheduleStore {
   // Notes that the leader was live at `at`; every leader write does so too by the store's clock
   // (PostgreSQL: at most a few times a second).  ABORTED if fenced.
   virtual absl::Status MarkLive(FencingToken token, absl::Time at) = 0;
+  // Replaces the outages that are not caught up yet, and notes that the leader was live at `at`, at
+  // once: a leader says so before its first write, so that its successor knows of them although
+  // that write ended them.  They are kept until the next call.  ABORTED if fenced.
+  virtual absl::Status SetOutages(FencingToken token, absl::Span<const Outage> outages,
+                                  absl::Time at) = 0;
 
   // --- The leader's writes, each fenced: ABORTED and nothing written if `token` is stale. ---
 

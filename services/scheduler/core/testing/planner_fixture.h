@@ -44,13 +44,13 @@ inline std::vector<std::string> Rows(const Plan& plan) { return Rows(plan.fires)
 class PlannerTest : public ::testing::Test {
  protected:
   Plan PlanAt(absl::Time now, int limit = kNoLimit) const {
-    return PlanFires(kId, every_minute_, policy_, cursor_, outage_, open_, now, limit);
+    return PlanFires(kId, every_minute_, policy_, cursor_, outages_, open_, now, limit);
   }
 
   EveryPeriod every_minute_{kStart, absl::Minutes(1)};
   PlanPolicy policy_;
   Cursor cursor_{kStart - absl::Microseconds(1), 0};
-  Outage outage_;
+  std::vector<Outage> outages_;
   OpenRuns open_;
 };
 

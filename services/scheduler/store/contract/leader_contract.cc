@@ -79,6 +79,22 @@ TEST_P(ScheduleStoreContract, EveryWriteOfTheLeaderNotesThatItWasLive) {
   EXPECT_LT(store_->ReadFence()->live_at, absl::Now() + absl::Minutes(1));
 }
 
+TEST_P(ScheduleStoreContract, KeepsOutagesFromLeaderToLeaderUntilTheyAreReplaced) {
+  Lead();
+  const std::vector<Outage> outages = {{absl::InfinitePast(), At(10)}, {At(20.000001), At(90)}};
+  ASSERT_OK(store_->SetOutages(kToken, outages, At(91)));
+  EXPECT_EQ(store_->ReadFence()->outages, outages);
+  EXPECT_EQ(store_->ReadFence()->live_at, At(91));
+  ASSERT_OK_AND_ASSIGN(const FenceRow old, store_->RaiseFence({8}, "node-2"));
+  EXPECT_EQ(old.outages, outages);
+  EXPECT_THAT(store_->SetOutages(kToken, {}, At(92)), StatusIs(absl::StatusCode::kAborted));
+  EXPECT_EQ(store_->ReadFence()->outages, outages);
+  ASSERT_OK(store_->SetOutages({8}, {outages[1]}, At(93)));
+  EXPECT_THAT(store_->ReadFence()->outages, ElementsAre(outages[1]));
+  ASSERT_OK(store_->SetOutages({8}, {}, At(94)));
+  EXPECT_THAT(store_->ReadFence()->outages, SizeIs(0));
+}
+
 TEST_P(ScheduleStoreContract, PrunesOldFiresInBatchesAlsoThoseWithoutAnOutcomeAndKeepsPendingOnes) {
   Lead();
   Insert({Sample("a")});

@@ -12,7 +12,7 @@
 #include "services/scheduler/store/postgres/postgres_schedule_store.h"
 #include "services/scheduler/store/postgres/retry.h"
 
-// The fence, and the commit of fires.
+// The commit of fires.
 namespace z4j::scheduler {
 namespace {
 
@@ -144,63 +144,7 @@ absl::StatusOr<CommitResult> CommitOn(Connection& connection, FencingToken token
   return result;
 }
 
-const pq::Statement& ReadFenceStatement() {
-  static const auto* const statement = new pq::Statement{
-      "read_fence",
-      "SELECT f.token, f.holder, l.live_at FROM fence f JOIN liveness l USING (scope) "
-      "WHERE f.scope = 'tick'"};
-  return *statement;
-}
-
-FenceRow FenceRowAt(const pq::Result& result) {
-  return {{result.Int(0, 0)}, result.Text(0, 1), result.Time(0, 2)};
-}
-
-absl::StatusOr<FenceRow> Raise(Connection& connection, FencingToken token,
-                               const std::string& holder) {
-  static const auto* const begin = new pq::Statement{"begin", "BEGIN"};
-  static const auto* const lock =
-      new pq::Statement{"lock_fence", "SELECT FROM fence WHERE scope = 'tick' FOR UPDATE"};
-  static const auto* const raise =
-      new pq::Statement{"raise_fence",
-                        "UPDATE fence SET token = $1, holder = $2, raised_at = clock_timestamp() "
-                        "WHERE scope = 'tick'"};
-  static const auto* const commit = new pq::Statement{"commit_work", "COMMIT"};
-
-  ASSIGN_OR_RETURN(const std::vector<pq::Result> results,
-                   connection.Pipeline({{begin, {}}, {lock, {}}, {&ReadFenceStatement(), {}}}));
-  if (results[2].rows() != 1) return absl::DataLossError("the table fence has lost its row");
-  const FenceRow old = FenceRowAt(results[2]);
-  if (old.token > token || (old.token == token && old.holder != holder)) {
-    return absl::AbortedError(absl::StrCat("fenced: token ", token.value, " came after ",
-                                           old.token.value, " of ", old.holder));
-  }
-  RETURN_IF_ERROR(
-      connection.Pipeline({{raise, Params().Int8(token.value).Text(holder)}, {commit, {}}})
-          .status());
-  return old;
-}
-
 }  // namespace
-
-absl::StatusOr<FenceRow> PostgresScheduleStore::ReadFence() {
-  return WithConnection(
-      control_, IfLost::kTryAgain, [](Connection& connection) -> absl::StatusOr<FenceRow> {
-        ASSIGN_OR_RETURN(const pq::Result result, connection.Run(ReadFenceStatement(), {}));
-        if (result.rows() != 1) return absl::DataLossError("the table fence has lost its row");
-        return FenceRowAt(result);
-      });
-}
-
-absl::StatusOr<FenceRow> PostgresScheduleStore::RaiseFence(FencingToken token,
-                                                           const std::string& holder) {
-  ASSIGN_OR_RETURN(FenceRow old,
-                   WithConnection(control_, IfLost::kReport, [&](Connection& connection) {
-                     return Raise(connection, token, holder);
-                   }));
-  WarmUp(token);
-  return old;
-}
 
 void PostgresScheduleStore::WarmUp(FencingToken token) {
   const absl::StatusOr<Commit> nothing = PrepareCommit({});
@@ -215,14 +159,6 @@ void PostgresScheduleStore::WarmUp(FencingToken token) {
     }
   }
   WarmUpUpdates();
-}
-
-absl::Status PostgresScheduleStore::MarkLive(FencingToken token, absl::Time at) {
-  static const auto* const mark =
-      new pq::Statement{"mark_live", "UPDATE liveness SET live_at = $1 WHERE scope = 'tick'"};
-  return WithConnection(control_, IfLost::kReport, [&](Connection& connection) {
-    return connection.Pipeline({LeaderCheck(token), {mark, Params().Time(at)}}).status();
-  });
 }
 
 absl::StatusOr<CommitResult> PostgresScheduleStore::CommitFires(FencingToken token,

@@ -54,6 +54,8 @@ class PostgresScheduleStore final : public ScheduleStore {
   // connections, so that the first burst does not find them cold.
   absl::StatusOr<FenceRow> RaiseFence(FencingToken token, const std::string& holder) override;
   absl::Status MarkLive(FencingToken token, absl::Time at) override;
+  absl::Status SetOutages(FencingToken token, absl::Span<const Outage> outages,
+                          absl::Time at) override;
 
   absl::StatusOr<CommitResult> CommitFires(FencingToken token, const FireBatch& batch) override;
   absl::Status UpdateFires(FencingToken token, absl::Span<const FireUpdate> updates,

@@ -10,7 +10,30 @@ absl::StatusOr<FenceRow> ReadFenceRow(Connection& connection) {
                    connection.Prepare("SELECT token, holder, live_at FROM fence WHERE one = 1"));
   ASSIGN_OR_RETURN(const bool found, read.Step());
   if (!found) return absl::DataLossError("the fence's row is gone");
-  return FenceRow{{read.Int(0)}, read.Text(1), read.Time(2)};
+  return FenceRow{{read.Int(0)}, read.Text(1), read.Time(2), {}};
+}
+
+absl::StatusOr<std::vector<Outage>> ReadOutages(Connection& connection) {
+  ASSIGN_OR_RETURN(Statement read,
+                   connection.Prepare("SELECT began_at, ended_at FROM outages ORDER BY began_at"));
+  std::vector<Outage> outages;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool found, read.Step());
+    if (!found) return outages;
+    outages.push_back({read.Time(0), read.Time(1)});
+  }
+}
+
+absl::Status WriteOutages(Connection& connection, absl::Span<const Outage> outages) {
+  {
+    ASSIGN_OR_RETURN(Statement clear, connection.Prepare("DELETE FROM outages"));
+    RETURN_IF_ERROR(clear.Run().status());
+  }
+  for (const Outage& outage : outages) {
+    ASSIGN_OR_RETURN(Statement add, connection.Prepare("INSERT INTO outages VALUES (?, ?)"));
+    RETURN_IF_ERROR(add.BindTime(outage.from).BindTime(outage.to).Run().status());
+  }
+  return absl::OkStatus();
 }
 
 absl::Status HoldFence(Connection& connection, FencingToken token, absl::Time at) {

@@ -80,7 +80,10 @@ absl::Status SqliteScheduleStore::AwaitChange(absl::Duration timeout) {
 
 absl::StatusOr<FenceRow> SqliteScheduleStore::ReadFence() {
   ASSIGN_OR_RETURN(sqlite::ReaderPool::Lease reader, readers_.Take());
-  return sqlite::ReadFenceRow(*reader);
+  ASSIGN_OR_RETURN(sqlite::Transaction view, reader->Begin());
+  ASSIGN_OR_RETURN(FenceRow row, sqlite::ReadFenceRow(*reader));
+  ASSIGN_OR_RETURN(row.outages, sqlite::ReadOutages(*reader));
+  return row;
 }
 
 absl::StatusOr<FenceRow> SqliteScheduleStore::RaiseFence(FencingToken token,
@@ -89,6 +92,7 @@ absl::StatusOr<FenceRow> SqliteScheduleStore::RaiseFence(FencingToken token,
   ASSIGN_OR_RETURN(sqlite::Transaction transaction, writer_->Begin());
   ASSIGN_OR_RETURN(FenceRow old, sqlite::ReadFenceRow(*writer_));
   RETURN_IF_ERROR(CheckRaise(old, token, holder));
+  ASSIGN_OR_RETURN(old.outages, sqlite::ReadOutages(*writer_));
   {
     ASSIGN_OR_RETURN(sqlite::Statement raise,
                      writer_->Prepare("UPDATE fence SET token = ?, holder = ?"));
@@ -102,6 +106,15 @@ absl::Status SqliteScheduleStore::MarkLive(FencingToken token, absl::Time at) {
   absl::MutexLock lock(&writer_mu_);
   ASSIGN_OR_RETURN(sqlite::Transaction transaction, writer_->Begin());
   RETURN_IF_ERROR(sqlite::HoldFence(*writer_, token, at));
+  return transaction.Commit();
+}
+
+absl::Status SqliteScheduleStore::SetOutages(FencingToken token, absl::Span<const Outage> outages,
+                                             absl::Time at) {
+  absl::MutexLock lock(&writer_mu_);
+  ASSIGN_OR_RETURN(sqlite::Transaction transaction, writer_->Begin());
+  RETURN_IF_ERROR(sqlite::HoldFence(*writer_, token, at));
+  RETURN_IF_ERROR(sqlite::WriteOutages(*writer_, outages));
   return transaction.Commit();
 }
 

@@ -54,6 +54,8 @@ class SqliteScheduleStore final : public ScheduleStore {
   absl::StatusOr<FenceRow> RaiseFence(FencingToken token, const std::string& holder) override
       ABSL_LOCKS_EXCLUDED(writer_mu_);
   absl::Status MarkLive(FencingToken token, absl::Time at) override ABSL_LOCKS_EXCLUDED(writer_mu_);
+  absl::Status SetOutages(FencingToken token, absl::Span<const Outage> outages,
+                          absl::Time at) override ABSL_LOCKS_EXCLUDED(writer_mu_);
   absl::StatusOr<CommitResult> CommitFires(FencingToken token, const FireBatch& batch) override
       ABSL_LOCKS_EXCLUDED(writer_mu_);
   absl::Status UpdateFires(FencingToken token, absl::Span<const FireUpdate> updates,

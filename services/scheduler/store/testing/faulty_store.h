@@ -49,6 +49,11 @@ class FaultyStore final : public ForwardingStore {
   absl::Status MarkLive(FencingToken token, absl::Time at) override {
     return Faulty<absl::Status>("mark_live", [&] { return ForwardingStore::MarkLive(token, at); });
   }
+  absl::Status SetOutages(FencingToken token, absl::Span<const Outage> outages,
+                          absl::Time at) override {
+    return Faulty<absl::Status>("set_outages",
+                                [&] { return ForwardingStore::SetOutages(token, outages, at); });
+  }
   absl::StatusOr<CommitResult> CommitFires(FencingToken token, const FireBatch& batch) override {
     if (absl::Status status = on_commit_(batch); !status.ok()) return status;
     return Faulty<absl::StatusOr<CommitResult>>(

@@ -55,6 +55,10 @@ class ForwardingStore : public ScheduleStore {
   absl::Status MarkLive(FencingToken token, absl::Time at) override {
     return store_.MarkLive(token, at);
   }
+  absl::Status SetOutages(FencingToken token, absl::Span<const Outage> outages,
+                          absl::Time at) override {
+    return store_.SetOutages(token, outages, at);
+  }
   absl::StatusOr<CommitResult> CommitFires(FencingToken token, const FireBatch& batch) override {
     return store_.CommitFires(token, batch);
   }

@@ -1,0 +1,162 @@
+// How a node follows, takes over and lets go; see fire_loop.h.
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "services/base/log.h"
+#include "services/base/status_macros.h"
+#include "services/scheduler/loop/fire_loop.h"
+
+namespace z4j::scheduler {
+
+absl::Duration FireLoop::Follow(absl::Time now, MonoTime mono) {
+  const absl::Status status = KeepWarm(now, mono);
+  if (absl::IsDataLoss(status)) options_.on_data_loss(status);
+  if (!status.ok() && !std::exchange(follow_failed_, true)) {
+    LogWarning("cannot follow the leader", {{"status", status.ToString()}});
+  }
+  if (status.ok()) follow_failed_ = false;
+  return kChangePollPeriod;
+}
+
+absl::Status FireLoop::KeepWarm(absl::Time now, MonoTime mono) {
+  if (!warm_) return LoadTable();
+  const bool poll = !(mono < next_poll_);
+  RETURN_IF_ERROR(ReadChanges());
+  newly_tracked_.clear();  // The runs of all are read on taking over.
+  return poll ? RefreshCursors(now - kFollowLag, kCursorsPerCall) : absl::OkStatus();
+}
+
+absl::Status FireLoop::TakeOver(FencingToken token, absl::Time now) {
+  const MonoTime begin = clock_.MonoNow();
+  ASSIGN_OR_RETURN(FenceRow previous,
+                   Timed("raise_fence", [&] { return store_.RaiseFence(token, options_.node); }));
+  token_ = token;
+  outages_ = previous.outages;
+  // A live_at in the future is that of a clock which was ahead of ours.
+  AddOutage(outages_, std::min(previous.live_at, now), now);
+  catching_up_ = !outages_.empty();
+  outages_saved_ = outages_ == previous.outages;
+  if (!outages_saved_) {
+    RETURN_IF_ERROR(Timed("set_outages", [&] { return store_.SetOutages(token, outages_, now); }));
+  }
+  outages_saved_ = true;
+  to_commit_.clear();
+  batch_size_ = kFiresPerFirstCommit;
+  last_batch_ = 0;
+  reload_wanted_ = false;
+  unread_after_.reset();
+  unended_before_.reset();
+  {
+    absl::MutexLock lock(&mu_);
+    leading_ = true;
+    ended_.clear();
+  }
+  writer_.Begin(token);
+  dispatcher_.Begin();
+  RETURN_IF_ERROR(FreshenTable(now));
+  newly_tracked_ = overlap_.ForgetAll();
+  RETURN_IF_ERROR(LoadOpenRuns());
+  RETURN_IF_ERROR(ReloadPending(0));
+  for (const auto& [id, named] : uncomputable_) changes_.Quarantine(named.first, named.second);
+  const MonoTime mono = clock_.MonoNow();
+  next_mark_ = next_poll_ = mono;
+  next_prune_ = mono + kPrunePeriod;
+  next_reload_ = mono + kReloadPeriod;
+  hold_until_ = mono;
+  LogInfo("leading", {{"token", token.value},
+                      {"schedules", table_.size()},
+                      {"after_ms", absl::ToInt64Milliseconds(mono - begin)}});
+  if (metrics_) metrics_->SetLeader(true, token.value);
+  options_.on_role(true);
+  return absl::OkStatus();
+}
+
+absl::Status FireLoop::FreshenTable(absl::Time now) {
+  if (warm_) {
+    ASSIGN_OR_RETURN(const AuditHead head,
+                     Timed("get_audit_head", [&] { return store_.GetAuditHead(); }));
+    // Behind what was read before: the database was restored, and what is in memory never was.  Far
+    // ahead: reading the schedules is quicker than reading what became of them.
+    const int64_t behind = head.seq - revision_;
+    if (behind < 0 || behind > std::max<int64_t>(kChangesPerPoll, table_.size())) warm_ = false;
+  }
+  if (!warm_) return LoadTable();
+  RETURN_IF_ERROR(ReadChanges());
+  // Whoever is not due by a cursor that is too old is not due by the true one either: it only moves
+  // forward.
+  return RefreshCursors(now, std::numeric_limits<int>::max());
+}
+
+absl::Status FireLoop::LoadTable() {
+  warm_ = false;
+  table_.Clear();
+  overlap_.Clear();
+  newly_tracked_.clear();
+  uncomputable_.clear();
+  ASSIGN_OR_RETURN(
+      revision_, Timed("load_schedules", [&] {
+        return store_.LoadSchedules([&](StoredSchedule stored) { ApplyStored(stored); });
+      }));
+  warm_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status FireLoop::RefreshCursors(absl::Time at, int limit) {
+  std::vector<Slot> due;
+  table_.PopDue(at, limit, &due);
+  for (size_t begin = 0; begin < due.size(); begin += kCursorsPerCall) {
+    std::vector<ScheduleId> ids;
+    const size_t end = std::min<size_t>(due.size(), begin + kCursorsPerCall);
+    for (size_t i = begin; i < end; ++i) ids.push_back(table_.Get(due[i]).id);
+    const auto cursors = Timed("get_cursors", [&] { return store_.GetCursors(ids); });
+    if (!cursors.ok()) {
+      for (size_t i = begin; i < due.size(); ++i) table_.WakeAt(due[i], at);
+      return cursors.status();
+    }
+    // Those that are not found were deleted, and go with the next poll.
+    for (const auto& [id, cursor] : *cursors) {
+      const Slot slot = table_.Find(id);
+      if (table_.Get(slot).recurrence == nullptr) {
+        table_.WakeAt(slot, at);  // Paused until now.
+      } else {
+        table_.Refresh(slot, cursor);
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+void FireLoop::StepDown(absl::string_view why) {
+  bool led = false;
+  {
+    absl::MutexLock lock(&mu_);
+    led = std::exchange(leading_, false);
+    ended_.clear();
+  }
+  if (led) LogWarning("stepping down", {{"why", why}, {"token", token_.value}});
+  RearmPlanned(clock_.Now());
+  dispatcher_.End();
+  writer_.End();
+  if (metrics_) metrics_->SetLeader(false, token_.value);
+  if (led) options_.on_role(false);
+}
+
+void FireLoop::HandOver() {
+  // What adapters are answering now need not be sent again by the next leader.
+  const MonoTime until = clock_.MonoNow() + kHandOverMax;
+  dispatcher_.Drain(kHandOverMax);
+  writer_.AwaitIdle(until - clock_.MonoNow());
+  StepDown("stopping");
+  elector_.Resign(kResignPause);
+}
+
+bool FireLoop::SaveOutages(absl::Time now) {
+  const std::vector<Outage> open = catching_up_ ? outages_ : std::vector<Outage>();
+  const absl::Status status =
+      Timed("set_outages", [&] { return store_.SetOutages(token_, open, now); });
+  outages_saved_ = status.ok();
+  return Survives(status, "set_outages") && status.ok();
+}
+
+}  // namespace z4j::scheduler
