@@ -23,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "build" / "python")]
 
-from bench import celery_parts, memory_parts, parts  # noqa: E402
+from bench import celery_parts, memory_parts, parts, takeover_parts  # noqa: E402
 from bench.rig import Row  # noqa: E402
 
 
@@ -50,6 +50,10 @@ PARTS: dict[tuple[str, ...], Callable[[Path, ExitStack], Iterator[Row]]] = {
     ("durable_fires_per_s.sqlite",): partial(parts.durable, "sqlite"),
     ("celery_fires_per_s", "celery_lateness_ms"): celery_parts.with_2000_entries,
     ("celery_10k_fires_per_s",): celery_parts.with_10000_entries,
+    ("takeover_ms.stop.1k", "takeover_ms.kill9.1k"): partial(takeover_parts.takeover, 1_000, "1k"),
+    ("takeover_ms.stop.100k", "takeover_ms.kill9.100k"): partial(
+        takeover_parts.takeover, 100_000, "100k"
+    ),
     ("memory_bytes_per_schedule.100k", "startup_s.100k"): partial(
         memory_parts.intervals, 100_000, "100k"
     ),
