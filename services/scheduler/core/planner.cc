@@ -43,13 +43,6 @@ absl::Time FloorOf(const PlanPolicy& policy, const Cursor& cursor) {
   return std::max(cursor.watermark, policy.start_at - kTick);
 }
 
-// The first due time still to be decided; InfiniteFuture if there is none.
-absl::Time NextDue(const Recurrence& recurrence, const PlanPolicy& policy, const Cursor& cursor) {
-  if (policy.max_fires > 0 && cursor.fires >= policy.max_fires) return absl::InfiniteFuture();
-  const absl::Time due = recurrence.NextAfter(FloorOf(policy, cursor));
-  return due > policy.end_at ? absl::InfiniteFuture() : due;
-}
-
 // The due times that the catch-up policy judges: those in (after, dropped] are dropped and those
 // in (dropped, until] are caught up.
 struct Missed {
@@ -239,6 +232,12 @@ Plan PlanFires(ScheduleId id, const Recurrence& recurrence, const PlanPolicy& po
                const Cursor& cursor, absl::Span<const Outage> outages, OpenRuns open,
                absl::Time now, int limit) {
   return Decider(id, recurrence, policy, cursor, outages, open, now, limit).Run();
+}
+
+absl::Time NextDue(const Recurrence& recurrence, const PlanPolicy& policy, const Cursor& cursor) {
+  if (policy.max_fires > 0 && cursor.fires >= policy.max_fires) return absl::InfiniteFuture();
+  const absl::Time due = recurrence.NextAfter(FloorOf(policy, cursor));
+  return due > policy.end_at ? absl::InfiniteFuture() : due;
 }
 
 absl::Time NextWake(ScheduleId id, const Recurrence& recurrence, const PlanPolicy& policy,

@@ -70,6 +70,10 @@ Plan PlanFires(ScheduleId id, const Recurrence& recurrence, const PlanPolicy& po
                const Cursor& cursor, absl::Span<const Outage> outages, OpenRuns open,
                absl::Time now, int limit);
 
+// The first due time after `cursor`, within start_at, end_at and max_fires; InfiniteFuture if there
+// is none.  Pure.
+absl::Time NextDue(const Recurrence& recurrence, const PlanPolicy& policy, const Cursor& cursor);
+
 // When the first due time after `cursor` is to be dispatched: due time plus jitter; InfiniteFuture
 // if there is none.  Pure.
 absl::Time NextWake(ScheduleId id, const Recurrence& recurrence, const PlanPolicy& policy,

@@ -25,16 +25,14 @@ absl::StatusOr<std::vector<PreviewedFire>> PreviewFires(const Schedule& schedule
   absl::LoadTimeZone(schedule.time_zone, &zone);
   const PlanPolicy policy = PolicyOf(schedule);
 
-  int64_t left = count;
-  if (policy.max_fires > 0) left = std::min(left, policy.max_fires - cursor.fires);
   std::vector<PreviewedFire> fires;
-  absl::Time previous = std::max(after, policy.start_at - absl::Microseconds(1));
-  for (; left > 0; --left) {
-    const absl::Time due = recurrence->NextAfter(previous);
-    if (due == absl::InfiniteFuture() || due > policy.end_at) break;
+  Cursor at = {std::max(after, policy.start_at - absl::Microseconds(1)), cursor.fires};
+  while (static_cast<int>(fires.size()) < count) {
+    const absl::Time due = NextDue(*recurrence, policy, at);
+    if (due == absl::InfiniteFuture()) break;
     fires.push_back(
-        {due, absl::FormatTime(absl::RFC3339_full, due, zone), notes.NoteOn(previous, due)});
-    previous = due;
+        {due, absl::FormatTime(absl::RFC3339_full, due, zone), notes.NoteOn(at.watermark, due)});
+    at = {due, at.fires + 1};
   }
   return fires;
 }

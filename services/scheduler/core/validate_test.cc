@@ -261,7 +261,8 @@ TEST(ValidateTest, RefusesSpecsThatCannotBeComputed) {
       "spec.solar.latitude", {"91", "90"});
   ExpectRefused([](Schedule& s) { s.time_zone = "Mars/Olympus"; }, "time_zone",
                 {"Mars/Olympus", "IANA"});
-  ExpectRefused([](Schedule& s) { s.time_zone = ""; }, "time_zone", {"IANA"});
+  ExpectRefused([](Schedule& s) { s.time_zone = ""; }, "time_zone",
+                {"required", "IANA", "Europe/Berlin"});
 }
 
 TEST(ValidateTest, NamesEveryFaultAtOnce) {

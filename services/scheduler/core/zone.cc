@@ -64,6 +64,10 @@ absl::StatusOr<std::shared_ptr<const Zone>> Zone::Load(const std::string& name) 
   const auto found = loaded.find(name);
   if (found != loaded.end()) return found->second;
 
+  if (name.empty()) {
+    return FieldError("time_zone",
+                      "is required; name an IANA zone such as \"Europe/Berlin\" or \"UTC\"");
+  }
   absl::TimeZone zone;
   if (!IsPlausibleName(name) || !absl::LoadTimeZone(name, &zone)) {
     return FieldError(

@@ -137,23 +137,17 @@ absl::StatusOr<Decision> DecideAction(const StoredSchedule* current, const Resum
                  moment);
 }
 
-// Empty is "the schedule's own"; otherwise a JSON array or object within its bound.
-absl::Status CheckPayload(const char* field, const std::string& text, bool array) {
-  const char* kind = array ? "array" : "object";
-  if (text.empty()) return absl::OkStatus();
-  if (text.size() > kPayloadBytesMax) {
-    return FieldError(field, absl::StrCat("has ", text.size(), " bytes; at most ", kPayloadBytesMax,
-                                          " are allowed: pass a reference to larger data"));
-  }
-  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (array ? json.is_array() : json.is_object()) return absl::OkStatus();
-  return FieldError(field, absl::StrCat("is not a JSON ", kind));
+// Empty is "the schedule's own"; otherwise what a schedule may have.
+absl::Status CheckPayload(const char* field, const std::string& text, JsonShape shape) {
+  const std::string fault = text.empty() ? "" : CheckJson(text, shape, kPayloadBytesMax);
+  if (fault.empty()) return absl::OkStatus();
+  return FieldError(field, absl::StrCat(Quoted(text), " ", fault));
 }
 
 absl::StatusOr<Decision> DecideAction(const StoredSchedule* current, const TriggerSchedule& trigger,
                                       const Mutation& mutation, const Moment& moment) {
-  RETURN_IF_ERROR(CheckPayload("args_json", trigger.args_json, /*array=*/true));
-  RETURN_IF_ERROR(CheckPayload("kwargs_json", trigger.kwargs_json, /*array=*/false));
+  RETURN_IF_ERROR(CheckPayload("args_json", trigger.args_json, JsonShape::kArray));
+  RETURN_IF_ERROR(CheckPayload("kwargs_json", trigger.kwargs_json, JsonShape::kObject));
   const ScheduleId id = current->schedule.id;
   Fire fire;
   fire.key.schedule = id;

@@ -135,6 +135,9 @@ TEST_F(DecideTest, BadInputIsRefusedWithItsField) {
   EXPECT_THAT(TryOn(&stored, PauseSchedule{key_, "why", now_}), FaultsField("until_time"));
   EXPECT_THAT(TryOn(&stored, TriggerSchedule{key_, "{}", ""}), FaultsField("args_json"));
   EXPECT_THAT(TryOn(&stored, TriggerSchedule{key_, "", "[1"}), FaultsField("kwargs_json"));
+  // As deep as a schedule's own and no deeper: readers in other languages recurse.
+  const std::string deep = std::string(65, '[') + std::string(65, ']');
+  EXPECT_THAT(TryOn(&stored, TriggerSchedule{key_, deep, ""}), FaultsField("args_json"));
   const std::string large = "[\"" + std::string(kPayloadBytesMax, 'x') + "\"]";
   EXPECT_THAT(TryOn(&stored, TriggerSchedule{key_, large, ""}), FaultsField("args_json"));
 }

@@ -10,7 +10,6 @@
 #include "google/protobuf/duration.pb.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "services/base/field_error.h"
-#include "services/scheduler/core/preview.h"
 #include "services/scheduler/dispatch/adapter_link.h"
 #include "services/scheduler/store/schedule_store.h"
 #include "z4j/scheduler/v1/audit.pb.h"

@@ -3,6 +3,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "services/scheduler/core/planner.h"
+#include "services/scheduler/core/recurrence.h"
 #include "services/scheduler/mutate/mutation.h"
 #include "services/scheduler/rpc/convert.h"
 
@@ -26,9 +28,9 @@ constexpr absl::string_view kNotByUpdate[] = {
 // The first due time that is not decided; InfiniteFuture if there is none.
 absl::Time NextDue(const StoredSchedule& stored) {
   if (stored.schedule.state != ScheduleState::kEnabled) return absl::InfiniteFuture();
-  const auto next =
-      PreviewFires(stored.schedule, stored.cursor, stored.cursor.watermark, /*count=*/1);
-  return next.ok() && !next->empty() ? next->front().due_at : absl::InfiniteFuture();
+  const auto recurrence = CompileRecurrence(stored.schedule);
+  if (!recurrence.ok()) return absl::InfiniteFuture();
+  return NextDue(**recurrence, PolicyOf(stored.schedule), stored.cursor);
 }
 
 void SetOptionalTime(absl::Time time, google::protobuf::Timestamp* (v1::Schedule::*field)(),
