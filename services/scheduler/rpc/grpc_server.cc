@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "grpc_health/v1/health.pb.h"
 #include "services/base/log.h"
 #include "services/scheduler/limits.h"
 #include "services/scheduler/rpc/audit_service.h"
@@ -73,6 +74,8 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const std::string&
   gpr_set_log_function(LogOfGrpc);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  // gRPC serves health without the description that reflection is asked for.
+  google::protobuf::LinkMessageReflection<grpc::health::v1::HealthCheckRequest>();
   auto impl = std::make_unique<Impl>(parts);
   grpc::ServerBuilder builder;
   builder.AddListeningPort(listen, CredentialsOf(tls), &impl->port);

@@ -162,6 +162,16 @@ TEST_F(WatchTest, APendingFireSaysWhyItWaits) {
   EXPECT_EQ(listed.fires(0).reason(), v1::Fire::REASON_NO_ADAPTER);
 }
 
+TEST_F(WatchTest, ReflectionCanDescribeEveryServiceAlsoHealth) {
+  // What the reflection service answers from.
+  const auto* pool = google::protobuf::DescriptorPool::generated_pool();
+  for (const char* service : {"z4j.scheduler.v1.ScheduleService", "z4j.scheduler.v1.FireService",
+                              "z4j.scheduler.v1.AuditService", "z4j.scheduler.v1.ClusterService",
+                              "grpc.health.v1.Health"}) {
+    EXPECT_NE(pool->FindServiceByName(service), nullptr) << service;
+  }
+}
+
 TEST_F(WatchTest, StatusIsWhatTheNodeKnows) {
   cluster_.status.node = "n1";
   cluster_.status.leader = {"n2", {7}};
