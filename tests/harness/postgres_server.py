@@ -30,10 +30,14 @@ def _runs(pid: str) -> bool:
 class PostgresServer(Program):
     """One throwaway cluster; `dsn` is a libpq connection string to its database `z4j`."""
 
-    def __init__(self, folder: Path, *, settings: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, data: Path | None = None, settings: dict[str, str] | None = None
+    ) -> None:
+        """`data`: a folder elsewhere for the data; the write-ahead log stays in `folder`."""
         self.port = free_port()
         self.dsn = f"host=127.0.0.1 port={self.port} user=postgres dbname=postgres"
-        self.data = folder / "pgdata"
+        self.data = data or folder / "pgdata"
+        self._wal = folder / "pgwal" if data else None
         self._bin = Path(sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1])
         options = {
             "listen_addresses": "127.0.0.1",
@@ -53,11 +57,16 @@ class PostgresServer(Program):
             self.data.mkdir(parents=True)
             if os.getuid() == 0:
                 shutil.chown(self.data, "postgres", "postgres")
+                if self._wal is not None:
+                    self._wal.mkdir()
+                    shutil.chown(self._wal, "postgres", "postgres")
                 for parent in (self.folder, *self.folder.parents):
                     if parent != Path("/") and parent.stat().st_uid == os.getuid():
                         parent.chmod(parent.stat().st_mode | 0o011)
             initdb = [str(self._bin / "initdb"), "-D", str(self.data), "-U", "postgres"]
             initdb += ["--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C"]
+            if self._wal is not None:
+                initdb.append(f"--waldir={self._wal}")
             subprocess.run(_as_postgres(initdb), check=True, stdout=subprocess.DEVNULL, cwd="/")
         super().start(timeout_s)
 

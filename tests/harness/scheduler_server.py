@@ -8,7 +8,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.harness.processes import Program, build_dir, free_port
+from tests.harness.processes import VENV_BIN, Program, build_dir, free_port
 
 
 class CliError(Exception):
@@ -67,3 +67,9 @@ class SchedulerServer(Program):
         """All fires of one schedule, oldest first."""
         listed = self.cli("fire", "list", "--schedule", schedule, "--limit", "100000", *args)
         return sorted(listed, key=lambda fire: str(fire["dueTime"]))
+
+
+def stub_adapter(folder: Path, server: SchedulerServer) -> Program:
+    """An adapter for the engine "stub", which runs nothing."""
+    command = [str(VENV_BIN / "z4j-adapter"), "stub", "--scheduler", server.address]
+    return Program("stub-adapter", command, folder)

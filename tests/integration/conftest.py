@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,16 @@ from tests.harness.scheduler_server import SchedulerServer
 FINAL = {
     f"STATE_{state}" for state in ("SUCCEEDED", "FAILED", "CANCELLED", "LOST", "SKIPPED")
 }  # fmt: skip
+
+
+def assert_every_second_has_its_row(schedule: str, fires: list[dict[str, Any]]) -> None:
+    """Fires of a one-second interval, oldest first: one row for each due time, or one that counts
+    it."""
+    times = [datetime.fromisoformat(fire["dueTime"].replace("Z", "+00:00")) for fire in fires]
+    assert len(set(times)) == len(times), f"{schedule}: a due time has two rows"
+    covered = sum(int(fire.get("count", 1)) for fire in fires)
+    span = round((times[-1] - times[0]).total_seconds()) + int(fires[0].get("count", 1))
+    assert covered == span, f"{schedule}: {covered} of {span} due times are accounted for"
 
 
 @dataclass

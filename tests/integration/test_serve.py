@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.processes import VENV_BIN, Program, build_dir, wait_for
-from tests.harness.scheduler_server import SchedulerServer
+from tests.harness.processes import build_dir, wait_for
+from tests.harness.scheduler_server import SchedulerServer, stub_adapter
 
 BINARY = build_dir() / "services" / "scheduler" / "z4j-scheduler"
 
@@ -25,12 +25,6 @@ def server(tmp_path: Path) -> Iterator[SchedulerServer]:
     with SchedulerServer(tmp_path) as started:
         yield started
         print(f"--- scheduler ---\n{started.log()[-3000:]}")
-
-
-def stub_adapter(folder: Path, server: SchedulerServer) -> Program:
-    """An adapter for the engine "stub", which runs nothing."""
-    command = [str(VENV_BIN / "z4j-adapter"), "stub", "--scheduler", server.address]
-    return Program("stub-adapter", command, folder)
 
 
 def refusal(tmp_path: Path, *args: str) -> subprocess.CompletedProcess[str]:
