@@ -1,16 +1,21 @@
-"""Fixtures: one private Redis and one record of runs a test module."""
+"""Fixtures: one private Redis and one record of runs a test module, or each test its own."""
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import RedisServer
+from harness import CeleryWorker, RedisServer
 from z4j_adapters import EngineAdapter
+from z4j_adapters.engines.celery import CeleryEngine, CeleryOptions
 from z4j_adapters.testing import ContractTasks, Watcher
+
+Opened = Callable[..., AbstractAsyncContextManager[tuple[CeleryEngine, Watcher]]]
 
 
 class RecordedTasks(ContractTasks):
@@ -55,3 +60,53 @@ async def watcher(adapter: EngineAdapter) -> AsyncIterator[Watcher]:
     watcher = Watcher(adapter)
     yield watcher
     await watcher.close()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis of the test's own, which may restart it."""
+    server = RedisServer(tmp_path)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> RecordedTasks:
+    """Where the workers record runs."""
+    return RecordedTasks(tmp_path / "runs.jsonl")
+
+
+@pytest.fixture
+def worker(
+    tmp_path: Path, server: RedisServer, record: RecordedTasks
+) -> Iterator[Callable[..., CeleryWorker]]:
+    """Makes workers, with what arguments and settings the test likes."""
+    made: list[CeleryWorker] = []
+
+    def make(*args: str, **settings: Any) -> CeleryWorker:
+        env = {"CONTRACT_SETTINGS": json.dumps(settings)}
+        made.append(CeleryWorker(tmp_path, server.url, record.path, *args, **env))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.stop()
+
+
+@pytest.fixture
+def opened(server: RedisServer) -> Opened:
+    """Opens an engine and watches it."""
+
+    @contextlib.asynccontextmanager
+    async def open_engine(**options: Any) -> AsyncIterator[tuple[CeleryEngine, Watcher]]:
+        engine = CeleryEngine(CeleryOptions(broker=server.url, **options))
+        await engine.start()
+        watcher = Watcher(engine)
+        try:
+            yield engine, watcher
+        finally:
+            await watcher.close()
+            await engine.close()
+
+    return open_engine

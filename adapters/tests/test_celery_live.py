@@ -3,76 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import pytest
-from conftest import RecordedTasks
+from conftest import Opened, RecordedTasks
 from fake_scheduler import FakeScheduler, pb
 from harness import CeleryWorker, Process, RedisServer, eventually
 from z4j_adapters import OutcomeState, ResultCode
-from z4j_adapters.engines.celery import CeleryEngine, CeleryOptions
-from z4j_adapters.testing import Watcher, make_fire
-
-Opened = Callable[..., AbstractAsyncContextManager[tuple[CeleryEngine, Watcher]]]
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis of the test's own, which may restart it."""
-    server = RedisServer(tmp_path)
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def record(tmp_path: Path) -> RecordedTasks:
-    """Where the workers record runs."""
-    return RecordedTasks(tmp_path / "runs.jsonl")
-
-
-@pytest.fixture
-def worker(
-    tmp_path: Path, server: RedisServer, record: RecordedTasks
-) -> Iterator[Callable[..., CeleryWorker]]:
-    """Makes workers, with what arguments and settings the test likes."""
-    made: list[CeleryWorker] = []
-
-    def make(*args: str, **settings: Any) -> CeleryWorker:
-        env = {"CONTRACT_SETTINGS": json.dumps(settings)}
-        made.append(CeleryWorker(tmp_path, server.url, record.path, *args, **env))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.stop()
-
-
-@pytest.fixture
-def opened(server: RedisServer) -> Opened:
-    """Opens an engine and watches it."""
-
-    @contextlib.asynccontextmanager
-    async def open_engine(**options: Any) -> AsyncIterator[tuple[CeleryEngine, Watcher]]:
-        engine = CeleryEngine(CeleryOptions(broker=server.url, **options))
-        await engine.start()
-        watcher = Watcher(engine)
-        try:
-            yield engine, watcher
-        finally:
-            await watcher.close()
-            await engine.close()
-
-    return open_engine
+from z4j_adapters.engines.celery import CeleryEngine
+from z4j_adapters.testing import make_fire
 
 
 async def heard(engine: CeleryEngine, workers: int = 1) -> None:
@@ -158,100 +101,6 @@ async def test_a_retry_stays_running_until_its_end(
         await watcher.finals([fire])
         states = [o.state for o in watcher.outcomes]
         assert states == [OutcomeState.RUNNING, OutcomeState.SUCCEEDED]
-
-
-async def test_a_killed_pool_process_ends_the_fire_lost(
-    opened: Opened, worker: Callable[..., CeleryWorker]
-) -> None:
-    worker("--concurrency", "1", "-E").start()
-    async with opened() as (engine, watcher):
-        fire = make_fire("contract.die")
-        await engine.dispatch([fire])
-        end = (await watcher.finals([fire]))[fire.id]
-        assert end.state is OutcomeState.LOST, end
-        assert "WorkerLostError" in end.error
-
-
-async def test_a_killed_worker_ends_its_runs_lost(
-    opened: Opened, worker: Callable[..., CeleryWorker]
-) -> None:
-    victim = worker("--concurrency", "1", "-E")
-    victim.start()
-    async with opened(worker_lost_after_s=5.0) as (engine, watcher):
-        fire = make_fire("contract.sleep", [600])
-        await engine.dispatch([fire])
-        await eventually("start", lambda: watcher.outcomes)
-        await eventually("beats", lambda: engine.worker_beats >= 2)
-        victim.stop(signal.SIGKILL)
-        end = (await watcher.finals([fire]))[fire.id]
-        assert end.state is OutcomeState.LOST
-        assert "not been heard of" in end.error
-
-
-async def test_the_result_backend_tells_where_workers_send_no_events(
-    opened: Opened, server: RedisServer, worker: Callable[..., CeleryWorker]
-) -> None:
-    silent = worker(
-        *("--concurrency", "1", "--without-gossip", "--without-heartbeat", "--without-mingle"),
-        worker_enable_remote_control=False,
-        result_backend=server.url,
-    )
-    silent.start()
-    async with opened(result_backend=server.url) as (engine, watcher):
-        fires = [make_fire("contract.echo"), make_fire("contract.fail"), make_fire("nobody.knows")]
-        await engine.dispatch(fires)
-        ends = await watcher.finals(fires)
-        assert [ends[fire.id].state for fire in fires] == [
-            OutcomeState.SUCCEEDED,
-            OutcomeState.FAILED,
-            OutcomeState.FAILED,
-        ]
-        assert ends[fires[1].id].error == "ValueError(as it should)"
-        assert "nobody.knows" in ends[fires[2].id].error
-        assert engine.capabilities().outcomes
-
-
-async def test_results_stored_while_nobody_listened_are_found(
-    opened: Opened, server: RedisServer, worker: Callable[..., CeleryWorker]
-) -> None:
-    """An adapter dies after the hand-over; the next gets the fire again after it ran."""
-    fire = make_fire("contract.echo")
-    async with opened(result_backend=server.url) as (engine, _):
-        await engine.dispatch([fire])
-    done = worker("--concurrency", "1", result_backend=server.url)
-    done.start()
-    await eventually("run", lambda: server.client().exists(f"celery-task-meta-{fire.id}"))
-    async with opened(result_backend=server.url) as (engine, watcher):
-        assert (await engine.dispatch([fire]))[0].code is ResultCode.DUPLICATE
-        assert (await watcher.finals([fire]))[fire.id].state is OutcomeState.SUCCEEDED
-
-
-async def test_where_neither_events_nor_results_speak_the_hint_says_what_to_change(
-    opened: Opened, worker: Callable[..., CeleryWorker], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("z4j_adapters.engines.celery.workers.ANSWER_WITHIN_S", 1.0)
-    worker("--concurrency", "1", worker_enable_remote_control=False).start()
-    async with opened() as (engine, _):
-        assert engine.capabilities().outcomes
-        await eventually("the hint", lambda: not engine.capabilities().outcomes)
-        assert "-E" in engine.capabilities().outcomes_hint
-        assert "result backend" in engine.capabilities().outcomes_hint
-
-
-async def test_an_adapter_started_later_reports_what_another_dispatched(
-    opened: Opened, worker: Callable[..., CeleryWorker]
-) -> None:
-    fires = [make_fire("contract.echo", ["later"], queue="celery", priority=-50) for _ in range(5)]
-    async with opened() as (engine, _):
-        await engine.dispatch(fires)
-    async with opened() as (engine, watcher):
-        worker("--concurrency", "1", "-E").start()
-        ends = await watcher.finals(fires)
-        assert {ends[fire.id].fire_ref for fire in fires} == {fire.ref for fire in fires}
-        assert Counter(o.state for o in watcher.outcomes) == {
-            OutcomeState.RUNNING: 5,
-            OutcomeState.SUCCEEDED: 5,
-        }
 
 
 async def test_a_redis_restart_loses_nothing_and_work_resumes_by_itself(

@@ -154,12 +154,54 @@ async def test_control_requests_are_answered(scheduler: FakeScheduler, start: St
     assert scheduler.outcomes[1].state == pb.Outcome.STATE_CANCELLED
 
 
+async def test_what_is_looked_up_goes_to_the_leader_as_outcomes_and_is_then_answered(
+    scheduler: FakeScheduler, start: Start
+) -> None:
+    start(scheduler, engine=StubEngine(StubOptions(outcomes="stored")))
+    await scheduler.until("hello", lambda: scheduler.hellos)
+    assert scheduler.hellos[0].capabilities.lookup
+    fires, stranger = [make_fire("t", ["stored", n]) for n in range(3)], make_fire("t")
+    scheduler.dispatch(fires)
+    await scheduler.until("results", lambda: len(scheduler.results) == 3)
+    assert scheduler.outcomes == []
+    request = pb.LookUpOutcomes()
+    for fire in [*fires, stranger]:
+        request.fires.add(fire_id=id_bytes(fire), fire_ref=fire.ref)
+    scheduler.send(control=pb.ControlRequest(id=3, look_up=request))
+    await scheduler.until("an answer", lambda: scheduler.replies)
+    assert (scheduler.replies[0].id, scheduler.replies[0].error) == (3, "")
+    await scheduler.until("outcomes", lambda: len(scheduler.outcomes) == 3)
+    assert [(o.fire_id, o.fire_ref) for o in scheduler.outcomes] == [
+        (id_bytes(fire), fire.ref) for fire in fires
+    ]
+    assert {o.state for o in scheduler.outcomes} == {pb.Outcome.STATE_SUCCEEDED}
+
+
+async def test_an_engine_that_keeps_no_results_says_so(
+    scheduler: FakeScheduler, start: Start
+) -> None:
+    start(scheduler, engine=StubEngine(StubOptions(outcomes="none")))
+    await scheduler.until("hello", lambda: scheduler.hellos)
+    assert not scheduler.hellos[0].capabilities.lookup
+    scheduler.send(control=pb.ControlRequest(id=1, look_up=pb.LookUpOutcomes()))
+    await scheduler.until("an answer", lambda: scheduler.replies)
+    assert "keeps no results" in scheduler.replies[0].error
+
+
 async def test_keeps_trying_while_no_scheduler_listens(start: Start) -> None:
-    node = FakeScheduler()
-    await node.start()
-    await node.stop()
+    node, attempts = FakeScheduler(), 0
+
+    def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal attempts
+        attempts += 1
+        writer.close()
+
+    wall = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    node.port = wall.sockets[0].getsockname()[1]
     start(node)
-    await asyncio.sleep(0.3)  # Some refused attempts; nothing can signal them.
+    await eventually("three attempts", lambda: attempts >= 3)
+    wall.close()
+    await wall.wait_closed()
     await node.start()
     await node.until("hello", lambda: node.hellos, 3)
     await node.stop()
@@ -174,8 +216,8 @@ async def test_leaving_delivers_what_is_at_hand(start: Start) -> None:
     node.dispatch(fires)
     await node.until("outcomes", lambda: len(node.outcomes) == 200)
     runtime.stop()
-    await asyncio.sleep(0.05)  # It must not leave before the acknowledgement.
-    assert not runtime.task.done()
+    await node.until("it takes no more", lambda: node.heartbeats[-1].load == 1.0)
+    assert not runtime.task.done()  # It must not leave before the acknowledgement.
     late = make_fire("t", ["late"])
     node.dispatch([late])
     await node.until("an answer to the late one", lambda: id_bytes(late) in node.results)

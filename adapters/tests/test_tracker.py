@@ -27,6 +27,14 @@ def test_each_state_is_reported_once_and_nothing_after_the_end() -> None:
     assert [o.state if o else None for o in seen] == [RUNNING, None, DONE, None, None]
 
 
+def test_an_end_that_is_asked_for_is_told_again_and_a_start_is_not() -> None:
+    tracker = Tracker()
+    (fire_id,) = accepted(tracker)
+    told = [tracker.tell(Sighting(fire_id, s, 1.0)) for s in (RUNNING, RUNNING, DONE, DONE)]
+    assert [o.state if o else None for o in told] == [RUNNING, None, DONE, DONE]
+    assert tracker.tell(Sighting("someone-elses", DONE, 1.0)) is None
+
+
 def test_strangers_are_not_reported() -> None:
     assert Tracker().see(Sighting("someone-elses", DONE, 1.0)) is None
 

@@ -54,6 +54,7 @@ class Server final : public ClusterView {
   ClusterStatus Status() override;
   std::vector<AdapterStatus> Adapters() override;
   FireReason WaitReason(const std::string& engine) override;
+  std::string WhyBlind(const std::string& engine, const std::string& instance) override;
   void CancelFire(const std::string& engine, const Fire& fire, bool terminate) override;
 
  private:

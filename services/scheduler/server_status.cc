@@ -49,6 +49,10 @@ std::vector<AdapterStatus> Server::Adapters() { return dispatcher_->Adapters(); 
 
 FireReason Server::WaitReason(const std::string& engine) { return dispatcher_->WaitReason(engine); }
 
+std::string Server::WhyBlind(const std::string& engine, const std::string& instance) {
+  return dispatcher_->WhyBlind(engine, instance);
+}
+
 void Server::CancelFire(const std::string& engine, const Fire& fire, bool terminate) {
   // One that is still with the dispatcher is taken back by the loop, which sees the mutation.
   if (fire.state == FireState::kPending) return;

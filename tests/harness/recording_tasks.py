@@ -9,10 +9,14 @@ import redis
 from celery import Celery, Task
 
 BROKER = os.environ["RECORDING_BROKER"]
+RESULTS = os.environ.get("RECORDING_RESULTS", "")  # Result backend; empty: none.
 
 app = Celery("recording", broker=BROKER)
 app.conf.update(
-    task_ignore_result=True,
+    result_backend=RESULTS or None,
+    task_ignore_result=not RESULTS,
+    # A worker that does not listen cannot be told to send events.
+    worker_enable_remote_control="RECORDING_DEAF" not in os.environ,
     task_acks_late=True,  # A killed worker's task goes to another.
     task_reject_on_worker_lost=True,
     worker_prefetch_multiplier=4,

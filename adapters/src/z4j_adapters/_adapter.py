@@ -5,7 +5,8 @@ from __future__ import annotations
 import abc
 from collections.abc import AsyncIterator, Sequence
 
-from z4j_adapters._models import Capabilities, Fire, Outcome, Result
+from z4j_adapters._errors import ControlFailed
+from z4j_adapters._models import Capabilities, Fire, FireRef, Outcome, Result
 
 __all__ = ["EngineAdapter"]
 
@@ -66,6 +67,19 @@ class EngineAdapter(abc.ABC):
         Raises:
             ControlFailed: Nobody answered.
         """
+
+    async def lookup_outcomes(self, fires: Sequence[FireRef]) -> list[Outcome]:
+        """Say what the engine has stored of fires whose end the scheduler did not hear of.
+
+        Called only if `capabilities().lookup`, one call at a time.  A fire of which nothing is
+        known is left out; an end is said again even if `observe` has said it.
+
+        Args:
+            fires: At most 500, newest due time first.
+        Raises:
+            ControlFailed: They could not be looked up; they are asked after again later.
+        """
+        raise ControlFailed(f"{self.name} keeps no results that could be looked up")
 
     @abc.abstractmethod
     def capabilities(self) -> Capabilities:

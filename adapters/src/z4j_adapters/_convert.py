@@ -9,6 +9,7 @@ from z4j_adapters._models import (
     Capabilities,
     Delivery,
     Fire,
+    FireRef,
     Outcome,
     OutcomeState,
     Result,
@@ -21,6 +22,7 @@ from z4j_adapters._proto.z4j.scheduler.v1 import adapter_pb2_grpc as pb_grpc
 __all__ = [
     "AdapterServiceStub",
     "control_reply",
+    "fire_refs_of",
     "fires_of",
     "heartbeat",
     "hello",
@@ -106,6 +108,11 @@ def fires_of(
     return fires, unknown
 
 
+def fire_refs_of(request: pb.LookUpOutcomes) -> list[FireRef]:
+    """Read which fires are asked after."""
+    return [FireRef(uuid_text(item.fire_id), item.fire_ref) for item in request.fires]
+
+
 def results_message(results: Iterable[Result]) -> pb.ConnectRequest:
     """Write answers to dispatches."""
     return pb.ConnectRequest(
@@ -148,6 +155,7 @@ def _capabilities(value: Capabilities) -> pb.Capabilities:
         terminate=value.terminate,
         priority=value.priority,
         expires=value.expires,
+        lookup=value.lookup,
         options=[
             pb.EngineOption(name=o.name, type=o.type, description=o.description)
             for o in value.options

@@ -302,6 +302,9 @@ class _Session:
                 await self._engine.cancel(fire_id, terminate=request.cancel.terminate)
             elif kind == "list_tasks":
                 tasks = await self._engine.list_tasks()
+            elif kind == "look_up":
+                asked = _convert.fire_refs_of(request.look_up)
+                await self._link._outcomes.add(await self._engine.lookup_outcomes(asked))
             else:
                 error = "this adapter does not know the request; update z4j-adapters"
         except ControlFailed as failure:

@@ -12,6 +12,7 @@ __all__ = [
     "Delivery",
     "EngineOption",
     "Fire",
+    "FireRef",
     "Outcome",
     "OutcomeState",
     "Result",
@@ -92,6 +93,16 @@ class Fire:
 
 
 @dataclass(frozen=True, slots=True)
+class FireRef:
+    """A fire that was handed over before, perhaps by another adapter."""
+
+    id: str
+    """36-character UUID text; the engine's own task id."""
+    ref: bytes
+    """As in `Fire`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """Answer to one fire of a batch."""
 
@@ -135,4 +146,6 @@ class Capabilities:
     terminate: bool = False
     priority: bool = False
     expires: bool = False
+    lookup: bool = False
+    """`EngineAdapter.lookup_outcomes` can find what was not observed."""
     options: tuple[EngineOption, ...] = ()

@@ -42,7 +42,7 @@ what you get:
              brokers publishing is confirmed, and at least once.
   task id    is the fire's id: find it in Flower, in logs, in the result backend.
   outcomes   come from worker events (turned on over remote control if workers run without -E) and
-             from a Redis result backend.  Where neither speaks, `z4j-scheduler adapter list` says
+             from the result backend.  Where neither speaks, `z4j-scheduler adapter list` says
              what to change.
   priority   -100..100, 0 is the app's own default.  On Redis, Celery serves low numbers first and
              its default 0 is already the first: negative priorities go behind it.
@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     stub.option(
         "outcomes",
-        choices=("all", "final", "none"),
+        choices=("all", "final", "stored", "none"),
         default="all",
         help="report start and end of runs, only the end, or nothing (default: all)",
     )

@@ -143,8 +143,9 @@ std::string SnapshotName(const SnapshotMeta& meta) {
 }
 
 std::string PartName(const SnapshotHeader& header) {
+  const std::string encoded = EncodeSnapshotHeader(header);
   return absl::StrFormat("%s%016x-%08x", std::string(kPartPrefix), header.meta.index.value,
-                         Crc32c(EncodeSnapshotHeader(header)));
+                         GetAt<uint32_t>(encoded, encoded.size() - sizeof(uint32_t)));
 }
 
 std::optional<Index> SnapshotIndexOf(std::string_view file) {

@@ -192,9 +192,13 @@ class Life {
 
 // What was acknowledged is there after any crash, and a crash is never taken for rot.
 TEST(WalCrashTest, LosesNothingAcknowledgedAndNeverTakesATearForRot) {
+  // Z4J_SEED=n repeats one life; Z4J_LIVES=n lives more than the usual number.
   const char* chosen = std::getenv("Z4J_SEED");
+  const char* lives = std::getenv("Z4J_LIVES");
   const uint64_t first = chosen != nullptr ? std::strtoull(chosen, nullptr, 10) : 1;
-  const uint64_t count = chosen != nullptr ? 1 : 2500;
+  const uint64_t count = chosen != nullptr  ? 1
+                         : lives != nullptr ? std::strtoull(lives, nullptr, 10)
+                                            : 2500;
   for (uint64_t seed = first; seed < first + count && !HasFailure(); ++seed) {
     SCOPED_TRACE(testing::Message() << "Z4J_SEED=" << seed);
     Life(seed).Run();

@@ -68,9 +68,9 @@ class WalStorage : public LogStorage {
         recovered_(std::move(recovered)),
         damage_(std::move(damage)) {}
 
-  // Repairs and goes on writing, `first_records` before all else; not for a damaged storage.
-  absl::Status Begin(Disk& disk, const WalOptions& options, const RecoveredLog& log, LogShape shape,
-                     const std::vector<Record>& first_records);
+  // Repairs what a crash left and makes the log say what recovered() says; not for a damaged one.
+  absl::Status Begin(Disk& disk, const WalOptions& options, const RecoveredLog& log,
+                     bool restart_log);
 
   const Recovered& recovered() const override { return recovered_; }
   const std::string& damage() const override { return damage_; }
@@ -102,17 +102,19 @@ class WalStorage : public LogStorage {
 };
 
 absl::Status WalStorage::Begin(Disk& disk, const WalOptions& options, const RecoveredLog& log,
-                               LogShape shape, const std::vector<Record>& first_records) {
+                               bool restart_log) {
   // The process that renamed what we found may have died before the names were durable.
   RETURN_IF_ERROR(disk.SyncDirectory());
   RETURN_IF_ERROR(snapshots_->SetBadAside());
   ASSIGN_OR_RETURN(writer_, WalWriter::Open(disk, identity_, options, log));
-  if (!first_records.empty()) {
-    RETURN_IF_ERROR(writer_->Append(first_records, /*sync=*/true, /*into_reserve=*/true));
-  }
-  shape_ = shape;
+  shape_ = {.first = log.first, .next = log.next()};
   bytes_used_ = writer_->bytes_used();
-  return absl::OkStatus();
+  Write write;
+  write.must_sync = true;
+  if (restart_log) write.snapshot = recovered_.snapshot;
+  if (!(recovered_.hard_state == log.hard_state)) write.hard_state = recovered_.hard_state;
+  const bool says_so_already = !write.snapshot.has_value() && !write.hard_state.has_value();
+  return says_so_already ? absl::OkStatus() : Append({write});
 }
 
 absl::Status WalStorage::Append(const std::vector<Write>& writes) {
@@ -208,19 +210,10 @@ absl::StatusOr<std::unique_ptr<LogStorage>> OpenStorage(Disk& disk, const NodeId
   ASSIGN_OR_RETURN(std::unique_ptr<SnapshotStore> snapshots, SnapshotStore::Open(disk, identity));
   JoinedState joined =
       JoinLogAndSnapshot(file->first_config, log, snapshots->newest(), snapshots->bad());
-  const Recovered& recovered = joined.recovered;
-  const Index after_snapshot = recovered.snapshot.index + 1;
-  const std::vector<Record> restart = {{.type = RecordType::kSnapshot,
-                                        .term = recovered.snapshot.term,
-                                        .index = recovered.snapshot.index}};
-  const LogShape shape = joined.restart_log
-                             ? LogShape{.first = after_snapshot, .next = after_snapshot}
-                             : LogShape{.first = log.first, .next = log.next()};
   auto storage = std::make_unique<WalStorage>(identity, std::move(snapshots),
                                               std::move(joined.recovered), joined.damage);
   if (joined.damage.empty()) {
-    RETURN_IF_ERROR(storage->Begin(disk, options, log, shape,
-                                   joined.restart_log ? restart : std::vector<Record>()));
+    RETURN_IF_ERROR(storage->Begin(disk, options, log, joined.restart_log));
   }
   return storage;
 }

@@ -60,7 +60,9 @@ Row ScheduleRow(const v1::Schedule& schedule) {
           absl::StrCat(schedule.fires())};
 }
 
-Row FireHeader() { return {"DUE", "SCHEDULE", "STATE", "REASON", "KIND", "ADAPTER", "FIRE"}; }
+Row FireHeader() {
+  return {"DUE", "SCHEDULE", "STATE", "REASON", "KIND", "ADAPTER", "FIRE", "NOTE"};
+}
 
 Row FireRow(const v1::Fire& fire) {
   std::string state = EnumText(*v1::Fire::State_descriptor(), fire.state());
@@ -73,7 +75,8 @@ Row FireRow(const v1::Fire& fire) {
           std::move(reason),
           EnumText(*v1::Fire::Kind_descriptor(), fire.kind()),
           fire.adapter(),
-          IdIn(fire.name(), "fires")};
+          IdIn(fire.name(), "fires"),
+          fire.outcome_note()};
 }
 
 std::string IdIn(const std::string& name, const std::string& collection) {

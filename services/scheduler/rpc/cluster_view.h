@@ -43,6 +43,9 @@ class ClusterView {
   virtual std::vector<AdapterStatus> Adapters() = 0;
   // Why PENDING fires of `engine` wait now: kNoAdapter, kEngineUnavailable, or kNone.
   virtual FireReason WaitReason(const std::string& engine) = 0;
+  // Why this node is not told how runs end that `instance` of `engine` took, and what to change, in
+  // a sentence; empty: it is.
+  virtual std::string WhyBlind(const std::string& engine, const std::string& instance) = 0;
   // Takes a cancelled fire back from the dispatcher, or asks the engine that has it; `engine` is
   // empty if its schedule is gone.
   virtual void CancelFire(const std::string& engine, const Fire& fire, bool terminate) = 0;

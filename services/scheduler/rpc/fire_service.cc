@@ -2,12 +2,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/base/status_macros.h"
+#include "services/scheduler/rpc/fire_notes.h"
 #include "services/scheduler/rpc/fire_watch.h"
 #include "services/scheduler/rpc/names.h"
 #include "services/scheduler/rpc/paging.h"
 #include "services/scheduler/rpc/requests.h"
 #include "services/scheduler/rpc/unary.h"
-#include "services/scheduler/rpc/wait_reasons.h"
 
 namespace z4j::scheduler {
 namespace {
@@ -34,22 +34,29 @@ absl::Status NarrowTo(const ScheduleKey& key, ScheduleStore& store, FireQuery& q
   return absl::OkStatus();
 }
 
+// The fire with what is to be said of it now.
+void Show(NamedFire named, FireNotes& notes, v1::Fire* out) {
+  notes.SetWaitReason(named);
+  SetFire(named.fire, named.schedule, out);
+  out->set_outcome_note(notes.OutcomeNote(named));
+}
+
 // A source that looks the schedule up when it is first read, so that no callback thread does.
 class NamedFireWatch final : public WatchSource<v1::WatchFiresResponse> {
  public:
-  NamedFireWatch(ScheduleStore& store, ScheduleKey key, FireQuery query)
-      : store_(store), key_(std::move(key)), query_(std::move(query)) {}
+  NamedFireWatch(RpcContext& rpc, ScheduleKey key, FireQuery query)
+      : rpc_(rpc), key_(std::move(key)), query_(std::move(query)) {}
 
   absl::StatusOr<bool> Next(v1::WatchFiresResponse* out) override {
     if (watch_ == nullptr) {
-      RETURN_IF_ERROR(NarrowTo(key_, store_, query_));
-      watch_ = std::make_unique<FireWatch>(store_, query_);
+      RETURN_IF_ERROR(NarrowTo(key_, rpc_.store, query_));
+      watch_ = std::make_unique<FireWatch>(rpc_.store, rpc_.cluster, rpc_.clock, query_);
     }
     return watch_->Next(out);
   }
 
  private:
-  ScheduleStore& store_;
+  RpcContext& rpc_;
   const ScheduleKey key_;
   FireQuery query_;
   std::unique_ptr<FireWatch> watch_;
@@ -62,8 +69,8 @@ FireServiceImpl::Reactor* FireServiceImpl::GetFire(Context* context,
                                                    v1::GetFireResponse* response) {
   return AnswerOnPool(rpc_, context, [this, request, response]() -> absl::Status {
     ASSIGN_OR_RETURN(NamedFire named, FindFire(rpc_.store, request->name()));
-    WaitReasons(rpc_.store, rpc_.cluster).Explain(named);
-    SetFire(named.fire, named.schedule, response->mutable_fire());
+    FireNotes notes(rpc_.store, rpc_.cluster, rpc_.clock.Now());
+    Show(std::move(named), notes, response->mutable_fire());
     return absl::OkStatus();
   });
 }
@@ -75,11 +82,8 @@ FireServiceImpl::Reactor* FireServiceImpl::ListFires(Context* context,
     ASSIGN_OR_RETURN(FireListing listing, ParseFireList(*request));
     RETURN_IF_ERROR(NarrowTo(listing.schedule, rpc_.store, listing.query));
     ASSIGN_OR_RETURN(FirePage page, rpc_.store.ListFires(listing.query));
-    WaitReasons reasons(rpc_.store, rpc_.cluster);
-    for (NamedFire& named : page.fires) {
-      reasons.Explain(named);
-      SetFire(named.fire, named.schedule, response->add_fires());
-    }
+    FireNotes notes(rpc_.store, rpc_.cluster, rpc_.clock.Now());
+    for (NamedFire& named : page.fires) Show(std::move(named), notes, response->add_fires());
     response->set_next_page_token(MakePageToken(*request, page.next));
     return absl::OkStatus();
   });
@@ -114,7 +118,8 @@ absl::Status FireServiceImpl::Cancel(const v1::CancelFireRequest& request, const
                             request.terminate());
     ASSIGN_OR_RETURN(named, rpc_.store.GetFire(named.fire.id));
   }
-  SetFire(named.fire, named.schedule, response->mutable_fire());
+  FireNotes notes(rpc_.store, rpc_.cluster, rpc_.clock.Now());
+  Show(std::move(named), notes, response->mutable_fire());
   return absl::OkStatus();
 }
 
@@ -129,7 +134,7 @@ grpc::ServerWriteReactor<v1::WatchFiresResponse>* FireServiceImpl::WatchFires(
   Faults faults;
   if (request->has_from_time()) query.from = ToTime(request->from_time(), "from_time", faults);
   if (!faults.empty()) return Stream::Refuse(FieldError(std::move(faults)));
-  return Stream::Open(rpc_, std::make_unique<NamedFireWatch>(rpc_.store, *key, query));
+  return Stream::Open(rpc_, std::make_unique<NamedFireWatch>(rpc_, *key, query));
 }
 
 }  // namespace z4j::scheduler

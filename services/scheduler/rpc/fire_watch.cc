@@ -10,25 +10,28 @@ namespace z4j::scheduler {
 namespace {
 
 // Differs when anything that can change has changed.
-uint64_t FingerprintOf(const Fire& fire) {
-  return absl::HashOf(fire.state, fire.reason, fire.dispatched_at, fire.started_at,
+uint64_t FingerprintOf(const Fire& fire, const std::string& note) {
+  return absl::HashOf(note, fire.state, fire.reason, fire.dispatched_at, fire.started_at,
                       fire.finished_at, fire.attempts, fire.error, fire.adapter);
 }
 
 }  // namespace
 
-absl::StatusOr<std::vector<NamedFire>> FireWatch::ReadNews() {
-  std::vector<NamedFire> news;
+absl::StatusOr<std::vector<FireWatch::News>> FireWatch::ReadNews() {
+  std::vector<News> news;
   FireQuery query = query_;
   query.limit = kPageSizeMax;
+  notes_.Refresh(clock_.Now());
   for (int seen = 0; seen < kWatchedFiresMax;) {
     ASSIGN_OR_RETURN(FirePage page, store_.ListFires(query));
     bool all_new = true;
     for (NamedFire& named : page.fires) {
       const auto sent = sent_.find({named.fire.key.due_at, named.fire.id});
       all_new = all_new && sent == sent_.end();
-      if (sent == sent_.end() || sent->second != FingerprintOf(named.fire)) {
-        news.push_back(std::move(named));
+      std::string note = notes_.OutcomeNote(named);
+      const uint64_t fingerprint = FingerprintOf(named.fire, note);
+      if (sent == sent_.end() || sent->second != fingerprint) {
+        news.push_back({std::move(named), std::move(note), fingerprint});
       }
     }
     // A burst may be longer than a page; otherwise the rest was looked at when it was new.
@@ -41,12 +44,14 @@ absl::StatusOr<std::vector<NamedFire>> FireWatch::ReadNews() {
 }
 
 absl::StatusOr<bool> FireWatch::Next(v1::WatchFiresResponse* out) {
-  ASSIGN_OR_RETURN(std::vector<NamedFire> news, ReadNews());
+  ASSIGN_OR_RETURN(std::vector<News> news, ReadNews());
   // The rest is still news when this message has left.
   if (news.size() > kEventsPerMessage) news.resize(kEventsPerMessage);
-  for (const NamedFire& named : news) {
-    SetFire(named.fire, named.schedule, out->add_fires());
-    sent_[{named.fire.key.due_at, named.fire.id}] = FingerprintOf(named.fire);
+  for (const auto& [named, note, fingerprint] : news) {
+    v1::Fire* const fire = out->add_fires();
+    SetFire(named.fire, named.schedule, fire);
+    fire->set_outcome_note(note);
+    sent_[{named.fire.key.due_at, named.fire.id}] = fingerprint;
   }
   while (sent_.size() > kWatchedFiresMax) {
     // What is no longer remembered must not come back as new.

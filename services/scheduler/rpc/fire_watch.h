@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <map>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "services/scheduler/rpc/convert.h"
+#include "services/scheduler/rpc/fire_notes.h"
 #include "services/scheduler/rpc/watch_stream.h"
 
 namespace z4j::scheduler {
@@ -17,17 +19,28 @@ namespace z4j::scheduler {
 class FireWatch final : public WatchSource<v1::WatchFiresResponse> {
  public:
   // `query` says project, schedule and from when on.
-  FireWatch(ScheduleStore& store, FireQuery query) : store_(store), query_(std::move(query)) {}
+  FireWatch(ScheduleStore& store, ClusterView& cluster, Clock& clock, FireQuery query)
+      : store_(store),
+        clock_(clock),
+        notes_(store, cluster, clock.Now()),
+        query_(std::move(query)) {}
 
   absl::StatusOr<bool> Next(v1::WatchFiresResponse* out) override;
 
  private:
   using Place = std::pair<absl::Time, FireId>;
+  struct News {
+    NamedFire named;
+    std::string note;
+    uint64_t fingerprint = 0;
+  };
 
   // Fires that the client does not know as they are, oldest first.
-  absl::StatusOr<std::vector<NamedFire>> ReadNews();
+  absl::StatusOr<std::vector<News>> ReadNews();
 
   ScheduleStore& store_;
+  Clock& clock_;
+  FireNotes notes_;
   FireQuery query_;
   std::map<Place, uint64_t> sent_;  // A fingerprint of what was sent.
 };

@@ -16,9 +16,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from z4j_adapters._adapter import EngineAdapter
+from z4j_adapters._errors import ControlFailed
 from z4j_adapters._models import (
     Delivery,
     Fire,
+    FireRef,
     Outcome,
     OutcomeState,
     Result,
@@ -223,6 +225,25 @@ class AdapterContract:
         await adapter.dispatch(fires)
         await watcher.finals(fires)
         assert {o.fire_id for o in watcher.outcomes} == {fire.id for fire in fires}
+
+    async def test_a_look_up_finds_ends_and_no_strangers_or_says_that_it_cannot(
+        self, adapter: EngineAdapter, watcher: Watcher, tasks: ContractTasks
+    ) -> None:
+        good, bad, stranger = (make_fire(t) for t in (tasks.echo, tasks.fail, tasks.echo))
+        await adapter.dispatch([good, bad])
+        await watcher.finals([good, bad])
+        asked = [FireRef(fire.id, fire.ref) for fire in (good, bad, stranger)]
+        try:
+            found = await adapter.lookup_outcomes(asked)
+        except ControlFailed:
+            assert not adapter.capabilities().lookup
+            return
+        assert adapter.capabilities().lookup
+        assert {o.fire_id: o.state for o in found} == {
+            good.id: OutcomeState.SUCCEEDED,
+            bad.id: OutcomeState.FAILED,
+        }
+        assert {o.fire_ref for o in found} == {good.ref, bad.ref}
 
     async def test_close_ends_observing_and_may_be_repeated(self, adapter: EngineAdapter) -> None:
         watching = asyncio.ensure_future(_drain(adapter))

@@ -5,6 +5,7 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,9 +34,14 @@ class FakeClusterView final : public ClusterView {
   }
 
   FireReason WaitReason(const std::string&) override { return wait_reason; }
+  std::string WhyBlind(const std::string& engine, const std::string& instance) override {
+    const auto found = blind.find(absl::StrCat(engine, " ", instance));
+    return found == blind.end() ? "" : found->second;
+  }
 
   ClusterStatus status;
   FireReason wait_reason = FireReason::kNone;
+  std::map<std::string, std::string> blind;  // Why, by "engine instance".
   std::vector<std::string> cancelled;
 };
 

@@ -12,7 +12,7 @@ from celery.app.utils import find_app
 
 from z4j_adapters._errors import ConfigurationError
 
-__all__ = ["CeleryOptions", "connect_options", "is_redis", "load_app"]
+__all__ = ["CeleryOptions", "connect_options", "has_priority_queues", "is_redis", "load_app"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +84,11 @@ def connect_options(app: Any) -> dict[str, object]:
 def is_redis(app: Any) -> bool:
     """Whether the broker is Redis, directly or through Sentinel."""
     return bool(app.connection_for_write().transport.driver_type == "redis")
+
+
+def has_priority_queues(app: Any) -> bool:
+    """Whether queues of a broker that is no Redis were declared with priorities."""
+    queues = (app.conf.task_queues or {}) and app.amqp.queues.values()
+    return bool(app.conf.task_queue_max_priority) or any(
+        queue.max_priority or "x-max-priority" in (queue.queue_arguments or {}) for queue in queues
+    )

@@ -15,8 +15,22 @@ import celery
 
 from z4j_adapters._adapter import EngineAdapter
 from z4j_adapters._errors import ConfigurationError, ControlFailed, EngineUnavailable
-from z4j_adapters._models import Capabilities, Delivery, Fire, Outcome, Result, ResultCode
-from z4j_adapters.engines.celery.app import CeleryOptions, connect_options, is_redis, load_app
+from z4j_adapters._models import (
+    Capabilities,
+    Delivery,
+    Fire,
+    FireRef,
+    Outcome,
+    Result,
+    ResultCode,
+)
+from z4j_adapters.engines.celery.app import (
+    CeleryOptions,
+    connect_options,
+    has_priority_queues,
+    is_redis,
+    load_app,
+)
 from z4j_adapters.engines.celery.control import Control
 from z4j_adapters.engines.celery.dispatch import (
     KombuPublisher,
@@ -24,9 +38,10 @@ from z4j_adapters.engines.celery.dispatch import (
     RedisPublisher,
 )
 from z4j_adapters.engines.celery.factory import EnvelopeFactory
-from z4j_adapters.engines.celery.observe import EventWatch, ResultWatch, WorkerNote, redis_backend
+from z4j_adapters.engines.celery.observe import EventWatch, ResultWatch, WorkerNote
 from z4j_adapters.engines.celery.options import ENGINE_OPTIONS
 from z4j_adapters.engines.celery.outbox import Outbox
+from z4j_adapters.engines.celery.results import ResultReader, readable_backend
 from z4j_adapters.engines.celery.tracker import Sighting, Tracker
 from z4j_adapters.engines.celery.workers import Workers
 
@@ -38,13 +53,13 @@ T = TypeVar("T")
 
 OUTCOME_DELAY_S = 0.01  # Gathers outcomes into batches; a run takes longer than this to notice.
 SIGHTINGS_WAITING_MAX = 1_000_000  # ~200 MB; over it the backend's stored states have to do.
-SWEEP_EVERY_S, SWEEP_IDS_MAX = 5.0, 1000
+SWEEP_EVERY_S = 5.0
 LOOK_UP_IDS_MAX = 1000
 WATCH_WITHIN_S = 3.0  # At the start; a broker that takes longer is watched when it comes.
 
 
 class CeleryEngine(EngineAdapter):
-    """See EngineAdapter.  Publishing, look-ups and control each have one thread."""
+    """See EngineAdapter.  Publishing, both kinds of look-up and control each have one thread."""
 
     name = "celery"
 
@@ -64,7 +79,7 @@ class CeleryEngine(EngineAdapter):
         self._workers = Workers(options.worker_lost_after_s)
         self._threads = {
             name: ThreadPoolExecutor(1, thread_name_prefix=f"celery-{name}")
-            for name in ("publish", "find", "control")
+            for name in ("publish", "find", "results", "control")
         }
         self._seen: deque[Sighting | WorkerNote] = deque()
         self._seen_dropped = 0
@@ -73,6 +88,7 @@ class CeleryEngine(EngineAdapter):
         self._tasks: list[asyncio.Task[None]] = []
         self._events: EventWatch | None = None
         self._results: ResultWatch | None = None
+        self._reader: ResultReader | None = None
         self._closed = False
 
     @property
@@ -84,10 +100,12 @@ class CeleryEngine(EngineAdapter):
         if "fanout" in transport.implements.exchange_type:
             self._events = EventWatch(self._app, self._report, connect_options(self._app))
             self._events.start()
-        if (backend := redis_backend(self._app)) is not None:
-            self._results = ResultWatch(backend, self._report)
-            self._results.start()
-            self._tasks.append(asyncio.create_task(self._sweep()))
+        if backend := await self._in_thread("results", readable_backend, self._app):
+            self._reader = ResultReader(backend)
+            if self._reader.is_redis:
+                self._results = ResultWatch(backend, self._report)
+                self._results.start()
+            self._tasks.append(asyncio.create_task(self._sweep(self._reader)))
         self._tasks.append(asyncio.create_task(self._digest()))
         await self._in_thread("publish", self._outbox.ping)
         self._tasks.append(asyncio.create_task(self._watch_broker()))
@@ -190,20 +208,32 @@ class CeleryEngine(EngineAdapter):
             for sighting in part:
                 self._emit_one(self._tracker.see(sighting))
 
-    async def _sweep(self) -> None:
+    async def _sweep(self, reader: ResultReader) -> None:
         """Reads stored states of fires whose end was not heard: pub/sub forgets what it missed."""
         asked: set[str] = set()
         while True:
             await asyncio.sleep(SWEEP_EVERY_S)
             fresh = (i for i in self._tracker.unfinished() if i not in asked)
-            ids = list(islice(fresh, SWEEP_IDS_MAX))
-            asked = asked | set(ids) if len(ids) == SWEEP_IDS_MAX else set()
-            results = self._results
-            if ids and results is not None:
+            ids = list(islice(fresh, reader.sweep_ids_max))
+            asked = asked | set(ids) if len(ids) == reader.sweep_ids_max else set()
+            if ids:
                 try:
-                    self._report(await self._in_thread("find", results.look_up, ids))
+                    self._report(await self._in_thread("results", reader.look_up, ids))
                 except Exception as error:
                     log.warning("result backend: %s", error)
+
+    async def lookup_outcomes(self, fires: Sequence[FireRef]) -> list[Outcome]:
+        if self._reader is None:
+            return await super().lookup_outcomes(fires)
+        ids = [fire.id for fire in fires]
+        try:
+            seen = await self._in_thread("results", self._reader.look_up, ids)
+        except Exception as error:
+            raise ControlFailed(f"result backend: {type(error).__name__}: {error}") from error
+        for fire in fires:
+            self._tracker.adopt(fire.id, fire.ref)  # What is heard of it from now on counts, too.
+        told = (self._tracker.tell(sighting) for sighting in seen)
+        return [outcome for outcome in told if outcome is not None]
 
     async def _ask_for_events(self) -> None:
         """Turns task events on at workers that run without -E, and at new ones."""
@@ -253,33 +283,28 @@ class CeleryEngine(EngineAdapter):
             outcomes_hint=hint,
             cancel=self._events is not None,  # Both need fanout.
             terminate=self._events is not None,
-            priority=self._redis or self._has_priority_queues(),
+            priority=self._redis or has_priority_queues(self._app),
             expires=True,
+            lookup=self._reader is not None,
             options=ENGINE_OPTIONS,
         )
 
     def _outcomes_hint(self) -> str:
-        if self._results is not None:
+        if self._reader is not None:
             return ""
         if self._events is None:
             return (
-                "this broker carries no worker events: configure a Redis result backend "
+                "this broker carries no worker events: configure a result backend "
                 "(result_backend in the app, or --result-backend)"
             )
         mute = self._workers.mute(time.monotonic())
         if mute and not self._workers.any_task_event:
             return (
                 f"worker {mute[0]} sends no task events and does not answer remote control: start "
-                "workers with -E, or configure a Redis result backend"
+                "workers with -E, or configure a result backend (result_backend in the app, or "
+                "--result-backend)"
             )
         return ""
-
-    def _has_priority_queues(self) -> bool:
-        queues = (self._app.conf.task_queues or {}) and self._app.amqp.queues.values()
-        return bool(self._app.conf.task_queue_max_priority) or any(
-            queue.max_priority or "x-max-priority" in (queue.queue_arguments or {})
-            for queue in queues
-        )
 
     @property
     def worker_beats(self) -> int:

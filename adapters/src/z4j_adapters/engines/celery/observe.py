@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 from celery.events.receiver import EventReceiver
 
 from z4j_adapters._models import OutcomeState
+from z4j_adapters.engines.celery.results import failed_or_lost, sighting_of_payload
 from z4j_adapters.engines.celery.tracker import Sighting
 
-__all__ = ["EventWatch", "ResultWatch", "WorkerNote", "redis_backend", "sighting_of_meta"]
+__all__ = ["EventWatch", "ResultWatch", "WorkerNote"]
 
 log = logging.getLogger("z4j_adapters.celery.observe")
 
@@ -147,7 +146,7 @@ def _note_of_event(event: dict[str, Any]) -> Sighting | WorkerNote | None:
         state = OutcomeState.SUCCEEDED
     elif kind == "task-failed":
         error = _error_of_event(event)
-        state = _failed_or_lost(error)
+        state = failed_or_lost(error)
     elif kind == "task-revoked":
         state = OutcomeState.EXPIRED if event.get("expired") else OutcomeState.CANCELLED
     elif kind == "task-rejected" and not event.get("requeue"):
@@ -169,21 +168,6 @@ def _error_of_event(event: dict[str, Any]) -> str:
     return error
 
 
-def _failed_or_lost(error: str) -> OutcomeState:
-    """A child process that was killed is no failure of the task."""
-    return OutcomeState.LOST if error.startswith("WorkerLostError") else OutcomeState.FAILED
-
-
-def redis_backend(app: Any) -> Any:
-    """Return the app's result backend if it is a Redis, else None."""
-    try:
-        from celery.backends.redis import RedisBackend
-    except ImportError:
-        return None
-    backend = app.backend
-    return backend if isinstance(backend, RedisBackend) else None
-
-
 class ResultWatch(_Watch):
     """The result backend publishes each state on a channel named like the result's key."""
 
@@ -199,55 +183,5 @@ class ResultWatch(_Watch):
             self._is_connected()
             while not self._stopping.is_set():
                 message = pubsub.get_message(timeout=READ_S)
-                if message and (note := sighting_of_meta(self._backend, message["data"])):
+                if message and (note := sighting_of_payload(self._backend, message["data"])):
                     self._report([note])
-
-    def look_up(self, fire_ids: Sequence[str]) -> list[Sighting]:
-        """Read the stored states of some tasks.  Blocks; raises redis.RedisError."""
-        keys = [self._backend.get_key_for_task(fire_id) for fire_id in fire_ids]
-        values = self._backend.client.mget(keys)
-        metas = (sighting_of_meta(self._backend, value) for value in values if value)
-        return [meta for meta in metas if meta is not None]
-
-
-def sighting_of_meta(backend: Any, payload: bytes) -> Sighting | None:
-    """Read what a result backend stores of a task; None if it says nothing new."""
-    try:
-        meta = json.loads(payload) if backend.serializer == "json" else backend.decode(payload)
-        fire_id, status, result = str(meta["task_id"]), meta["status"], meta.get("result")
-    except Exception:
-        return None  # Another's data on a channel of that name.
-    state, error = None, ""
-    if status == "STARTED":
-        state = OutcomeState.RUNNING
-    elif status == "SUCCESS":
-        state = OutcomeState.SUCCEEDED
-    elif status == "FAILURE":
-        error = _error_text(result)
-        state = _failed_or_lost(error)
-    elif status == "REVOKED":
-        expired = "expired" in _error_text(result)
-        state = OutcomeState.EXPIRED if expired else OutcomeState.CANCELLED
-    if state is None:
-        return None
-    worker = str(result.get("hostname", "")) if status == "STARTED" and result else ""
-    return Sighting(fire_id, state, _seconds(meta.get("date_done")), error, worker)
-
-
-def _error_text(result: Any) -> str:
-    if not isinstance(result, dict):
-        return repr(result)
-    message = result.get("exc_message")
-    if isinstance(message, (list, tuple)):
-        message = ", ".join(str(part) for part in message)
-    return f"{result.get('exc_type', 'Exception')}({message})"
-
-
-def _seconds(date_done: Any) -> float:
-    if isinstance(date_done, str):
-        try:
-            done = datetime.fromisoformat(date_done)
-        except ValueError:
-            return time.time()
-        return (done if done.tzinfo else done.replace(tzinfo=timezone.utc)).timestamp()
-    return time.time()

@@ -93,6 +93,15 @@ class Tracker:
             return None
         return self._advance(entry, sighting)
 
+    def tell(self, sighting: Sighting) -> Outcome | None:
+        """As `see`, but an end that was reported is reported again: the scheduler asks for it."""
+        if (outcome := self.see(sighting)) is not None:
+            return outcome
+        entry = self._entries.get(sighting.id)
+        if entry is None or entry.handing_over > 0 or not sighting.state.is_final:
+            return None
+        return _outcome(sighting, entry.ref)
+
     def lost_with(self, worker: str, reason: str, at_s: float) -> list[Outcome]:
         """The worker is gone: what ran there is lost."""
         ids = list(self._running.get(worker, ()))
@@ -118,8 +127,7 @@ class Tracker:
             return None
         entry.state = sighting.state
         self._move(entry, sighting)
-        at = datetime.fromtimestamp(sighting.at_s, timezone.utc)
-        return Outcome(sighting.id, entry.ref, sighting.state, at, sighting.error)
+        return _outcome(sighting, entry.ref)
 
     def _move(self, entry: _Entry, sighting: Sighting) -> None:
         if entry.worker:
@@ -135,3 +143,8 @@ class Tracker:
         entry = self._entries.pop(fire_id)
         if entry.worker:
             self._running.get(entry.worker, set()).discard(fire_id)
+
+
+def _outcome(sighting: Sighting, ref: bytes) -> Outcome:
+    at = datetime.fromtimestamp(sighting.at_s, timezone.utc)
+    return Outcome(sighting.id, ref, sighting.state, at, sighting.error)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from z4j_adapters._adapter import EngineAdapter
@@ -12,6 +12,7 @@ from z4j_adapters._models import (
     Capabilities,
     Delivery,
     Fire,
+    FireRef,
     Outcome,
     OutcomeState,
     Result,
@@ -20,6 +21,7 @@ from z4j_adapters._models import (
 from z4j_adapters._version import __version__
 
 REMEMBERED_MAX = 1_000_000  # Ids known for deduplication; the oldest go first.
+ENDS_KEPT_MAX = 100_000  # As a result backend would; the oldest go first.
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,8 @@ class StubOptions:
     """What the engine plays."""
 
     outcomes: str = "all"
-    """all: RUNNING and the end; final: only the end; none: it cannot tell."""
+    """all: RUNNING and the end; final: only the end; stored: nothing, but the end can be looked
+    up; none: it cannot tell."""
     run_s: float = 0.0
     """How long a run takes."""
 
@@ -54,6 +57,7 @@ class StubEngine(EngineAdapter):
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._timers: dict[str, tuple[Fire, asyncio.TimerHandle]] = {}
         self._out: list[Outcome] = []
+        self._ends: OrderedDict[str, Outcome] = OrderedDict()
         self._wake = asyncio.Event()
         self._closed = False
 
@@ -95,6 +99,12 @@ class StubEngine(EngineAdapter):
         timer[1].cancel()
         self._report(timer[0], OutcomeState.CANCELLED)
 
+    async def lookup_outcomes(self, fires: Sequence[FireRef]) -> list[Outcome]:
+        if not self.capabilities().lookup:
+            return await super().lookup_outcomes(fires)
+        known = ((fire.ref, self._ends.get(fire.id)) for fire in fires)
+        return [replace(end, fire_ref=ref) for ref, end in known if end is not None]
+
     async def list_tasks(self) -> list[str]:
         return self._tasks
 
@@ -110,6 +120,7 @@ class StubEngine(EngineAdapter):
             cancel=True,
             terminate=True,
             expires=True,
+            lookup=told,
         )
 
     def health(self) -> str:
@@ -155,7 +166,11 @@ class StubEngine(EngineAdapter):
     def _report(
         self, fire: Fire, state: OutcomeState, error: str = "", at: datetime | None = None
     ) -> None:
-        if self._options.outcomes != "none":
-            at = at or datetime.now(timezone.utc)
-            self._out.append(Outcome(fire.id, fire.ref, state, at, error))
+        outcome = Outcome(fire.id, fire.ref, state, at or datetime.now(timezone.utc), error)
+        if state.is_final:
+            self._ends[fire.id] = outcome
+            if len(self._ends) > ENDS_KEPT_MAX:
+                self._ends.popitem(last=False)
+        if self._options.outcomes in ("all", "final"):
+            self._out.append(outcome)
             self._wake.set()

@@ -1,0 +1,61 @@
+#include "services/scheduler/rpc/fire_notes.h"
+
+#include "absl/strings/str_cat.h"
+#include "services/scheduler/limits.h"
+
+namespace z4j::scheduler {
+namespace {
+
+// A schedule may move to another engine, and a watch lasts: so old may be what it says of that.
+constexpr absl::Duration kEnginesKept = absl::Seconds(10);
+
+}  // namespace
+
+void FireNotes::Refresh(absl::Time now) {
+  now_ = now;
+  wait_reasons_.clear();
+  blind_why_.clear();
+  if (now - engines_read_at_ < kEnginesKept) return;
+  engines_read_at_ = now;
+  engines_.clear();
+}
+
+const std::string& FireNotes::EngineOf(const NamedFire& named) {
+  const ScheduleId id = named.fire.key.schedule;
+  const auto [found, is_new] = engines_.try_emplace(id);
+  if (is_new) {
+    const auto stored = store_.GetSchedule(named.schedule);
+    // Another one may have taken the name of one that was deleted.
+    if (stored.ok() && stored->schedule.id == id) found->second = stored->schedule.engine;
+  }
+  return found->second;
+}
+
+void FireNotes::SetWaitReason(NamedFire& named) {
+  if (named.fire.state != FireState::kPending || named.fire.reason != FireReason::kNone) return;
+  const std::string& engine = EngineOf(named);
+  // Of a schedule that is gone nothing is known; its fires are being cancelled.
+  if (engine.empty()) return;
+  const auto [found, is_new] = wait_reasons_.try_emplace(engine, FireReason::kNone);
+  if (is_new) found->second = cluster_.WaitReason(engine);
+  named.fire.reason = found->second;
+}
+
+std::string FireNotes::OutcomeNote(const NamedFire& named) {
+  const Fire& fire = named.fire;
+  const bool running = fire.state == FireState::kRunning;
+  if (fire.state != FireState::kDispatched && !running) return "";
+  if (const std::string& engine = EngineOf(named); !engine.empty()) {
+    const auto [found, is_new] = blind_why_.try_emplace({engine, fire.adapter});
+    if (is_new) found->second = cluster_.WhyBlind(engine, fire.adapter);
+    if (!found->second.empty()) return absl::StrCat("outcome unknown: ", found->second);
+  }
+  const absl::Time since = running ? fire.started_at : fire.dispatched_at;
+  if (now_ - since < kReportAwaited) return "";
+  return absl::StrCat("outcome unknown: no report since ",
+                      absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", since, absl::UTCTimeZone()),
+                      "; it may ", running ? "still run" : "wait in its queue or run",
+                      ", or the report was lost");
+}
+
+}  // namespace z4j::scheduler
