@@ -11,22 +11,14 @@
 #include "services/base/testing/status_matchers.h"
 #include "services/consensus/storage/testing/random.h"
 #include "services/consensus/storage/testing/simulated_disk.h"
+#include "services/consensus/storage/testing/small_node.h"
 #include "services/consensus/storage/testing/storage_model.h"
 #include "services/consensus/storage/wal_storage.h"
 
 namespace z4j::consensus {
 namespace {
 
-constexpr NodeIdentity kIdentity = {{11}, {1}, {33}};
-const WalOptions kOptions = {.segment_bytes = 4096, .spare_segments = 2};
 const SnapshotMeta kNoSnapshot;
-
-Config OneVoter() {
-  Config config;
-  config.voters = {NodeId{1}};
-  config.members[NodeId{1}] = {.address = "a:1", .incarnation = {33}};
-  return config;
-}
 
 // One node's life on one disk.  Every step may be the one in which the machine dies.
 class Life {
@@ -36,7 +28,7 @@ class Life {
   void Run() {
     if (random_.OneIn(4)) disk_.FailAfter(random_.Below(60));
     absl::Status created;
-    while (!(created = CreateStorage(disk_, kIdentity, OneVoter(), kOptions)).ok() &&
+    while (!(created = CreateStorage(disk_, kSmallIdentity, OneVoter(), SmallSegments())).ok() &&
            !absl::IsAlreadyExists(created)) {
       Crash();
     }
@@ -63,7 +55,7 @@ class Life {
 
   void Open() {
     absl::StatusOr<std::unique_ptr<LogStorage>> opened;
-    while (!(opened = OpenStorage(disk_, kIdentity, kOptions)).ok()) {
+    while (!(opened = OpenSmallNode(disk_)).ok()) {
       // Only a machine that dies while it opens may refuse.
       ASSERT_THAT(std::string(opened.status().message()), testing::HasSubstr("about to die"));
       Crash();
