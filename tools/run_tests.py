@@ -1,5 +1,7 @@
 """Runs everything that `./dev test` promises and counts it.
 
+--style runs the style checks alone, --cpp the C++ tests alone (of the build Z4J_BUILD_DIR names).
+
 Style checks count as one test each; gtest and pytest report their own cases.  The last line is
 "N passed, N failed"; the exit code is 1 if anything failed.
 """
@@ -104,9 +106,13 @@ def main() -> int:
     """Runs all, prints the count."""
     build = Path(os.environ.get("Z4J_BUILD_DIR", ROOT / "build" / "dev")).resolve()
     (build / "results").mkdir(parents=True, exist_ok=True)
-    total = style()
-    if "--style" not in sys.argv:
+    only_style, only_cpp = "--style" in sys.argv, "--cpp" in sys.argv
+    total = Count()
+    if not only_cpp:
+        total += style()
+    if not only_style:
         total += ctest(build)
+    if not only_style and not only_cpp:
         for folder in ("adapters/tests", "tests/differential", "tests/integration"):
             if list((ROOT / folder).glob("**/test_*.py")):
                 total += pytest(folder, build)

@@ -78,7 +78,7 @@ class RpcTest : public testing::Test {
                                                              Response*),
                                 const Request& request) {
     grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
     context.AddMetadata("z4j-actor", "test:ann");
     Response response;
     const grpc::Status status = (stub.*method)(&context, request, &response);
