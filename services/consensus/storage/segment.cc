@@ -33,15 +33,14 @@ uint64_t DirtyEnd(std::string_view bytes, uint64_t from) {
 
 // Looks at every place where a record could begin: the chain is broken, so nothing tells where one
 // does.
-uint64_t FindWitness(std::string_view bytes, const SegmentScan& scan) {
-  uint64_t witness = 0;
-  for (uint64_t at = scan.end; at + kRecordHeaderBytes <= bytes.size() && at < scan.dirty_end;
-       at += 8) {
+void FindStrays(std::string_view bytes, SegmentScan& scan) {
+  for (uint64_t at = scan.end; at < scan.dirty_end; at += 8) {
     const auto parsed =
         ParseRecord(bytes.substr(at), {.segment_crc = scan.header_crc, .offset = at});
-    if (parsed.has_value()) witness = std::max(witness, parsed->record.synced_seq);
+    if (!parsed.has_value()) continue;
+    scan.strays.push_back({.offset = at, .parsed = *parsed});
+    scan.witness = std::max(scan.witness, parsed->record.synced_seq);
   }
-  return witness;
 }
 
 }  // namespace
@@ -85,7 +84,7 @@ absl::StatusOr<SegmentScan> ScanSegment(std::string_view bytes) {
     scan.end += parsed->bytes;
   }
   scan.dirty_end = DirtyEnd(bytes, scan.end);
-  scan.witness = FindWitness(bytes, scan);
+  FindStrays(bytes, scan);
   return scan;
 }
 

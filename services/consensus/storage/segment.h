@@ -34,7 +34,9 @@ struct SegmentScan {
   bool closed = false;  // A CLOSED record follows: the next segment was there.
 
   uint64_t dirty_end = 0;  // Behind the last byte that is not zero; >= end.
-  // The largest synced_seq that any whole record behind `end` carries; 0: there is none.  Not less
+  // Whole records behind `end`, which the chain does not reach: of a torn write, or behind rot.
+  std::vector<PlacedRecord> strays;
+  // The largest synced_seq that any of them carries; 0: there is none.  Not less
   // than last_seq + 1 proves that the record missing at `end` had been on the disk.
   uint64_t witness = 0;
 

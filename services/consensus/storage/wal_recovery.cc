@@ -141,9 +141,9 @@ absl::StatusOr<RecoveredLog> RecoverLog(Disk& disk, const NodeIdentity& identity
     for (const PlacedRecord& placed : scan->records) {
       synced_seq = std::max(synced_seq, placed.parsed.record.synced_seq);
     }
-    scan->records.shrink_to_fit();
     if (sequence == run.back()) JudgeTail(*scan, synced_seq, log);
     scan->records.clear();  // They point into `bytes`.
+    scan->strays.clear();
     before = *std::move(scan);
   }
   return log;
