@@ -9,6 +9,7 @@
 #include "services/base/field_error.h"
 #include "services/base/log.h"
 #include "services/base/status_macros.h"
+#include "services/base/time_ordered_uuid.h"
 #include "services/scheduler/audit/key_file.h"
 #include "services/scheduler/audited_changes.h"
 #include "services/scheduler/dispatch/dispatcher.h"
@@ -106,6 +107,8 @@ absl::Status Server::Build(OnFatal on_fatal) {
   keys_ = std::make_unique<Keyring>(std::move(keys));
   Committer::Options committing;
   committing.on_commit = [this] { OnCommit(); };
+  // Those that come due together were often made together: their rows then share pages.
+  committing.new_id = [this] { return TimeOrderedUuid(clock_.Now()); };
   committer_ = std::make_unique<Committer>(*store_, *keys_, clock_, std::move(committing));
   elector_ = MakeElector(config_, *store_, clock_);
   writer_ = std::make_unique<UpdateWriter>(*store_, clock_, metrics_.get());

@@ -1,7 +1,6 @@
 #include "services/scheduler/store/postgres/fire_rows.h"
 
 #include <algorithm>
-#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -106,10 +105,6 @@ void AddKeys(pq::Params& params, absl::Span<const FireKey> keys) {
       .Array(Type::kTimestamptz, keys,
              [](ArrayBuilder& to, const FireKey& key) { to.Time(key.due_at); })
       .Array(Type::kUuid, keys, [](ArrayBuilder& to, const FireKey& key) { to.Id(key.trigger); });
-}
-
-bool KeyLess(const FireKey& a, const FireKey& b) {
-  return std::tie(a.due_at, a.schedule, a.trigger) < std::tie(b.due_at, b.schedule, b.trigger);
 }
 
 std::string PackKeys(absl::Span<const Fire* const> fires) {

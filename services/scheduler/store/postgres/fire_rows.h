@@ -32,9 +32,6 @@ void AddFires(pq::Params& params, absl::Span<const Fire* const> fires, bool fres
 // The three columns of the primary key, as arrays.
 void AddKeys(pq::Params& params, absl::Span<const FireKey> keys);
 
-// The order in which rows are written everywhere, so that no two transactions wait for each other.
-bool KeyLess(const FireKey& a, const FireKey& b);
-
 // outbox_batches.refs.
 std::string PackKeys(absl::Span<const Fire* const> fires);
 // Bytes that are not whole keys are DATA_LOSS's to report: returns false.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "services/scheduler/store/fire_changes.h"
 #include "services/scheduler/store/postgres/fire_rows.h"
 #include "services/scheduler/store/postgres/schedule_rows.h"
 

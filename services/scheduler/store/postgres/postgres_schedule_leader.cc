@@ -7,6 +7,7 @@
 #include "services/base/field_error.h"
 #include "services/base/status_macros.h"
 #include "services/scheduler/limits.h"
+#include "services/scheduler/store/fire_changes.h"
 #include "services/scheduler/store/postgres/fire_rows.h"
 #include "services/scheduler/store/postgres/leader_check.h"
 #include "services/scheduler/store/postgres/postgres_schedule_store.h"

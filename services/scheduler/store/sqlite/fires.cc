@@ -25,10 +25,10 @@ absl::StatusOr<FireUpdater> FireUpdater::Prepare(Connection& connection) {
       connection.Prepare("UPDATE fires SET state = ?1, reason = ?2, error = ?3,"
                          " adapter = CASE WHEN ?4 = '' THEN adapter ELSE ?4 END,"
                          " attempts = CASE WHEN ?5 = 0 THEN attempts ELSE ?5 END,"
-                         " dispatched_at = CASE WHEN ?1 = 2 THEN ?6 ELSE dispatched_at END,"
-                         " started_at = CASE WHEN ?1 = 3 THEN ?6 ELSE started_at END,"
-                         " finished_at = CASE WHEN ?1 > 3 THEN ?6 ELSE finished_at END"
-                         " WHERE due_at = ?7 AND schedule_id = ?8 AND trigger_id = ?9"
+                         " dispatched_at = CASE WHEN state <= 2 THEN coalesce(?6, dispatched_at)"
+                         "  ELSE dispatched_at END,"
+                         " started_at = coalesce(?7, started_at), finished_at = ?8"
+                         " WHERE due_at = ?9 AND schedule_id = ?10 AND trigger_id = ?11"
                          " AND state <= 3 AND state <= ?1"));
   ASSIGN_OR_RETURN(Statement find,
                    connection.Prepare("SELECT due_at, schedule_id, trigger_id FROM fires"
@@ -36,7 +36,8 @@ absl::StatusOr<FireUpdater> FireUpdater::Prepare(Connection& connection) {
   return FireUpdater(std::move(update), std::move(find));
 }
 
-absl::Status FireUpdater::Update(const FireUpdate& update) {
+absl::Status FireUpdater::Update(const FireChange& change) {
+  const FireUpdate& update = change.last;
   FireKey key = update.key;
   if (key.schedule.value.is_zero()) {
     ASSIGN_OR_RETURN(const bool found, find_.BindId(update.id.value).Step());
@@ -53,7 +54,9 @@ absl::Status FireUpdater::Update(const FireUpdate& update) {
       .BindText(update.error)
       .BindText(update.adapter)
       .BindInt(update.attempts)
-      .BindTime(update.at)
+      .BindTimeOrNull(change.dispatched_at)
+      .BindTimeOrNull(change.started_at)
+      .BindTimeOrNull(change.finished_at)
       .BindTime(key.due_at)
       .BindId(key.schedule.value)
       .BindIdOrEmpty(key.trigger)

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "services/scheduler/store/fire_changes.h"
 #include "services/scheduler/store/schedule_store.h"
 #include "services/scheduler/store/sqlite/sqlite.h"
 
@@ -26,7 +27,7 @@ class FireUpdater {
  public:
   static absl::StatusOr<FireUpdater> Prepare(Connection& connection);
   // Left out if it would move the fire backwards, touch a final one, or find none.
-  absl::Status Update(const FireUpdate& update);
+  absl::Status Update(const FireChange& change);
 
  private:
   FireUpdater(Statement update, Statement find)

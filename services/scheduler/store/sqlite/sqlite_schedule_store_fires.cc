@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/base/status_macros.h"
 #include "services/scheduler/limits.h"
+#include "services/scheduler/store/fire_changes.h"
 #include "services/scheduler/store/sqlite/fence.h"
 #include "services/scheduler/store/sqlite/fires.h"
 #include "services/scheduler/store/sqlite/rows.h"
@@ -79,12 +80,14 @@ absl::StatusOr<CommitResult> SqliteScheduleStore::CommitFires(FencingToken token
 absl::Status SqliteScheduleStore::UpdateFires(FencingToken token,
                                               absl::Span<const FireUpdate> updates,
                                               absl::Span<const int64_t>) {
+  const FireChanges changes = FoldUpdates(updates);
   absl::MutexLock lock(&writer_mu_);
   ASSIGN_OR_RETURN(sqlite::Transaction transaction, writer_->Begin());
   RETURN_IF_ERROR(sqlite::HoldFence(*writer_, token, clock_.Now()));
   {
     ASSIGN_OR_RETURN(sqlite::FireUpdater updater, sqlite::FireUpdater::Prepare(*writer_));
-    for (const FireUpdate& update : updates) RETURN_IF_ERROR(updater.Update(update));
+    for (const FireChange& change : changes.by_key) RETURN_IF_ERROR(updater.Update(change));
+    for (const FireChange& change : changes.by_id) RETURN_IF_ERROR(updater.Update(change));
   }
   return transaction.Commit();
 }
