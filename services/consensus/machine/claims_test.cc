@@ -123,6 +123,8 @@ TEST_P(ClaimsTest, ANewEpochLiftsEveryLaterTokenAboveEveryEarlierOne) {
   const Token before = TokenOf(log.Join(GetParam(), a, "x"));
   EXPECT_TRUE(ChangedBy(log.Apply(SetEpoch{{2}})));
   EXPECT_FALSE(ChangedBy(log.Apply(SetEpoch{{2}})));
+  EXPECT_FALSE(ChangedBy(log.Apply(SetEpoch{{1}})));
+  EXPECT_EQ(log.machine.epoch(), Epoch{2});
   const Token after = TokenOf(log.Join(GetParam(), a, "y"));
   EXPECT_EQ(after.value >> kEpochShift, 2);
   EXPECT_GT(after, before);

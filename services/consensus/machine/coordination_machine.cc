@@ -85,8 +85,8 @@ void CoordinationMachine::Chain(Index index, std::string_view command, std::stri
   Writer link;
   link.Number(hash_);
   link.Number(index.value);
-  link.String(command);
-  link.String(answer);
+  link.Number(HashBytes(command));
+  link.Number(HashBytes(answer));
   link.Number(now_.micros);
   link.Number(last_token_.value);
   for (const size_t count : {sessions_.all().size(), sessions_.clients(), elections_.places(),
@@ -104,9 +104,11 @@ ClusterTime CoordinationMachine::NextDeadline() const {
 
 std::string CoordinationMachine::Save() const {
   Writer writer;
+  writer.Reserve(kv_.bytes());  // Most of a large state.
+  writer.Raw(kMagic);
   std::apply([&](const auto&... field) { (writer.Put(field), ...); }, Fields(*this));
-  std::string bytes = std::string(kMagic) + writer.Take();
-  return bytes + Checksum(bytes);
+  std::string bytes = writer.Take();
+  return bytes.append(Checksum(bytes));
 }
 
 absl::Status CoordinationMachine::Load(std::string_view bytes) {

@@ -32,12 +32,21 @@ absl::Duration Reader::Duration() {
 }
 
 uint64_t HashBytes(std::string_view bytes) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const char byte : bytes) {
-    hash = (hash ^ static_cast<uint8_t>(byte)) * 0x100000001b3;
+  const auto mix = [](uint64_t hash, uint64_t word) {
+    hash = (hash ^ word) * 0xff51afd7ed558ccd;
+    return hash ^ (hash >> 32);
+  };
+  uint64_t hash = bytes.size();
+  while (!bytes.empty()) {
+    uint64_t word = 0;
+    const size_t size = std::min(bytes.size(), sizeof(word));
+    for (size_t i = 0; i < size; ++i) {  // Little-endian on every machine.
+      word |= static_cast<uint64_t>(static_cast<uint8_t>(bytes[i])) << (8 * i);
+    }
+    hash = mix(hash, word);
+    bytes.remove_prefix(size);
   }
-  hash = (hash ^ (hash >> 33)) * 0xff51afd7ed558ccd;
-  return hash ^ (hash >> 33);
+  return mix(hash, 0);
 }
 
 }  // namespace z4j::consensus

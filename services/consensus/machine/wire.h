@@ -71,8 +71,9 @@ class Writer {
   }
   void String(std::string_view text) {
     Number(text.size());
-    bytes_.append(text);
+    Raw(text);
   }
+  void Raw(std::string_view bytes) { bytes_.append(bytes); }
 
   template <typename T>
   void Put(const T& value) {
@@ -112,6 +113,7 @@ class Writer {
     }
   }
 
+  void Reserve(size_t bytes) { bytes_.reserve(bytes); }
   std::string Take() { return std::move(bytes_); }
 
  private:
@@ -202,7 +204,8 @@ class Reader {
   bool ok_ = true;
 };
 
-// FNV-1a, then mixed: tells apart what differs by accident, not by intent.
+// Equal for equal bytes, on every machine and in every version; tells apart what differs by
+// accident, not by intent.
 uint64_t HashBytes(std::string_view bytes);
 
 }  // namespace z4j::consensus
