@@ -17,6 +17,13 @@ bool Raft::Impl::MayVote() const {
          member->second.incarnation == options_.incarnation || Broken(Rule::kIncarnationMustMatch);
 }
 
+// A voter of the committed configuration campaigns even if a later one, not committed yet, is
+// without it: its log may be the longest, and then nobody else can be elected (§4.2.2 of the
+// thesis).
+bool Raft::Impl::Promotable() const {
+  return MayVote() && (config().IsVoter(options_.id) || configs_.At(commit_).IsVoter(options_.id));
+}
+
 // The leases of leaders rest on this: whoever answered one keeps quiet for an election timeout,
 // and so does a node after its start, as it has forgotten whom it answered.
 bool Raft::Impl::Withholds(const VoteRequest& request) const {
@@ -152,6 +159,7 @@ void Raft::Impl::OnTimeoutNow(const Message& message) {
 
 void Raft::Impl::Campaign(MonoTime now) {
   Advance(now);
+  if (leader() != nullptr) CheckQuorum();
   const bool campaigns = leader() != nullptr || CurrentRole() == Role::kCandidate;
   if (!campaigns && Promotable()) StartPreVote();
 }

@@ -101,7 +101,7 @@ class Raft::Impl {
 
   // --- Elections (election.cc)
   bool MayVote() const;
-  bool Promotable() const { return MayVote() && config().IsVoter(options_.id); }
+  bool Promotable() const;
   bool Withholds(const VoteRequest& request) const;
   bool MayGrant(const Message& message, const VoteRequest& request) const;
   void ResetElectionTimer(bool redraw);

@@ -3,7 +3,8 @@
 
 // Rules that a build can break on purpose, one at a time, to see whether the tests and the
 // simulator notice:  cmake -DCMAKE_CXX_FLAGS=-DZ4J_MUTANT=7.  Without the macro all are kept and
-// every `if (Broken(…))` is compiled away.
+// every `if (Broken(…))` is compiled away.  With -1 the build holds all of them, and `broken_rule`
+// chooses.
 #ifndef Z4J_MUTANT
 #define Z4J_MUTANT 0
 #endif
@@ -46,9 +47,15 @@ enum class Rule : int {
   kOldSnapshotIsIgnored = 31,      // A snapshot behind the commit index replaces the log.
   kApplyOnlyWhatIsOnDisk = 32,     // Entries are applied before this node's disk has them.
   kTransferWaitsForMatch = 33,     // TimeoutNow goes to a target that lacks entries.
+  kCount,
 };
 
+#if Z4J_MUTANT < 0
+inline Rule broken_rule = Rule::kNone;
+inline bool Broken(Rule rule) { return rule == broken_rule; }
+#else
 constexpr bool Broken(Rule rule) { return Z4J_MUTANT != 0 && Z4J_MUTANT == static_cast<int>(rule); }
+#endif
 
 }  // namespace z4j::consensus
 

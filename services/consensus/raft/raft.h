@@ -170,7 +170,8 @@ class Raft {
   // The machine has applied up to here; <= the last committed entry handed out.
   void Applied(Index index);
   // A snapshot at meta.index, which was applied, is on the disk: entries before it, less a tail of
-  // kTailEntries, may be forgotten.  Returns the new first index that the log must keep.
+  // kTailEntries, may be forgotten.  Returns the new first index that the log must keep.  Call when
+  // the writes that have a snapshot are on the disk.
   Index Compact(const SnapshotMeta& meta);
   // A snapshot's transfer to `peer` ended.
   void SnapshotSent(MonoTime now, NodeId peer, bool delivered);
@@ -187,7 +188,8 @@ class Raft {
   MonoTime LeaseUntil() const;
   Index commit() const;
   RaftStatus Status() const;
-  // The configuration and term at `index`, for a snapshot taken there.
+  // The configuration and term at `index`, for a snapshot taken there.  Status().first - 1 <= index
+  // <= commit: not while an installed snapshot beyond `index` has not been taken by TakeOutput().
   SnapshotMeta MetaAt(Index index) const;
 
  private:
