@@ -45,6 +45,7 @@ std::vector<Dispatcher::Asking> Dispatcher::AssignLookUps(MonoTime mono, absl::D
     LinkSet::Link* link = links_.ToLookUp(engine, mono + -kAnswerMax);
     while (link != nullptr && !(mono < awaited_.NextOf(engine))) {
       link->looking_up = mono;
+      ++link->look_ups;
       asking.push_back({link->link, awaited_.Take(engine, mono, kFiresPerLookUp)});
       link = links_.ToLookUp(engine, mono + -kAnswerMax);
     }

@@ -125,11 +125,13 @@ bool LinkSet::CanLookUp(const std::string& engine) const {
 LinkSet::Link* LinkSet::ToLookUp(const std::string& engine, MonoTime unanswered) {
   const auto found = engines_.find(engine);
   if (found == engines_.end()) return nullptr;
+  Link* best = nullptr;
   for (const auto& link : found->second) {
     const bool free = !link->looking_up.has_value() || *link->looking_up < unanswered;
-    if (link->info.capabilities.lookup && free) return link.get();
+    if (!link->info.capabilities.lookup || !free) continue;
+    if (best == nullptr || link->look_ups < best->look_ups) best = link.get();
   }
-  return nullptr;
+  return best;
 }
 
 std::vector<std::string> LinkSet::Engines() const {

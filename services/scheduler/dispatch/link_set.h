@@ -32,7 +32,8 @@ class LinkSet {
     std::string health;
     absl::Time last_heartbeat;
     bool outcomes = false;               // It can tell how runs end.
-    std::optional<MonoTime> looking_up;  // Since when it was asked what became of fires.
+    int64_t look_ups = 0;                // How often it was asked what became of fires,
+    std::optional<MonoTime> looking_up;  // and since when it owes the answer.
     uint64_t hash = 0;                   // Of the instance's name.
   };
 
@@ -56,7 +57,8 @@ class LinkSet {
   std::string WhyBlind(const std::string& engine, const std::string& instance) const;
   // Some instance can look up what became of fires.
   bool CanLookUp(const std::string& engine) const;
-  // One of those that is free to: not asked, or asked before `unanswered` in vain.
+  // One of those that is free to: not asked, or asked before `unanswered` in vain.  The one that
+  // was asked least: it may see a result backend that another does not.
   Link* ToLookUp(const std::string& engine, MonoTime unanswered);
 
   std::vector<std::string> Engines() const;

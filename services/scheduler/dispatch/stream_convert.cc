@@ -16,12 +16,22 @@ constexpr int kInstanceCharsMax = 200;
 constexpr int kQueuesMax = 1000;
 constexpr int kTasksMax = 10'000;
 constexpr size_t kFireRefBytes = 40;
+constexpr size_t kHintBytesMax = 500;  // It is repeated with every fire of an answer.
 
 bool IsEngineName(const std::string& name) {
   return !name.empty() && name.size() <= kEngineCharsMax &&
          std::all_of(name.begin(), name.end(), [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
          });
+}
+
+// At most the bound, and not inside a character of UTF-8.
+size_t HintBytes(const v1::Capabilities& capabilities) {
+  const std::string& hint = capabilities.outcomes_hint();
+  if (hint.size() <= kHintBytesMax) return hint.size();
+  size_t end = kHintBytesMax;
+  while (end > 0 && (static_cast<unsigned char>(hint[end]) & 0xc0) == 0x80) --end;
+  return end;
 }
 
 template <typename Message>
@@ -36,7 +46,7 @@ AdapterCapabilities ToCapabilities(const v1::Capabilities& capabilities) {
   AdapterCapabilities result;
   result.effectively_once = capabilities.delivery() == v1::DELIVERY_GUARANTEE_EFFECTIVELY_ONCE;
   result.outcomes = capabilities.outcomes();
-  result.outcomes_hint = capabilities.outcomes_hint();
+  result.outcomes_hint = capabilities.outcomes_hint().substr(0, HintBytes(capabilities));
   result.cancel = capabilities.cancel();
   result.terminate = capabilities.terminate();
   result.priority = capabilities.priority();

@@ -317,5 +317,15 @@ TEST(StreamConvertTest, AFireRefComesBackAsItsKey) {
   EXPECT_TRUE(DecodeFireRef("").schedule.value.is_zero());
 }
 
+TEST(StreamConvertTest, ALongHintIsCutBetweenTwoCharacters) {
+  v1::Capabilities capabilities;
+  capabilities.set_outcomes_hint("x" + std::string(1000, 'y'));
+  EXPECT_EQ(ToCapabilities(capabilities).outcomes_hint.size(), 500);
+  std::string wide = "x";
+  for (int i = 0; i < 300; ++i) wide += "ü";
+  capabilities.set_outcomes_hint(wide);
+  EXPECT_EQ(ToCapabilities(capabilities).outcomes_hint, wide.substr(0, 499));
+}
+
 }  // namespace
 }  // namespace z4j::scheduler

@@ -153,6 +153,23 @@ TEST_F(FireLoopLookUpTest, ManyFiresAreAskedAfterInBatchesEachAfterTheAnswerToTh
   EXPECT_THAT(asked[0], SizeIs(3));
 }
 
+TEST_F(FireLoopLookUpTest, AdaptersAreAskedInTurnBecauseOneMayKnowWhatAnotherDoesNot) {
+  const auto other = LinkThatLooksUp("other");
+  node_.Connect(link_);
+  node_.Connect(other);
+  Lead();
+  const Schedule schedule = Fired(1);
+  std::vector<size_t> asked(2);
+  for (int minute = 0; minute < 4; ++minute) {
+    Run(absl::Minutes(1));
+    asked[0] += Asked().size();
+    asked[1] += other->TakeLookUps().size();
+    node_.dispatcher.OnLookedUp(*link_);
+    node_.dispatcher.OnLookedUp(*other);
+  }
+  EXPECT_THAT(asked, ElementsAre(1, 1));
+}
+
 TEST_F(FireLoopLookUpTest, AnAdapterThatDoesNotAnswerIsAskedAgainAfterTwoMinutes) {
   node_.Connect(link_);
   Lead();
