@@ -7,6 +7,7 @@
 #include <set>
 
 #include "tests/simulation/linearizability.h"
+#include "tests/simulation/testing/export.h"
 
 namespace z4j::simulation {
 namespace {
@@ -94,14 +95,17 @@ class RandomHistories {
   std::mt19937 random_;
 };
 
-void ExpectAgreement(const SequentialModel& model, const History& history, int (&seen)[2]) {
+void ExpectAgreement(const char* name, const SequentialModel& model, const History& history,
+                     int (&seen)[2]) {
   const bool fits = SomeOrderFits(model, history, {}, model.Initial());
   std::string text;
   for (const Operation& operation : history) text += Describe(operation) + "\n";
   ASSERT_EQ(CheckLinearizable(model, history).verdict,
             fits ? Verdict::kLinearizable : Verdict::kNotLinearizable)
       << text;
-  ++seen[fits ? 1 : 0];
+  if (++seen[fits ? 1 : 0] <= 500) {
+    Export(name, fits ? Verdict::kLinearizable : Verdict::kNotLinearizable, history);
+  }
 }
 
 TEST(LinearizabilityTest, AgreesWithTryingEveryOrder) {
@@ -110,8 +114,8 @@ TEST(LinearizabilityTest, AgreesWithTryingEveryOrder) {
   RandomHistories random(seed);
   int registers[2] = {0, 0}, locks[2] = {0, 0};
   for (int round = 0; round < 10'000; ++round) {
-    ExpectAgreement(RegisterModel(), random.Registers(), registers);
-    ExpectAgreement(LockModel(), random.Locks(), locks);
+    ExpectAgreement("register", RegisterModel(), random.Registers(), registers);
+    ExpectAgreement("lock", LockModel(), random.Locks(), locks);
     if (testing::Test::HasFatalFailure()) return;
   }
   // Neither verdict is rare.

@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "tests/simulation/testing/export.h"
 
 namespace z4j::simulation {
 namespace {
@@ -142,26 +143,28 @@ const char* const kBadLocks[] = {
 };
 
 template <size_t kSize>
-void ExpectAll(const SequentialModel& model, const char* const (&lines)[kSize], Verdict verdict) {
+void ExpectAll(const char* name, const SequentialModel& model, const char* const (&lines)[kSize],
+               Verdict verdict) {
   for (const char* line : lines) {
+    Export(name, verdict, Read(line));
     EXPECT_EQ(CheckLinearizable(model, Read(line)).verdict, verdict) << line;
   }
 }
 
 TEST(LinearizabilityTest, AcceptsGoodHistoriesOfARegister) {
   static_assert(std::size(kGoodRegisters) >= 20);
-  ExpectAll(RegisterModel(), kGoodRegisters, Verdict::kLinearizable);
+  ExpectAll("register", RegisterModel(), kGoodRegisters, Verdict::kLinearizable);
 }
 TEST(LinearizabilityTest, RefusesBadHistoriesOfARegister) {
   static_assert(std::size(kBadRegisters) >= 20);
-  ExpectAll(RegisterModel(), kBadRegisters, Verdict::kNotLinearizable);
+  ExpectAll("register", RegisterModel(), kBadRegisters, Verdict::kNotLinearizable);
 }
 TEST(LinearizabilityTest, AcceptsGoodHistoriesOfALock) {
-  ExpectAll(LockModel(), kGoodLocks, Verdict::kLinearizable);
+  ExpectAll("lock", LockModel(), kGoodLocks, Verdict::kLinearizable);
 }
 TEST(LinearizabilityTest, RefusesBadHistoriesOfALock) {
   static_assert(std::size(kBadLocks) >= 20);
-  ExpectAll(LockModel(), kBadLocks, Verdict::kNotLinearizable);
+  ExpectAll("lock", LockModel(), kBadLocks, Verdict::kNotLinearizable);
 }
 
 TEST(LinearizabilityTest, JudgesEachKeyAndNamesTheOneAtFault) {
@@ -244,6 +247,7 @@ TEST(LinearizabilityTest, AcceptsWhatOneTrueCopyDidAndRefusesItOnceAReadIsForged
     History history = RandomHistory(random, 200, 6);
     const CheckResult good = CheckLinearizable(RegisterModel(), history);
     ASSERT_EQ(good.verdict, Verdict::kLinearizable) << good.explanation;
+    Export("register", good.verdict, history);
     history.push_back({99, "k", "get", {}, "never written", 500, 600});
     ASSERT_EQ(CheckLinearizable(RegisterModel(), history).verdict, Verdict::kNotLinearizable);
   }

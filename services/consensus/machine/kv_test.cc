@@ -94,7 +94,9 @@ TEST_F(KvTest, ValuesAndKeysBeyondTheirBoundAreRefused) {
 TEST_F(KvTest, AFullStoreRefusesWhatGrowsItWholeAndTakesWhatShrinksIt) {
   const std::string value(kKvValueBytesMax, 'x');
   int stored = 0;
-  while (log.Put("key" + std::to_string(stored), value).code == AnswerCode::kOk) ++stored;
+  while (log.Put("key" + std::to_string(stored), value).code == AnswerCode::kOk) {
+    ASSERT_LT(++stored, kKvBytesMax / kKvValueBytesMax + 1);
+  }
   EXPECT_LE(log.machine.kv().bytes(), kKvBytesMax);
   EXPECT_GT(log.machine.kv().bytes(), kKvBytesMax - kKvValueBytesMax - 1000);
   const Answer refused =
