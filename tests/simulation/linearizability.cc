@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <set>
+#include <unordered_set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -37,7 +37,7 @@ class Search {
       if (++steps_ > steps_max_) return Verdict::kUndecided;
       auto [operation, state] = top.choices[top.next++];
       Do(operation);
-      if (tried_.insert(done_ + state).second) {
+      if (tried_.insert(Place(state)).second) {
         Push(stack, state);
         stack.back().taken = operation;
       } else {
@@ -87,6 +87,13 @@ class Search {
     stack.push_back(std::move(frame));
   }
 
+  // What took effect and the state after it, in few bytes: all before the first that is open did.
+  std::string Place(const std::string& state) const {
+    const size_t last = done_.rfind('1');  // There is one.
+    const size_t between = last < first_open_ ? 0 : last + 1 - first_open_;
+    return absl::StrCat(first_open_, " ", done_.substr(first_open_, between), " ", state);
+  }
+
   void Do(size_t i) {
     done_[i] = '1';
     ++depth_;
@@ -104,11 +111,11 @@ class Search {
   std::vector<Operation> operations_;  // By the time of their calls.
   uint64_t steps_max_;
   uint64_t steps_ = 0;
-  size_t known_left_ = 0;        // With a known result, not yet taken effect.
-  std::string done_;             // '1': took effect.
-  size_t first_open_ = 0;        // All before took effect.
-  std::set<std::string> tried_;  // done_ and state.
-  size_t depth_ = 0;             // How many took effect.
+  size_t known_left_ = 0;                  // With a known result, not yet taken effect.
+  std::string done_;                       // '1': took effect.
+  size_t first_open_ = 0;                  // All before took effect.
+  std::unordered_set<std::string> tried_;  // Places.
+  size_t depth_ = 0;                       // How many took effect.
   size_t best_ = 0;
   std::vector<size_t> stuck_;
 };

@@ -58,10 +58,10 @@ struct CheckResult {
   std::string explanation;
 };
 
-// Judges the keys of `history` one by one, each with at most `steps_max` steps of search.  Instants
-// that are equal count as overlapping.
+// Judges the keys of `history` one by one, each with at most `steps_max` steps of search, of which
+// each may keep some hundred bytes.  Instants that are equal count as overlapping.
 CheckResult CheckLinearizable(const SequentialModel& model, const History& history,
-                              uint64_t steps_max = 10'000'000);
+                              uint64_t steps_max = 2'000'000);
 
 // From when to when a client believed to hold a key: from the answer that granted it to the call
 // that gave it up, or the end of its trust in its session.

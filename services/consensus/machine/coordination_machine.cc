@@ -73,8 +73,9 @@ std::string CoordinationMachine::Apply(Index index, std::string_view command) {
   if (!answer.has_value()) {
     answer = EncodeAnswer(
         std::visit([&](const auto& body) { return Do(body, *envelope, turn); }, envelope->command));
-    if (envelope->request.has_value())
+    if (envelope->request.has_value()) {
       sessions_.Remember(*envelope->request, {request_hash, *answer});
+    }
   }
   if (events_.size() > kEventsMax) events_ = {StateReplaced{}};
   Chain(index, command, *answer);
