@@ -186,9 +186,11 @@ bool Claims::Index() {
   places_ = 0;
   for (const auto& [name, claim] : claims_) {
     std::set<SessionId> sessions = {claim.holder.session};
+    std::set<Ticket> tickets = {claim.holder.ticket};
     AddPlace(claim.holder.session, name);
     for (const Waiter& waiter : claim.queue) {
       if (!sessions.insert(waiter.session).second) return false;
+      if (!tickets.insert(waiter.ticket).second) return false;
       AddPlace(waiter.session, name);
       deadlines_.emplace(waiter.deadline, name, waiter.ticket);
     }
