@@ -70,8 +70,12 @@ inline constexpr size_t kWaitingCallsMax = 20'000;  // Proposals, reads and chan
 
 // --- Disk -----------------------------------------------------------------------------------
 inline constexpr size_t kSegmentBytes = 16 * 1024 * 1024;
+inline constexpr size_t kSegmentBytesMin = 4096;     // Of tests and simulations: a few records fit.
+static_assert(kSegmentBytes >= 2 * kEntryBytesMax);  // A segment holds any entry.
 inline constexpr int kSpareSegments = 2;  // Written ahead, so that an append never extends a file.
 inline constexpr size_t kSnapshotChunkBytes = 256 * 1024;
+// It holds one configuration and a name; a wrong size must not make a reader ask for all memory.
+inline constexpr size_t kSnapshotHeaderBytesMax = 1024 * 1024;
 
 }  // namespace z4j::consensus
 

@@ -47,7 +47,21 @@ enum class Rule : int {
   kOldSnapshotIsIgnored = 31,      // A snapshot behind the commit index replaces the log.
   kApplyOnlyWhatIsOnDisk = 32,     // Entries are applied before this node's disk has them.
   kTransferWaitsForMatch = 33,     // TimeoutNow goes to a target that lacks entries.
-  kCount,
+  kCount,  // Of the rules of the core.
+
+  // Of the storage.
+  kSyncBeforeAppendReturns = 50,   // Append answers while the bytes are in the machine's cache.
+  kSyncFailureIsFinal = 51,        // A failed sync is forgotten, and the next one believed.
+  kWitnessTellsRot = 52,           // What had been synced and is wrong is cut off as torn.
+  kOnlyAWitnessTellsRot = 53,      // Any whole record behind a torn one counts as rot.
+  kSegmentsAreLinked = 54,         // A segment that lost its end is followed by the next one.
+  kNameDurableBeforeUse = 55,      // A new segment is used before its name is on the disk.
+  kSegmentRepeatsHardState = 56,   // A new segment begins without term and vote.
+  kReopenedIsWrittenAgain = 57,    // What was read from the cache is taken for durable.
+  kReopenedNamesAreSynced = 58,    // So are the names.
+  kVotesHaveAReserve = 59,         // Entries use the last spare segment.
+  kSnapshotSyncedBeforeName = 60,  // A snapshot gets its name before its bytes are durable.
+  kDamagedIsOnlyRead = 61,         // A damaged log is written to.
 };
 
 #if Z4J_MUTANT < 0

@@ -132,6 +132,7 @@ MemoryLogStorage::MemoryLogStorage(std::shared_ptr<State> state) : state_(std::m
   JoinedState joined =
       JoinLogAndSnapshot(state_->first_config, log, state_->newest_meta(), /*bad=*/{});
   recovered_ = std::move(joined.recovered);
+  state_->hard_state = recovered_.hard_state;
   if (joined.restart_log) {
     const Index after = recovered_.snapshot.index + 1;
     state_->shape = {.first = after, .next = after};

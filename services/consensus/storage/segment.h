@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "services/consensus/raft/mutants.h"
 #include "services/consensus/storage/wal_format.h"
 
 // One segment of the log as a file's bytes.  Pure.
@@ -41,7 +42,11 @@ struct SegmentScan {
   uint64_t witness = 0;
 
   bool torn() const { return dirty_end > end; }
-  bool rotten() const { return witness > last_seq; }
+  bool rotten() const {
+    if (Broken(Rule::kWitnessTellsRot)) return false;
+    if (Broken(Rule::kOnlyAWitnessTellsRot)) return !strays.empty() && !closed;
+    return witness > last_seq;
+  }
 };
 
 // Reads `bytes`, a whole segment.  DATA_LOSS: the header is wrong, or the size is not what it says;

@@ -7,6 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/base/status_macros.h"
+#include "services/consensus/limits.h"
+#include "services/consensus/raft/mutants.h"
 #include "services/consensus/storage/bytes.h"
 #include "services/consensus/storage/file_io.h"
 
@@ -85,7 +87,7 @@ absl::Status SnapshotFileWriter::Commit() {
     rest_.clear();
   }
   absl::Status status = file_->Write(end, EncodeSnapshotFooter(state_bytes_, sha256_.Finish()));
-  if (status.ok()) status = file_->Sync();
+  if (status.ok() && !Broken(Rule::kSnapshotSyncedBeforeName)) status = file_->Sync();
   if (status.ok()) status = disk_.Rename(PartName(header_), SnapshotName(header_.meta));
   if (status.ok()) status = disk_.SyncDirectory();
   if (!status.ok()) return Failed(status);
@@ -113,7 +115,8 @@ absl::Status SnapshotFileReader::ReadEnds() {
   ASSIGN_OR_RETURN(encoded_header_, file_->Read(0, 512));
   if (encoded_header_.size() < 512) return absl::DataLossError("the header is cut off");
   // A long list of members needs more; how much is not trusted before the CRC was checked.
-  const uint64_t header_bytes = std::min<uint64_t>(GetAt<uint32_t>(encoded_header_, 12), 1 << 20);
+  const uint64_t header_bytes =
+      std::min<uint64_t>(GetAt<uint32_t>(encoded_header_, 12), kSnapshotHeaderBytesMax);
   if (header_bytes > 512) {
     ASSIGN_OR_RETURN(encoded_header_, file_->Read(0, header_bytes));
   }

@@ -81,12 +81,36 @@ TEST_F(WalFaultTest, FailsForGoodWhenASyncFailed) {
 TEST_F(WalFaultTest, WritesAgainWhatItReadFromTheCacheAfterAFailedSync) {
   ASSERT_OK(storage_->Append({SmallEntry(1)}));
   disk_->FailNextSync();
-  EXPECT_THAT(storage_->Append({SmallEntry(2)}), StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_THAT(storage_->Append({SmallEntry(2, 2000)}), StatusIs(absl::StatusCode::kDataLoss));
   disk_->Restart();
   Open();
   ASSERT_EQ(entries(), 2) << "the next process reads it";
-  Crash(1);
+  storage_.reset();
+  disk_->DropCaches();
+  Open();
   EXPECT_EQ(entries(), 2) << "so it must be durable";
+}
+
+// The names that a process found were given by one that may have died before they were durable.
+TEST_F(WalFaultTest, MakesTheNamesDurableThatItFound) {
+  const uint64_t last = FillSegments(*disk_, *storage_, 1, 3);
+  for (uint64_t step = 0; step < 12; ++step) {
+    for (uint64_t seed = 1; seed <= 20; ++seed) {
+      const std::unique_ptr<SimulatedDisk> disk = disk_->Clone();
+      ASSERT_OK_AND_ASSIGN(auto storage, OpenSmallNode(*disk));
+      disk->FailAfter(step);
+      // Larger than what is left of the segment.
+      storage->Append({SmallEntry(last + 1, 3400)}).IgnoreError();
+      disk->Restart();
+      ASSERT_OK_AND_ASSIGN(storage, OpenSmallNode(*disk));
+      const uint64_t next = storage->recovered().entries.size() + 1;
+      ASSERT_OK(storage->Append({SmallEntry(next)}));
+      disk->Crash(SeededRandom(seed * 100 + step));
+      ASSERT_OK_AND_ASSIGN(storage, OpenSmallNode(*disk));
+      ASSERT_EQ(storage->damage(), "") << "step " << step << ", seed " << seed;
+      ASSERT_EQ(storage->recovered().entries.size(), next) << "step " << step << ", seed " << seed;
+    }
+  }
 }
 
 TEST_F(WalFaultTest, TakesBytesThatAFailedSyncLostForTorn) {

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/base/status_macros.h"
+#include "services/consensus/raft/mutants.h"
 #include "services/consensus/storage/file_io.h"
 #include "services/consensus/storage/identity_file.h"
 #include "services/consensus/storage/log_shape.h"
@@ -17,18 +18,16 @@
 namespace z4j::consensus {
 namespace {
 
-constexpr size_t kSmallestSegmentBytes = 4096;
-
 absl::Status CheckArguments(const NodeIdentity& identity, const WalOptions& options) {
   if (identity.cluster.value == 0 || !identity.id || identity.incarnation.value == 0) {
     return absl::InvalidArgumentError(
         "cluster id, node id and incarnation of a node's directory must not be 0");
   }
-  if (options.segment_bytes < kSmallestSegmentBytes || options.segment_bytes % 512 != 0 ||
+  if (options.segment_bytes < kSegmentBytesMin || options.segment_bytes % 512 != 0 ||
       options.segment_bytes > UINT32_MAX) {
     return absl::InvalidArgumentError(absl::StrCat("segment_bytes is ", options.segment_bytes,
                                                    "; it must be a multiple of 512, at least ",
-                                                   kSmallestSegmentBytes));
+                                                   kSegmentBytesMin));
   }
   if (options.spare_segments < 1) {
     return absl::InvalidArgumentError("spare_segments must be at least 1: the last is the reserve");
@@ -104,7 +103,7 @@ class WalStorage : public LogStorage {
 absl::Status WalStorage::Begin(Disk& disk, const WalOptions& options, const RecoveredLog& log,
                                bool restart_log) {
   // The process that renamed what we found may have died before the names were durable.
-  RETURN_IF_ERROR(disk.SyncDirectory());
+  if (!Broken(Rule::kReopenedNamesAreSynced)) RETURN_IF_ERROR(disk.SyncDirectory());
   RETURN_IF_ERROR(snapshots_->SetBadAside());
   ASSIGN_OR_RETURN(writer_, WalWriter::Open(disk, identity_, options, log));
   shape_ = {.first = log.first, .next = log.next()};
@@ -212,7 +211,7 @@ absl::StatusOr<std::unique_ptr<LogStorage>> OpenStorage(Disk& disk, const NodeId
       JoinLogAndSnapshot(file->first_config, log, snapshots->newest(), snapshots->bad());
   auto storage = std::make_unique<WalStorage>(identity, std::move(snapshots),
                                               std::move(joined.recovered), joined.damage);
-  if (joined.damage.empty()) {
+  if (joined.damage.empty() || Broken(Rule::kDamagedIsOnlyRead)) {
     RETURN_IF_ERROR(storage->Begin(disk, options, log, joined.restart_log));
   }
   return storage;

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/base/status_macros.h"
+#include "services/consensus/raft/mutants.h"
 
 namespace z4j::consensus {
 namespace {
@@ -53,8 +54,10 @@ absl::Status WalWriter::Repair(const LogTail& tail) {
     return absl::DataLossError("the log became shorter while it was read");
   }
   bytes.resize(std::max(tail.dirty_end, tail.offset) - tail.proven_offset, '\0');
-  RETURN_IF_ERROR(file_->Write(tail.proven_offset, bytes));
-  RETURN_IF_ERROR(file_->Sync());
+  if (!Broken(Rule::kReopenedIsWrittenAgain)) {
+    RETURN_IF_ERROR(file_->Write(tail.proven_offset, bytes));
+    RETURN_IF_ERROR(file_->Sync());
+  }
   written_ = at_.offset;
   synced_seq_ = at_.seq;
   return tail.ends_synced ? absl::OkStatus() : WriteSynced();
@@ -134,7 +137,8 @@ absl::Status WalWriter::Append(const std::vector<Record>& records, bool sync, bo
   RETURN_IF_ERROR(broken_);
   // All room first: a run that has begun is finished.
   ASSIGN_OR_RETURN(const size_t segments, SegmentsFor(records));
-  RETURN_IF_ERROR(EnsureSpares(segments + (into_reserve ? 0 : 1)));
+  const bool reserve = !into_reserve && !Broken(Rule::kVotesHaveAReserve);
+  RETURN_IF_ERROR(EnsureSpares(segments + (reserve ? 1 : 0)));
   if (absl::Status status = Place(records, sync); !status.ok()) return Fatal(status);
   return absl::OkStatus();
 }
@@ -180,7 +184,7 @@ absl::Status WalWriter::WriteRun(std::string& run) {
 }
 
 absl::Status WalWriter::SyncSegment() {
-  RETURN_IF_ERROR(file_->Sync());
+  if (!Broken(Rule::kSyncBeforeAppendReturns)) RETURN_IF_ERROR(file_->Sync());
   synced_seq_ = at_.seq;
   return absl::OkStatus();
 }
@@ -205,7 +209,7 @@ absl::Status WalWriter::Rotate() {
   const uint64_t spare = spares_.front();
   RETURN_IF_ERROR(BeginSegment(spare));
   RETURN_IF_ERROR(disk_.Rename(SpareName(spare), SegmentName(at_.sequence)));
-  RETURN_IF_ERROR(disk_.SyncDirectory());
+  if (!Broken(Rule::kNameDurableBeforeUse)) RETURN_IF_ERROR(disk_.SyncDirectory());
   spares_.pop_front();
   segments_.push_back(
       {.sequence = at_.sequence, .first_index = next_index_, .bytes = options_.segment_bytes});
@@ -236,7 +240,8 @@ absl::Status WalWriter::BeginSegment(uint64_t spare) {
          .segment_bytes = options_.segment_bytes};
   // The segments before will be removed, and with them the hard states there.
   std::string vote;
-  Encode(HardStateRecord(hard_state_, vote), run);
+  const bool repeats = !Broken(Rule::kSegmentRepeatsHardState);
+  Encode(HardStateRecord(repeats ? hard_state_ : HardState(), vote), run);
   written_ = 0;
   RETURN_IF_ERROR(WriteRun(run));
   return file_->Sync();
@@ -269,9 +274,10 @@ uint64_t WalWriter::bytes_used() const {
 }
 
 absl::Status WalWriter::Fatal(const absl::Status& error) {
-  broken_ = absl::DataLossError(
+  const absl::Status fatal = absl::DataLossError(
       absl::StrCat("the log's disk failed, the process must end: ", error.message()));
-  return broken_;
+  if (!Broken(Rule::kSyncFailureIsFinal)) broken_ = fatal;
+  return fatal;
 }
 
 }  // namespace z4j::consensus
