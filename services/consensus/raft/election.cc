@@ -154,7 +154,7 @@ void Raft::Impl::AskForVotes(Term term, bool pre, bool transfer) {
 void Raft::Impl::OnTimeoutNow(const Message& message) {
   const auto* follower = std::get_if<Follower>(&role_);
   if (follower == nullptr || (follower->leader && follower->leader != message.from)) return;
-  if (Promotable()) StartElection(/*transfer=*/true);
+  if (Promotable() && !stalled_since_.has_value()) StartElection(/*transfer=*/true);
 }
 
 void Raft::Impl::Campaign(MonoTime now) {

@@ -50,7 +50,7 @@ void Raft::Impl::MaybeFillIncarnations() {
         {ConfigStep::Kind::kUpdate, id, Member{member->second.address, incarnation}});
   }
   if (change.steps.empty()) return;
-  auto next = ChangeConfig(config(), change);
+  auto next = SimpleChange(config(), change.steps);
   Z4J_CHECK(next.ok());
   Hit(Mark::kIncarnationLearned);
   AppendAsLeader(EntryKind::kConfig, MakePayload(EncodeConfig(*next)));

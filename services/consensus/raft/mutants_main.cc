@@ -1,50 +1,62 @@
+#include <fcntl.h>
+#include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 
 #include "services/consensus/raft/mutants.h"
-#include "services/consensus/raft/testing/random_run.h"
 
-// Breaks one rule after the other and says after how many random runs it was noticed.
-//   consensus_raft_mutants [seeds]
+// Breaks one rule after the other and says which of this folder's tests noticed first.  Exit code 1
+// if a broken rule went unnoticed.
 namespace z4j::consensus {
 namespace {
 
-// Runs in a process of its own, as a broken rule may break an assertion as well.  Reports each seed
-// begun through `pipe`; returns when all seeds were survived.
-void RunBroken(Rule rule, uint64_t seeds, int pipe) {
-  broken_rule = rule;
-  if (std::freopen("/dev/null", "w", stderr) == nullptr) std::_Exit(2);
-  for (uint64_t seed = 1; seed <= seeds; ++seed) {
-    if (write(pipe, &seed, sizeof(seed)) != sizeof(seed)) std::_Exit(2);
-    RandomRun run(seed);
-    run.Disturb(800);
-    run.Recover();
-    if (!run.violations().empty() || !run.Serves()) std::_Exit(1);
+class NameTests : public testing::EmptyTestEventListener {
+ public:
+  explicit NameTests(int pipe) : pipe_(pipe) {}
+  void OnTestStart(const testing::TestInfo& test) override {
+    if (testing::UnitTest::GetInstance()->Failed()) return;  // The rest is skipped.
+    const std::string name = std::string(test.test_suite_name()) + "." + test.name() + "\n";
+    if (write(pipe_, name.data(), name.size()) < 0) std::_Exit(2);
   }
-  std::_Exit(0);
+
+ private:
+  int pipe_;
+};
+
+int RunTests(Rule rule, int pipe) {
+  broken_rule = rule;
+  const int nowhere = open("/dev/null", O_WRONLY);
+  if (dup2(nowhere, STDOUT_FILENO) < 0 || dup2(nowhere, STDERR_FILENO) < 0) std::_Exit(2);
+  testing::UnitTest::GetInstance()->listeners().Append(new NameTests(pipe));
+  return RUN_ALL_TESTS();
 }
 
-// The seed that noticed; 0: none did.
-uint64_t KilledBy(Rule rule, uint64_t seeds) {
-  int pipe_ends[2];
-  if (pipe(pipe_ends) != 0) std::abort();
+// The test that noticed; empty: none did.  In a process of its own, as a broken rule may break an
+// assertion as well.
+std::string NoticedBy(Rule rule) {
+  int ends[2];
+  if (pipe(ends) != 0) std::abort();
   const pid_t child = fork();
   if (child == 0) {
-    close(pipe_ends[0]);
-    RunBroken(rule, seeds, pipe_ends[1]);
+    close(ends[0]);
+    std::_Exit(RunTests(rule, ends[1]));
   }
-  close(pipe_ends[1]);
-  uint64_t seed = 0;
-  while (read(pipe_ends[0], &seed, sizeof(seed)) == sizeof(seed)) {
+  close(ends[1]);
+  std::string names;
+  char buffer[4096];
+  for (ssize_t size; (size = read(ends[0], buffer, sizeof(buffer))) > 0;) {
+    names.append(buffer, static_cast<size_t>(size));
   }
-  close(pipe_ends[0]);
+  close(ends[0]);
   int status = 0;
   waitpid(child, &status, 0);
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : seed;
+  if (names.empty() || (WIFEXITED(status) && WEXITSTATUS(status) == 0)) return "";
+  names.pop_back();
+  return names.substr(names.rfind('\n') + 1);
 }
 
 }  // namespace
@@ -52,19 +64,18 @@ uint64_t KilledBy(Rule rule, uint64_t seeds) {
 
 int main(int argc, char** argv) {
   using namespace z4j::consensus;
-  const uint64_t seeds = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1000;
-  int survived = 0;
-  for (int rule = 0; rule < static_cast<int>(Rule::kCount); ++rule) {
-    const uint64_t seed = KilledBy(static_cast<Rule>(rule), seeds);
-    if (rule == 0 && seed != 0) {
-      std::printf("nothing is broken, yet seed %lu fails\n", seed);
-      return 1;
-    }
-    if (rule == 0) continue;
-    if (seed == 0) ++survived;
-    std::printf(seed == 0 ? "rule %d survives %lu seeds\n" : "rule %d is noticed by seed %lu\n",
-                rule, seed == 0 ? seeds : seed);
+  testing::InitGoogleTest(&argc, argv);
+  testing::GTEST_FLAG(fail_fast) = true;
+  if (const std::string test = NoticedBy(Rule::kNone); !test.empty()) {
+    std::printf("nothing is broken, yet %s fails\n", test.c_str());
+    return 1;
+  }
+  int unnoticed = 0;
+  for (int rule = 1; rule < static_cast<int>(Rule::kCount); ++rule) {
+    const std::string test = NoticedBy(static_cast<Rule>(rule));
+    unnoticed += test.empty() ? 1 : 0;
+    std::printf("rule %d: %s\n", rule, test.empty() ? "UNNOTICED" : test.c_str());
     std::fflush(stdout);
   }
-  return survived == 0 ? 0 : 1;
+  return unnoticed == 0 ? 0 : 1;
 }

@@ -81,7 +81,7 @@ void RandomRun::DrawWeights() {
     weights_[act] = may_be_none && rng_.Chance(1, 3) ? 0 : 1 + rng_.Below(most);
   };
   draw(Act::kNothing, 200, false);
-  draw(Act::kPropose, 200, false);
+  draw(Act::kPropose, rng_.Chance(1, 2) ? 200 : 5, false);  // An idle log makes rivals equal.
   draw(Act::kRead, 40, true);
   draw(Act::kCompact, 30, true);
   draw(Act::kChange, 20, true);
@@ -96,6 +96,7 @@ void RandomRun::DrawWeights() {
   if (!changes_) weights_[Act::kChange] = 0;
   slow_node_ = rng_.Chance(1, 2) ? AnyId() : 0;
   slice_ms_ = 2 + rng_.Below(8);
+  arrives_one_in_ = rng_.Chance(1, 3) ? 1 + rng_.Below(8) : 1;
 }
 
 RandomRun::Act RandomRun::DrawAct() {
@@ -123,7 +124,8 @@ void RandomRun::Move() {
     const bool syncs = id == slow_node_ ? rng_.Chance(1, 20) : rng_.Chance(2, 3);
     if (syncs) cluster_.Persist(id, 1 + rng_.Below(4));
   }
-  for (size_t count = rng_.Below(2 + cluster_.network().size()); count > 0; --count) DeliverOne();
+  size_t arrive = rng_.Below(arrives_one_in_) == 0 ? rng_.Below(2 + cluster_.network().size()) : 0;
+  for (; arrive > 0; --arrive) DeliverOne();
   const Act act = DrawAct();
   if (act == Act::kStart) return Restart(AnyId());
   if (act == Act::kHeal) return cluster_.Heal();

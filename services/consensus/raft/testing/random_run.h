@@ -67,8 +67,9 @@ class RandomRun {
   uint64_t loss_percent_;
   uint64_t commands_ = 0;
   std::map<Act, uint64_t> weights_;
-  uint64_t slice_ms_ = 0;   // How far the clock moves at most between two deliveries.
-  uint64_t slow_node_ = 0;  // Whose disk takes twenty times as long.
+  uint64_t slice_ms_ = 0;        // How far the clock moves at most between two deliveries.
+  uint64_t arrives_one_in_ = 1;  // Slices: how slow the network is.
+  uint64_t slow_node_ = 0;       // Whose disk takes twenty times as long.
   TestCluster cluster_;
   SafetyChecker checker_;
 };

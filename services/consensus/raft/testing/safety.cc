@@ -112,6 +112,7 @@ void SafetyChecker::CheckNow() {
       newest_leader = std::max(newest_leader, status.soft.term);
     }
     auto& [term, commit] = newest_[id];
+    if (status.soft.role == Role::kLeader && status.commit > commit) CheckDurable(id, status);
     if (status.soft.term < term || status.commit < commit) {
       Violated(absl::StrCat(id, "'s term or commit index moved back"));
     }
@@ -125,6 +126,25 @@ void SafetyChecker::CheckNow() {
   if (leased.size() > 1) Violated("two leaders hold a lease");
   if (leased.size() == 1 && cluster_.status(leased[0]).soft.term < newest_leader) {
     Violated(absl::StrCat(leased[0], " holds a lease while a later leader is elected"));
+  }
+}
+
+// What a leader takes for committed is on the disks of a majority.  Looked at while no change of
+// membership is under way: an entry was committed by the majority of its own time.
+void SafetyChecker::CheckDurable(uint64_t id, const RaftStatus& status) {
+  const SnapshotMeta at = cluster_.raft(id).MetaAt(status.commit);
+  if (at.config != status.config) return;
+  for (const std::set<NodeId>* voters : {&status.config.voters, &status.config.outgoing}) {
+    size_t have = 0;
+    for (NodeId voter : *voters) {
+      const TestDisk& disk = cluster_.node(voter.value).disk;
+      const Entry* entry = Find(disk, status.commit);
+      const bool same = entry != nullptr && entry->term == at.term;
+      if (same || disk.snapshot.index >= status.commit) ++have;
+    }
+    if (voters->empty() || 2 * have > voters->size()) continue;
+    Violated(absl::StrCat(id, " commits ", status.commit.value, ", which ", have, " of ",
+                          voters->size(), " have on their disks"));
   }
 }
 

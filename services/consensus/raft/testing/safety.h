@@ -32,6 +32,7 @@ class SafetyChecker {
   void Sent(const Message& message);
   void Out(uint64_t id, const Output& output);
   void BecameLeader(uint64_t id, Term term);
+  void CheckDurable(uint64_t id, const RaftStatus& status);
   void Violated(std::string what) { violations_.push_back(std::move(what)); }
 
   TestCluster& cluster_;
