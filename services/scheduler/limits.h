@@ -130,9 +130,15 @@ inline constexpr absl::Duration kCallsDrainMax = absl::Seconds(5);  // For open 
 // To the server.  gRPC's default of 4 MiB would end the stream of an adapter that reports 1000
 // outcomes, each with the longest error (kErrorBytesMax), ids and times.
 inline constexpr int kMessageBytesMax = 8 * 1024 * 1024;
-inline constexpr int kPageBytesMax = 2 * 1024 * 1024;  // Clients keep gRPC's default: 4 MiB.
+// From the server: what clients take by default is 4 MiB, and an answer has a frame around its
+// rows.
+inline constexpr int kAnswerBytesMax = 3 * 1024 * 1024;
+inline constexpr int kRowsPerRead = 100;  // Of a page; each may hold 128 KiB of arguments and more.
+// Of one BatchCreate: its answer repeats all of it, and adds up to 0.7 KB of defaults to each of
+// kBatchCreateMax schedules.
+inline constexpr int kBatchCreateBytesMax = kAnswerBytesMax;
 inline constexpr int kWatchersMax = 1000;      // Open watch streams; each costs a query per change.
-inline constexpr int kEventsPerMessage = 200;  // Of a watch: well below the message limit.
+inline constexpr int kEventsPerMessage = 200;  // Of a watch; fewer if they are large.
 inline constexpr absl::Duration kWatchPollEvery = absl::Milliseconds(500);
 inline constexpr int kWatchedFiresMax = 10'000;  // Whose state a fire watch remembers: ~1 MB.
 inline constexpr absl::Duration kHttpTimeout = absl::Seconds(15);  // Of a slow or silent client.

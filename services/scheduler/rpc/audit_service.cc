@@ -7,6 +7,7 @@
 #include "services/base/status_macros.h"
 #include "services/scheduler/audit/verify.h"
 #include "services/scheduler/limits.h"
+#include "services/scheduler/rpc/answer.h"
 #include "services/scheduler/rpc/paging.h"
 #include "services/scheduler/rpc/unary.h"
 
@@ -27,18 +28,18 @@ absl::Status AuditServiceImpl::List(const v1::ListAuditEntriesRequest& request,
   response->mutable_head()->set_seal(head.seal);
   response->mutable_head()->set_key_id(head.key_id);
 
-  size_t bytes = 0;  // Entries hold whole schedules: a page must fit into a message.
+  AnswerRoom room;  // Entries hold whole schedules.
   for (int scanned = 0; scanned < kAuditScanMax;) {
-    const int wanted = request.resource().empty() ? limit - response->entries_size() : limit;
-    ASSIGN_OR_RETURN(const std::vector<AuditEntry> entries, rpc_.store.ListAudit(after, wanted));
+    const int wanted = request.resource().empty() ? limit - response->entries_size() : kRowsPerRead;
+    ASSIGN_OR_RETURN(const std::vector<AuditEntry> entries,
+                     rpc_.store.ListAudit(after, std::min(wanted, kRowsPerRead)));
     for (const AuditEntry& entry : entries) {
       if (request.resource().empty() || entry.resource == request.resource()) {
-        bytes += entry.before.size() + entry.after.size();
-        if (bytes > kPageBytesMax && response->entries_size() > 0) {
+        SetAuditEntry(entry, response->add_entries());
+        if (!room.KeepLast(response->mutable_entries())) {
           response->set_next_page_token(MakePageToken(request, absl::StrCat(after)));
           return absl::OkStatus();
         }
-        SetAuditEntry(entry, response->add_entries());
       }
       after = entry.seq;
       if (response->entries_size() == limit) break;

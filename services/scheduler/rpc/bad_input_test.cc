@@ -134,19 +134,10 @@ TEST_F(BadInputTest, NulIsRefusedWhereAScheduleIsOnlyNamedOrLookedFor) {
 }
 
 TEST_F(BadInputTest, ARequestOfFiveMebibytesIsReadAndItsFieldsAreNamed) {
-  v1::BatchCreateSchedulesRequest batch;
-  batch.set_parent("projects/default");
-  for (int i = 0; i < 100; ++i) {
-    const std::string id = absl::StrCat("s", i);
-    batch.add_items()->set_schedule_id(id);
-    *batch.mutable_items(i)->mutable_schedule() = NewSchedule(id).schedule();
-    batch.mutable_items(i)->mutable_schedule()->set_args_json("[\"" + std::string(60'000, 'x') +
-                                                              "\"]");
-  }
-  batch.mutable_items(99)->mutable_schedule()->set_task("");
-  ASSERT_GT(batch.ByteSizeLong(), 5 * 1024 * 1024);
-  EXPECT_THAT(BatchCreateSchedules(batch),
-              StatusIs(StatusCode::kInvalidArgument, HasSubstr("items[99].schedule.task")));
+  v1::CreateScheduleRequest create = NewSchedule("large");
+  create.mutable_schedule()->set_args_json("[\"" + std::string(5 * 1024 * 1024, 'x') + "\"]");
+  EXPECT_THAT(CreateSchedule(create),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("schedule.args_json")));
   ExpectNothingWritten(0);
 }
 

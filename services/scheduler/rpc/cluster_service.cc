@@ -1,6 +1,7 @@
 #include "services/scheduler/rpc/cluster_service.h"
 
 #include "services/scheduler/core/recurrence.h"
+#include "services/scheduler/rpc/answer.h"
 #include "services/scheduler/rpc/unary.h"
 
 namespace z4j::scheduler {
@@ -37,8 +38,11 @@ void SetStatus(const ClusterStatus& status, v1::GetStatusResponse* out) {
     added->set_adapters(engine.adapters);
     added->set_reason(engine.reason);
   }
+  AnswerRoom room;
   for (const AdapterStatus& adapter : status.adapters) {
-    SetAdapterStatus(adapter, out->add_adapters());
+    v1::AdapterStatus* added = out->add_adapters();
+    SetAdapterStatus(adapter, added);
+    if (!room.Take(*added)) added->clear_tasks();
   }
   SetTime(status.started_at, out->mutable_start_time());
   SetDuration(status.uptime, out->mutable_uptime());

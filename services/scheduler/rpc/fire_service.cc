@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/base/status_macros.h"
+#include "services/scheduler/rpc/answer.h"
 #include "services/scheduler/rpc/fire_notes.h"
 #include "services/scheduler/rpc/fire_watch.h"
 #include "services/scheduler/rpc/names.h"
@@ -81,10 +82,17 @@ FireServiceImpl::Reactor* FireServiceImpl::ListFires(Context* context,
   return AnswerOnPool(rpc_, context, [this, request, response]() -> absl::Status {
     ASSIGN_OR_RETURN(FireListing listing, ParseFireList(*request));
     RETURN_IF_ERROR(NarrowTo(listing.schedule, rpc_.store, listing.query));
-    ASSIGN_OR_RETURN(FirePage page, rpc_.store.ListFires(listing.query));
+    AnswerRoom room;
     FireNotes notes(rpc_.store, rpc_.cluster, rpc_.clock.Now());
-    for (NamedFire& named : page.fires) Show(std::move(named), notes, response->add_fires());
-    response->set_next_page_token(MakePageToken(*request, page.next));
+    ASSIGN_OR_RETURN(
+        const std::string next,
+        ReadPage(
+            listing.query, [this](const FireQuery& part) { return rpc_.store.ListFires(part); },
+            [&](NamedFire& named) {
+              Show(std::move(named), notes, response->add_fires());
+              return room.KeepLast(response->mutable_fires());
+            }));
+    response->set_next_page_token(MakePageToken(*request, next));
     return absl::OkStatus();
   });
 }

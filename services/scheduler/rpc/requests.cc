@@ -103,6 +103,10 @@ absl::StatusOr<std::vector<absl::StatusOr<Mutation>>> ParseBatchCreate(
     return FieldError("items", absl::StrCat("has ", request.items_size(), " schedules; 1 to ",
                                             kBatchCreateMax, " are allowed"));
   }
+  if (const size_t bytes = request.ByteSizeLong(); bytes > kBatchCreateBytesMax) {
+    return FieldError("items", absl::StrCat("has ", bytes, " bytes; at most ", kBatchCreateBytesMax,
+                                            " are allowed: split it into more requests"));
+  }
   std::vector<absl::StatusOr<Mutation>> mutations;
   for (int i = 0; i < request.items_size(); ++i) {
     const v1::NewSchedule& item = request.items(i);

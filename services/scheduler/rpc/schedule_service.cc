@@ -1,6 +1,7 @@
 #include "services/scheduler/rpc/schedule_service.h"
 
 #include "services/base/status_macros.h"
+#include "services/scheduler/rpc/answer.h"
 #include "services/scheduler/rpc/names.h"
 #include "services/scheduler/rpc/paging.h"
 #include "services/scheduler/rpc/requests.h"
@@ -109,11 +110,16 @@ ScheduleServiceImpl::Reactor* ScheduleServiceImpl::ListSchedules(
     v1::ListSchedulesResponse* response) {
   return AnswerOnPool(rpc_, context, [this, request, response]() -> absl::Status {
     ASSIGN_OR_RETURN(const ScheduleQuery query, ParseList(*request));
-    ASSIGN_OR_RETURN(const SchedulePage page, rpc_.store.ListSchedules(query));
-    for (const StoredSchedule& stored : page.schedules) {
-      SetSchedule(stored, response->add_schedules());
-    }
-    response->set_next_page_token(MakePageToken(*request, page.next));
+    AnswerRoom room;
+    ASSIGN_OR_RETURN(
+        const std::string next,
+        ReadPage(
+            query, [this](const ScheduleQuery& part) { return rpc_.store.ListSchedules(part); },
+            [&](const StoredSchedule& stored) {
+              SetSchedule(stored, response->add_schedules());
+              return room.KeepLast(response->mutable_schedules());
+            }));
+    response->set_next_page_token(MakePageToken(*request, next));
     return absl::OkStatus();
   });
 }

@@ -6,6 +6,7 @@
 #include "services/scheduler/core/preview.h"
 #include "services/scheduler/core/recurrence.h"
 #include "services/scheduler/limits.h"
+#include "services/scheduler/rpc/answer.h"
 #include "services/scheduler/rpc/caller.h"
 #include "services/scheduler/rpc/names.h"
 #include "services/scheduler/rpc/requests.h"
@@ -49,6 +50,28 @@ absl::Status FirstAtFault(const std::vector<Committer::Result>& results) {
   const absl::Status& status = results[first].status();
   if (!FieldViolationsOf(status).empty()) return status;  // They name the item.
   return absl::Status(status.code(), absl::StrCat("items[", first, "]: ", status.message()));
+}
+
+// What was created stands in the answer whatever its size: it is there now.  Errors have the rest
+// of the room, and beyond it their code alone.
+void FillResults(const std::vector<Committer::Result>& results,
+                 v1::BatchCreateSchedulesResponse* response) {
+  AnswerRoom room;
+  for (const Committer::Result& result : results) {
+    v1::BatchCreateResult* out = response->add_results();
+    if (!result.ok()) continue;
+    if (result->schedule) SetSchedule(*result->schedule, out->mutable_schedule());
+    for (const std::string& note : result->notes) out->add_notes(note);
+    room.Take(*out);
+  }
+  for (int i = 0; i < results.size(); ++i) {
+    if (results[i].ok()) continue;
+    google::rpc::Status* error = response->mutable_results(i)->mutable_error();
+    *error = ToRpcStatus(results[i].status());
+    if (room.Take(*error)) continue;
+    error->clear_details();
+    error->set_message("it is refused too; why has no room in this answer: send fewer at once");
+  }
 }
 
 }  // namespace
@@ -115,15 +138,7 @@ absl::Status ScheduleServiceImpl::BatchCreate(const v1::BatchCreateSchedulesRequ
     }
   }
   if (!request.allow_partial()) RETURN_IF_ERROR(FirstAtFault(results));
-  for (const Committer::Result& result : results) {
-    v1::BatchCreateResult* out = response->add_results();
-    if (!result.ok()) {
-      *out->mutable_error() = ToRpcStatus(result.status());
-      continue;
-    }
-    if (result->schedule) SetSchedule(*result->schedule, out->mutable_schedule());
-    for (const std::string& note : result->notes) out->add_notes(note);
-  }
+  FillResults(results, response);
   return absl::OkStatus();
 }
 

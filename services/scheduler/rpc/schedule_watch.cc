@@ -7,6 +7,7 @@
 #include "services/base/status_macros.h"
 #include "services/scheduler/limits.h"
 #include "services/scheduler/mutate/mutation.h"
+#include "services/scheduler/rpc/answer.h"
 
 namespace z4j::scheduler {
 
@@ -31,8 +32,12 @@ absl::StatusOr<bool> ScheduleWatch::Next(v1::WatchSchedulesResponse* out) {
     ASSIGN_OR_RETURN(const std::vector<ScheduleChange> changes,
                      store_.ListChanges(revision_, kEventsPerMessage));
     if (changes.empty()) return false;
-    for (const ScheduleChange& change : changes) AddChange(change, out);
-    revision_ = changes.back().revision;
+    AnswerRoom room;
+    for (const ScheduleChange& change : changes) {
+      // What does not fit is read again for the next message.
+      if (AddChange(change, out) && !room.KeepLast(out->mutable_events())) break;
+      revision_ = change.revision;
+    }
     out->set_revision(revision_);
     if (out->events_size() > 0) return true;  // Otherwise all were other projects'.
   }
@@ -46,22 +51,26 @@ absl::StatusOr<bool> ScheduleWatch::NextOfSnapshot(v1::WatchSchedulesResponse* o
     query_.limit = kEventsPerMessage;
     begun_ = true;
   }
-  ASSIGN_OR_RETURN(const SchedulePage page, store_.ListSchedules(query_));
-  for (const StoredSchedule& stored : page.schedules) {
+  AnswerRoom room;
+  const auto add = [&](const StoredSchedule& stored) {
     v1::ScheduleEvent* event = out->add_events();
     event->set_type(v1::ScheduleEvent::TYPE_PRESENT);
     SetSchedule(stored, event->mutable_schedule());
     event->set_name(event->schedule().name());
-  }
-  query_.after = page.next;
-  snapshot_ = !page.next.empty();
+    return room.KeepLast(out->mutable_events());
+  };
+  ASSIGN_OR_RETURN(
+      query_.after,
+      ReadPage(
+          query_, [this](const ScheduleQuery& part) { return store_.ListSchedules(part); }, add));
+  snapshot_ = !query_.after.empty();
   // Sent even if there is nothing: it says that the snapshot is complete.
   if (!snapshot_) out->set_revision(revision_);
   return true;
 }
 
-void ScheduleWatch::AddChange(const ScheduleChange& change, v1::WatchSchedulesResponse* out) {
-  if (change.key.project != query_.project) return;
+bool ScheduleWatch::AddChange(const ScheduleChange& change, v1::WatchSchedulesResponse* out) {
+  if (change.key.project != query_.project) return false;
   v1::ScheduleEvent* event = out->add_events();
   event->set_name(ResourceName(change.key));
   event->set_action(change.action);
@@ -71,6 +80,7 @@ void ScheduleWatch::AddChange(const ScheduleChange& change, v1::WatchSchedulesRe
   } else {
     event->set_type(v1::ScheduleEvent::TYPE_REMOVED);
   }
+  return true;
 }
 
 }  // namespace z4j::scheduler

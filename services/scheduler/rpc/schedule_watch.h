@@ -21,7 +21,8 @@ class ScheduleWatch final : public WatchSource<v1::WatchSchedulesResponse> {
 
  private:
   absl::StatusOr<bool> NextOfSnapshot(v1::WatchSchedulesResponse* out);
-  void AddChange(const ScheduleChange& change, v1::WatchSchedulesResponse* out);
+  // False if it is about another project.
+  bool AddChange(const ScheduleChange& change, v1::WatchSchedulesResponse* out);
 
   ScheduleStore& store_;
   ScheduleQuery query_;  // Its `after`: how far the snapshot is.

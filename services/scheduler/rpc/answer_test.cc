@@ -1,0 +1,155 @@
+// Answers fit into what a gRPC client takes by default (4 MiB), however large their rows are.
+#include "services/scheduler/rpc/answer.h"
+
+#include "services/scheduler/rpc/testing/rpc_world.h"
+
+namespace z4j::scheduler {
+namespace {
+
+using absl::StatusCode;
+using testing::HasSubstr;
+
+constexpr int kBatch = 45;
+
+class AnswerTest : public RpcTest {
+ protected:
+  static v1::BatchCreateSchedulesRequest Batch(absl::string_view prefix, int count,
+                                               size_t args_bytes) {
+    v1::BatchCreateSchedulesRequest request;
+    request.set_parent("projects/default");
+    for (int i = 0; i < count; ++i) {
+      v1::NewSchedule* item = request.add_items();
+      item->set_schedule_id(absl::StrCat(prefix, i));
+      *item->mutable_schedule() = NewSchedule(item->schedule_id()).schedule();
+      item->mutable_schedule()->set_args_json("[\"" + std::string(args_bytes, 'x') + "\"]");
+    }
+    return request;
+  }
+  // More of them than one answer holds.
+  void CreateLargeSchedules() {
+    for (const char* prefix : {"a", "b", "c"}) {
+      ASSERT_OK(BatchCreateSchedules(Batch(prefix, kBatch, 60'000)));
+    }
+  }
+};
+
+TEST_F(AnswerTest, APageOfLargeSchedulesEndsEarlyAndNoneIsLeftOut) {
+  CreateLargeSchedules();
+  for (const char* order : {"name", "create_time desc"}) {
+    v1::ListSchedulesRequest request;
+    request.set_parent("projects/default");
+    request.set_page_size(1000);
+    request.set_order_by(order);
+    std::set<std::string> names;
+    int pages = 0;
+    do {
+      ASSERT_OK_AND_ASSIGN(const v1::ListSchedulesResponse page, ListSchedules(request));
+      for (const auto& schedule : page.schedules()) {
+        EXPECT_TRUE(names.insert(schedule.name()).second) << schedule.name();
+      }
+      EXPECT_LE(page.ByteSizeLong(), kAnswerBytesMax + 1000);
+      request.set_page_token(page.next_page_token());
+      ++pages;
+    } while (!request.page_token().empty());
+    EXPECT_EQ(names.size(), 3 * kBatch);
+    EXPECT_EQ(pages, 3);
+  }
+}
+
+TEST_F(AnswerTest, APageOfSmallSchedulesHoldsAsManyAsWereAskedFor) {
+  ASSERT_OK(BatchCreateSchedules(Batch("s", 2 * kRowsPerRead + 50, 10)));
+  v1::ListSchedulesRequest request;
+  request.set_parent("projects/default");
+  request.set_page_size(2 * kRowsPerRead + 1);
+  ASSERT_OK_AND_ASSIGN(const v1::ListSchedulesResponse first, ListSchedules(request));
+  EXPECT_EQ(first.schedules_size(), 2 * kRowsPerRead + 1);
+  request.set_page_token(first.next_page_token());
+  ASSERT_OK_AND_ASSIGN(const v1::ListSchedulesResponse second, ListSchedules(request));
+  EXPECT_EQ(second.schedules_size(), 49);
+  EXPECT_EQ(second.next_page_token(), "");
+}
+
+TEST_F(AnswerTest, AWatchOfLargeSchedulesSendsThemInMessagesThatAClientTakes) {
+  v1::WatchSchedulesRequest request;
+  request.set_parent("projects/default");
+  grpc::ClientContext early, late;
+  early.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+  late.set_deadline(early.deadline());
+  auto changes = schedules_->WatchSchedules(&early, request);
+  v1::WatchSchedulesResponse message;
+  ASSERT_TRUE(changes->Read(&message));  // The snapshot: nothing.
+  CreateLargeSchedules();
+  for (auto* stream : {changes.get(), schedules_->WatchSchedules(&late, request).release()}) {
+    std::set<std::string> names;
+    while (names.size() < 3 * kBatch) {
+      ASSERT_TRUE(stream->Read(&message)) << stream->Finish().error_message();
+      for (const v1::ScheduleEvent& event : message.events()) names.insert(event.name());
+    }
+    EXPECT_EQ(message.revision(), 3 * kBatch);
+    if (stream != changes.get()) {
+      late.TryCancel();
+      delete stream;
+    }
+  }
+  early.TryCancel();
+}
+
+TEST_F(AnswerTest, LargeAuditEntriesArePagedToo) {
+  CreateLargeSchedules();
+  v1::ListAuditEntriesRequest request;
+  request.set_page_size(1000);
+  int64_t last = 0;
+  do {
+    ASSERT_OK_AND_ASSIGN(const v1::ListAuditEntriesResponse page, ListAuditEntries(request));
+    for (const v1::AuditEntry& entry : page.entries()) EXPECT_EQ(entry.sequence(), ++last);
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  EXPECT_EQ(last, 3 * kBatch);
+}
+
+TEST_F(AnswerTest, ABatchThatIsTooLargeToBeAnsweredIsRefusedWithTheBound) {
+  EXPECT_THAT(BatchCreateSchedules(Batch("s", 60, 60'000)),
+              StatusIs(StatusCode::kInvalidArgument,
+                       testing::AllOf(HasSubstr("items"), HasSubstr("3145728"),
+                                      HasSubstr("split it into more requests"))));
+  EXPECT_THAT(store_.GetSchedule({"default", "s0"}), StatusIs(StatusCode::kNotFound));
+}
+
+TEST_F(AnswerTest, TheLargestBatchIsAnsweredWhole) {
+  v1::BatchCreateSchedulesRequest request = Batch("s", kBatchCreateMax, 3'000);
+  ASSERT_LE(request.ByteSizeLong(), kBatchCreateBytesMax);
+  ASSERT_GT(request.ByteSizeLong(), kBatchCreateBytesMax - 100'000);
+  ASSERT_OK_AND_ASSIGN(const v1::BatchCreateSchedulesResponse response,
+                       BatchCreateSchedules(request));
+  EXPECT_EQ(response.results_size(), kBatchCreateMax);
+}
+
+TEST_F(AnswerTest, ABatchInWhichMuchIsWrongIsStillAnswered) {
+  v1::BatchCreateSchedulesRequest request = Batch("s", kBatchCreateMax, 10);
+  request.set_allow_partial(true);
+  for (v1::NewSchedule& item : *request.mutable_items()) {
+    for (int i = 0; i < 30; ++i) {
+      (*item.mutable_schedule()->mutable_labels())[absl::StrCat("wrong label ", i)] = "\n";
+    }
+  }
+  ASSERT_OK_AND_ASSIGN(const v1::BatchCreateSchedulesResponse response,
+                       BatchCreateSchedules(request));
+  ASSERT_EQ(response.results_size(), kBatchCreateMax);
+  for (const v1::BatchCreateResult& result : response.results()) {
+    EXPECT_EQ(result.error().code(), static_cast<int>(StatusCode::kInvalidArgument));
+  }
+  EXPECT_GT(response.results(0).error().details_size(), 0);
+}
+
+TEST_F(AnswerTest, StatusLeavesTaskNamesOutWhenTheyAreTooMany) {
+  AdapterStatus adapter;
+  adapter.info.tasks.assign(10'000, std::string(100, 't'));
+  cluster_.status.adapters.assign(6, adapter);
+  ASSERT_OK_AND_ASSIGN(const v1::GetStatusResponse status, GetStatus({}));
+  ASSERT_EQ(status.adapters_size(), 6);
+  EXPECT_EQ(status.adapters(0).tasks_size(), 10'000);
+  EXPECT_EQ(status.adapters(5).tasks_size(), 0);
+}
+
+}  // namespace
+}  // namespace z4j::scheduler
