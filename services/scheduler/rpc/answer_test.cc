@@ -94,6 +94,38 @@ TEST_F(AnswerTest, AWatchOfLargeSchedulesSendsThemInMessagesThatAClientTakes) {
   early.TryCancel();
 }
 
+TEST_F(AnswerTest, LargeFiresAreListedAndWatchedInMessagesThatAClientTakes) {
+  Created("nightly");
+  v1::TriggerScheduleRequest trigger;
+  trigger.set_name(NameOf("nightly"));
+  trigger.set_args_json("[\"" + std::string(60'000, 'x') + "\"]");
+  constexpr int kFires = 120;
+  for (int i = 0; i < kFires; ++i) ASSERT_OK(TriggerSchedule(trigger));
+
+  v1::ListFiresRequest list;
+  list.set_parent("projects/default/schedules/-");
+  list.set_page_size(1000);
+  std::set<std::string> listed, watched;
+  do {
+    ASSERT_OK_AND_ASSIGN(const v1::ListFiresResponse page, ListFires(list));
+    for (const v1::Fire& fire : page.fires()) listed.insert(fire.uid());
+    list.set_page_token(page.next_page_token());
+  } while (!list.page_token().empty());
+  EXPECT_EQ(listed.size(), kFires);
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+  v1::WatchFiresRequest watch;
+  watch.set_parent(NameOf("nightly"));
+  *watch.mutable_from_time() = google::protobuf::Timestamp();
+  auto stream = fires_->WatchFires(&context, watch);
+  v1::WatchFiresResponse message;
+  while (watched.size() < kFires) {
+    ASSERT_TRUE(stream->Read(&message)) << stream->Finish().error_message();
+    for (const v1::Fire& fire : message.fires()) watched.insert(fire.uid());
+  }
+  context.TryCancel();
+}
+
 TEST_F(AnswerTest, LargeAuditEntriesArePagedToo) {
   CreateLargeSchedules();
   v1::ListAuditEntriesRequest request;

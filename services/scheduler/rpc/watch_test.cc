@@ -1,4 +1,5 @@
 // Fires, watches, health: what is read while things happen.
+#include "services/scheduler/limits.h"
 #include "services/scheduler/rpc/testing/rpc_world.h"
 
 namespace z4j::scheduler {
@@ -109,6 +110,46 @@ TEST_F(WatchTest, FireWatchSendsEachStateOnce) {
   ASSERT_TRUE(stream->Read(&message));
   ASSERT_EQ(message.fires_size(), 1);
   EXPECT_EQ(message.fires(0).state(), v1::Fire::STATE_CANCELLED);
+  context.TryCancel();
+}
+
+TEST_F(WatchTest, FireWatchSendsTheEndOfAFireThatMuchNewerOnesHaveFollowed) {
+  const ScheduleId id = {*Uuid::Parse(Created("nightly").uid())};
+  const FencingToken token{1};
+  ASSERT_OK(store_.RaiseFence(token, "n1"));
+  FireBatch batch;
+  constexpr int kFires = 3 * kWatchedPerRead;
+  for (int i = 0; i < kFires; ++i) {
+    Fire fire;
+    fire.key = {id, clock_.Now() + absl::Microseconds(i), {}};
+    fire.id = MakeFireId(fire.key);
+    batch.fires.push_back(fire);
+  }
+  batch.cursors.push_back({id, Cursor{batch.fires.back().key.due_at, kFires}});
+  ASSERT_OK(store_.CommitFires(token, batch));
+
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+  v1::WatchFiresRequest request;
+  request.set_parent(NameOf("nightly"));
+  auto stream = fires_->WatchFires(&context, request);
+  v1::WatchFiresResponse message;
+  for (int seen = 0; seen < kFires; seen += message.fires_size()) {
+    ASSERT_TRUE(stream->Read(&message)) << seen;
+    ASSERT_LE(seen + message.fires_size(), kFires) << "none comes twice";
+  }
+  for (const int i : {0, kFires / 2}) {
+    FireUpdate update;
+    update.key = batch.fires[i].key;
+    update.state = FireState::kSucceeded;
+    update.at = clock_.Now();
+    ASSERT_OK(store_.UpdateFires(token, {update}, {}));
+    server_->OnCommit();
+    ASSERT_TRUE(stream->Read(&message));
+    ASSERT_EQ(message.fires_size(), 1);
+    EXPECT_EQ(message.fires(0).uid(), batch.fires[i].id.ToString());
+    EXPECT_EQ(message.fires(0).state(), v1::Fire::STATE_SUCCEEDED);
+  }
   context.TryCancel();
 }
 

@@ -38,6 +38,8 @@ class MemoryScheduleStore final : public ScheduleStore {
   absl::StatusOr<std::vector<std::pair<ScheduleId, Cursor>>> GetCursors(
       absl::Span<const ScheduleId> ids) override ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<NamedFire> GetFire(FireId id) override ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<std::vector<NamedFire>> GetFires(absl::Span<const FireKey> keys) override
+      ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<FirePage> ListFires(const FireQuery& query) override ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<std::map<ScheduleState, int64_t>> CountSchedules() override
       ABSL_LOCKS_EXCLUDED(mu_);

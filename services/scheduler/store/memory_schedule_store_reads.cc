@@ -110,6 +110,16 @@ absl::StatusOr<NamedFire> MemoryScheduleStore::GetFire(FireId id) {
   return NamedFire{FindFire(it->second)->fire, keys_[it->second.schedule]};
 }
 
+absl::StatusOr<std::vector<NamedFire>> MemoryScheduleStore::GetFires(
+    absl::Span<const FireKey> keys) {
+  absl::MutexLock lock(&mu_);
+  std::vector<NamedFire> fires;
+  for (const FireKey& key : keys) {
+    if (const FireRow* row = FindFire(key)) fires.push_back({row->fire, keys_[key.schedule]});
+  }
+  return fires;
+}
+
 bool MemoryScheduleStore::Matches(const FireQuery& query, const Fire& fire) const {
   auto key = keys_.find(fire.key.schedule);
   return key != keys_.end() && key->second.project == query.project &&

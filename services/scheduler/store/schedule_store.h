@@ -244,6 +244,8 @@ class ScheduleStore {
   virtual absl::StatusOr<std::map<ScheduleState, int64_t>> CountSchedules() = 0;
 
   virtual absl::StatusOr<NamedFire> GetFire(FireId id) = 0;  // NOT_FOUND
+  // Those that exist, in no order.
+  virtual absl::StatusOr<std::vector<NamedFire>> GetFires(absl::Span<const FireKey> keys) = 0;
   virtual absl::StatusOr<FirePage> ListFires(const FireQuery& query) = 0;
 
   virtual absl::StatusOr<AuditHead> GetAuditHead() = 0;

@@ -291,6 +291,24 @@ TEST_P(ScheduleStoreContract, FiresOfOneDueTimeArePagedWithoutLossOrRepeat) {
   }
 }
 
+TEST_P(ScheduleStoreContract, GetsManyFiresByTheirKeysAndLeavesOutWhatDoesNotExist) {
+  Lead();
+  const Fire first = InsertWithFire("a", 1);
+  const Fire second = InsertWithFire("b", 2);
+  WriteSet write;
+  write.fires = {ManualFire(second.key.schedule, At(2), "r")};
+  Write(write, "schedule.trigger", second.key.schedule);
+  FireKey other = first.key;
+  other.due_at = At(3);
+  ASSERT_OK_AND_ASSIGN(const std::vector<NamedFire> found,
+                       store_->GetFires({write.fires[0].key, other, first.key}));
+  std::map<std::string, Fire> by_name;
+  for (const NamedFire& named : found) by_name[named.schedule.name] = named.fire;
+  EXPECT_EQ(by_name, (std::map<std::string, Fire>{{"a", first}, {"b", write.fires[0]}}));
+  ASSERT_OK_AND_ASSIGN(const std::vector<NamedFire> none, store_->GetFires({}));
+  EXPECT_THAT(none, IsEmpty());
+}
+
 TEST_P(ScheduleStoreContract, NamesTheScheduleOfAFireAlsoAfterItsDeletion) {
   Lead();
   const Fire fire = InsertWithFire("a", 1);

@@ -79,6 +79,24 @@ absl::StatusOr<NamedFire> PostgresScheduleStore::GetFire(FireId id) {
   });
 }
 
+absl::StatusOr<std::vector<NamedFire>> PostgresScheduleStore::GetFires(
+    absl::Span<const FireKey> keys) {
+  static const auto* const get =
+      new pq::Statement{"get_fires", NamedFires() +
+                                         " JOIN unnest($1, $2, $3) AS n(schedule_id, due_at,"
+                                         " trigger_id) ON f.schedule_id = n.schedule_id AND"
+                                         " f.due_at = n.due_at AND f.trigger_id = n.trigger_id"};
+  using Fires = absl::StatusOr<std::vector<NamedFire>>;
+  return WithConnection(lookup_, IfLost::kTryAgain, [&](Connection& connection) -> Fires {
+    Params params;
+    AddKeys(params, keys);
+    ASSIGN_OR_RETURN(const pq::Result rows, connection.Run(*get, params));
+    std::vector<NamedFire> fires;
+    for (int row = 0; row < rows.rows(); ++row) fires.push_back(NamedFireAt(rows, row));
+    return fires;
+  });
+}
+
 absl::StatusOr<FirePage> PostgresScheduleStore::ListFires(const FireQuery& query) {
   ASSIGN_OR_RETURN(QueryText text, PageOf(query));
   using Page = absl::StatusOr<FirePage>;

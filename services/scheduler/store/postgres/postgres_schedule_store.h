@@ -40,6 +40,7 @@ class PostgresScheduleStore final : public ScheduleStore {
       absl::Span<const ScheduleId> ids) override;
 
   absl::StatusOr<NamedFire> GetFire(FireId id) override;
+  absl::StatusOr<std::vector<NamedFire>> GetFires(absl::Span<const FireKey> keys) override;
   absl::StatusOr<FirePage> ListFires(const FireQuery& query) override;
 
   absl::StatusOr<std::map<ScheduleState, int64_t>> CountSchedules() override;

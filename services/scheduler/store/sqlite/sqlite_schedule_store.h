@@ -45,6 +45,7 @@ class SqliteScheduleStore final : public ScheduleStore {
   absl::StatusOr<std::vector<std::pair<ScheduleId, Cursor>>> GetCursors(
       absl::Span<const ScheduleId> ids) override;
   absl::StatusOr<NamedFire> GetFire(FireId id) override;
+  absl::StatusOr<std::vector<NamedFire>> GetFires(absl::Span<const FireKey> keys) override;
   absl::StatusOr<FirePage> ListFires(const FireQuery& query) override;
   absl::StatusOr<std::map<ScheduleState, int64_t>> CountSchedules() override;
   absl::StatusOr<AuditHead> GetAuditHead() override;

@@ -8,6 +8,22 @@ namespace z4j::scheduler {
 
 using sqlite::Statement;
 
+namespace {
+
+// Fires with the name that their schedule has or had.
+std::string NamedFires() {
+  return absl::StrCat("SELECT ", sqlite::kFireColumns,
+                      ", n.project, n.name FROM fires LEFT JOIN names n ON n.id = schedule_id");
+}
+
+absl::StatusOr<NamedFire> ReadNamedFire(Statement& row) {
+  ASSIGN_OR_RETURN(PendingFire fire, sqlite::ReadFire(row));
+  return NamedFire{std::move(fire.fire),
+                   {row.Text(sqlite::kFireColumnCount), row.Text(sqlite::kFireColumnCount + 1)}};
+}
+
+}  // namespace
+
 absl::StatusOr<StoredSchedule> SqliteScheduleStore::GetSchedule(const ScheduleKey& key) {
   ASSIGN_OR_RETURN(sqlite::ReaderPool::Lease reader, readers_.Take());
   ASSIGN_OR_RETURN(Statement find, reader->Prepare(absl::StrCat(
@@ -98,15 +114,29 @@ absl::StatusOr<std::map<ScheduleState, int64_t>> SqliteScheduleStore::CountSched
 
 absl::StatusOr<NamedFire> SqliteScheduleStore::GetFire(FireId id) {
   ASSIGN_OR_RETURN(sqlite::ReaderPool::Lease reader, readers_.Take());
-  ASSIGN_OR_RETURN(Statement find,
-                   reader->Prepare(absl::StrCat(
-                       "SELECT ", sqlite::kFireColumns, ", n.project, n.name",
-                       " FROM fires LEFT JOIN names n ON n.id = schedule_id WHERE fire_id = ?")));
+  ASSIGN_OR_RETURN(Statement find, reader->Prepare(NamedFires() + " WHERE fire_id = ?"));
   ASSIGN_OR_RETURN(const bool found, find.BindId(id.value).Step());
   if (!found) return absl::NotFoundError(absl::StrCat("no fire ", id.ToString()));
-  ASSIGN_OR_RETURN(PendingFire fire, sqlite::ReadFire(find));
-  return NamedFire{std::move(fire.fire),
-                   {find.Text(sqlite::kFireColumnCount), find.Text(sqlite::kFireColumnCount + 1)}};
+  return ReadNamedFire(find);
+}
+
+absl::StatusOr<std::vector<NamedFire>> SqliteScheduleStore::GetFires(
+    absl::Span<const FireKey> keys) {
+  ASSIGN_OR_RETURN(sqlite::ReaderPool::Lease reader, readers_.Take());
+  ASSIGN_OR_RETURN(sqlite::Transaction view, reader->Begin());
+  ASSIGN_OR_RETURN(Statement find,
+                   reader->Prepare(NamedFires() + " WHERE due_at = ? AND schedule_id = ?"
+                                                  " AND trigger_id = ?"));
+  std::vector<NamedFire> fires;
+  for (const FireKey& key : keys) {
+    find.BindTime(key.due_at).BindId(key.schedule.value).BindIdOrEmpty(key.trigger);
+    ASSIGN_OR_RETURN(const bool found, find.Step());
+    if (found) {
+      ASSIGN_OR_RETURN(fires.emplace_back(), ReadNamedFire(find));
+    }
+    find.Reset();
+  }
+  return fires;
 }
 
 absl::StatusOr<std::vector<AuditEntry>> SqliteScheduleStore::ListAudit(int64_t after, int limit) {

@@ -37,6 +37,9 @@ class ForwardingStore : public ScheduleStore {
     return store_.GetCursors(ids);
   }
   absl::StatusOr<NamedFire> GetFire(FireId id) override { return store_.GetFire(id); }
+  absl::StatusOr<std::vector<NamedFire>> GetFires(absl::Span<const FireKey> keys) override {
+    return store_.GetFires(keys);
+  }
   absl::StatusOr<FirePage> ListFires(const FireQuery& query) override {
     return store_.ListFires(query);
   }
