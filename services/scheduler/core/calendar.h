@@ -53,11 +53,6 @@ constexpr Date DateOf(int64_t days) {
 // 0 = Sunday .. 6, of the day `days` >= -4 after 1970-01-01 (a Thursday).
 constexpr int WeekdayOf(int64_t days) { return static_cast<int>((days + 4) % 7); }
 
-// `value / by` rounded down, also below zero.
-constexpr int64_t FloorDiv(int64_t value, int64_t by) {
-  return value / by - (value % by < 0 ? 1 : 0);
-}
-
 }  // namespace z4j::scheduler
 
 #endif  // Z4J_SCHEDULER_CORE_CALENDAR_H_

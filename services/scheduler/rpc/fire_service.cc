@@ -114,10 +114,7 @@ absl::Status FireServiceImpl::Cancel(const v1::CancelFireRequest& request, const
         absl::StrCat("the fire has ended: ", v1::Fire::State_Name(static_cast<int>(before))));
   }
   if (before != FireState::kCancelled) {  // Otherwise it is done already.
-    ASSIGN_OR_RETURN(const FireName name, ParseFireName(request.name(), "name"));
-    ScheduleKey key = named.schedule;
-    if (key.project.empty()) key.project = name.schedule.project;  // Its schedule is gone.
-    Mutation mutation{z4j::scheduler::CancelFire{named.fire.key, named.fire.id, key},
+    Mutation mutation{z4j::scheduler::CancelFire{named.fire.key, named.fire.id, named.schedule},
                       CallerOf(context), request.request_id()};
     RETURN_IF_ERROR(rpc_.committer.Run(std::move(mutation)).status());
     // Its row may be CANCELLED while an adapter has just taken it.

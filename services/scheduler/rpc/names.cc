@@ -59,9 +59,8 @@ absl::StatusOr<FireName> ParseFireName(absl::string_view text, absl::string_view
 }
 
 std::string FireResourceName(const ScheduleKey& schedule, FireId id) {
-  const bool gone = schedule.name.empty();
-  return absl::StrCat("projects/", gone ? "-" : schedule.project, "/schedules/",
-                      gone ? "-" : schedule.name, "/fires/", id.ToString());
+  return absl::StrCat("projects/", schedule.project, "/schedules/", schedule.name, "/fires/",
+                      id.ToString());
 }
 
 }  // namespace z4j::scheduler

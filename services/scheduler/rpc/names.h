@@ -25,7 +25,7 @@ struct FireName {
 };
 absl::StatusOr<FireName> ParseFireName(absl::string_view text, absl::string_view field);
 
-// `schedule` with empty names is a deleted one.
+// The name it has also when its schedule is deleted.
 std::string FireResourceName(const ScheduleKey& schedule, FireId id);
 
 }  // namespace z4j::scheduler

@@ -1,30 +1,12 @@
 #include "services/scheduler/rpc/schedule_watch.h"
 
-#include <algorithm>
-#include <array>
-
-#include "absl/strings/match.h"
 #include "services/base/status_macros.h"
 #include "services/scheduler/limits.h"
 #include "services/scheduler/mutate/mutation.h"
 #include "services/scheduler/rpc/answer.h"
+#include "services/scheduler/store/schedule_match.h"
 
 namespace z4j::scheduler {
-
-bool Matches(const ScheduleQuery& query, const Schedule& schedule) {
-  static constexpr std::array<absl::string_view, 4> kKinds = {"cron", "interval", "one_shot",
-                                                              "solar"};
-  static_assert(std::variant_size_v<Spec> == kKinds.size());
-  if (schedule.project != query.project) return false;
-  if (query.state && schedule.state != *query.state) return false;
-  if (!query.engine.empty() && schedule.engine != query.engine) return false;
-  if (!query.kind.empty() && kKinds[schedule.spec.index()] != query.kind) return false;
-  if (!absl::StartsWith(schedule.name, query.name_prefix)) return false;
-  return std::all_of(query.labels.begin(), query.labels.end(), [&](const auto& label) {
-    const auto found = schedule.labels.find(label.first);
-    return found != schedule.labels.end() && found->second == label.second;
-  });
-}
 
 absl::StatusOr<bool> ScheduleWatch::Next(v1::WatchSchedulesResponse* out) {
   if (snapshot_) return NextOfSnapshot(out);

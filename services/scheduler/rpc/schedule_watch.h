@@ -31,9 +31,6 @@ class ScheduleWatch final : public WatchSource<v1::WatchSchedulesResponse> {
   bool begun_ = false;
 };
 
-// Whether `schedule` is one that `query` asks for.
-bool Matches(const ScheduleQuery& query, const Schedule& schedule);
-
 }  // namespace z4j::scheduler
 
 #endif  // Z4J_SCHEDULER_RPC_SCHEDULE_WATCH_H_

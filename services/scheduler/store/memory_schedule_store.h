@@ -89,7 +89,7 @@ class MemoryScheduleStore final : public ScheduleStore {
   FireRow* FindFire(const FireKey& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Cancel(FireRow& row, FireReason reason, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Update(const FireUpdate& update) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  bool Matches(const FireQuery& query, const Fire& fire) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool Selects(const FireQuery& query, const Fire& fire) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   Clock& clock_;
   ChangeSignal changed_;

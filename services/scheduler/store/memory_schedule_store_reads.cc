@@ -1,25 +1,14 @@
 #include <algorithm>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "services/base/status_macros.h"
 #include "services/scheduler/store/codec.h"
 #include "services/scheduler/store/memory_schedule_store.h"
 #include "services/scheduler/store/page_token.h"
+#include "services/scheduler/store/schedule_match.h"
 
 namespace z4j::scheduler {
 namespace {
-
-bool Selects(const ScheduleQuery& query, const Schedule& schedule) {
-  return schedule.project == query.project && (!query.state || schedule.state == *query.state) &&
-         (query.engine.empty() || schedule.engine == query.engine) &&
-         (query.kind.empty() || KindOf(schedule.spec) == query.kind) &&
-         absl::StartsWith(schedule.name, query.name_prefix) &&
-         std::all_of(query.labels.begin(), query.labels.end(), [&](const auto& label) {
-           auto it = schedule.labels.find(label.first);
-           return it != schedule.labels.end() && it->second == label.second;
-         });
-}
 
 auto OrderOf(const SchedulePosition& p) { return std::tie(p.micros, p.name); }
 
@@ -45,7 +34,7 @@ absl::StatusOr<SchedulePage> MemoryScheduleStore::ListSchedules(const ScheduleQu
   std::vector<std::pair<SchedulePosition, const StoredSchedule*>> found;
   absl::MutexLock lock(&mu_);
   for (const auto& [key, stored] : schedules_) {
-    if (!Selects(query, stored.schedule)) continue;
+    if (!Matches(query, stored.schedule)) continue;
     SchedulePosition position = PositionOf(stored.schedule, query.order);
     if (!after || before(*after, position)) found.emplace_back(std::move(position), &stored);
   }
@@ -120,7 +109,7 @@ absl::StatusOr<std::vector<NamedFire>> MemoryScheduleStore::GetFires(
   return fires;
 }
 
-bool MemoryScheduleStore::Matches(const FireQuery& query, const Fire& fire) const {
+bool MemoryScheduleStore::Selects(const FireQuery& query, const Fire& fire) const {
   auto key = keys_.find(fire.key.schedule);
   return key != keys_.end() && key->second.project == query.project &&
          (!query.schedule || fire.key.schedule == *query.schedule) &&
@@ -138,7 +127,7 @@ absl::StatusOr<FirePage> MemoryScheduleStore::ListFires(const FireQuery& query) 
   FirePage page;
   // Returns whether to go on.
   auto take = [&](const Fire& fire) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    if (!Matches(query, fire)) return true;
+    if (!Selects(query, fire)) return true;
     if (static_cast<int>(page.fires.size()) == query.limit) {
       page.next = FireToken(query, page.fires.back().fire.key);
       return false;
