@@ -73,7 +73,9 @@ class LogStorage {
   // for them.
   virtual absl::Status Compact(Index first) = 0;
 
-  // `source` names the transfer, so that a broken-off one is resumed only by its own sender.
+  // `source` names the transfer, so that a broken-off one is resumed only by its own sender; the
+  // caller goes on from the writer's size().  Empty: made by this node itself, always from the
+  // front, for another version may have written the same state otherwise.
   // ABORTED: the same transfer is under way.
   virtual absl::StatusOr<std::unique_ptr<SnapshotWriter>> WriteSnapshot(
       const SnapshotMeta& meta, const std::string& source) = 0;

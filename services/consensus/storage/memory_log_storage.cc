@@ -184,6 +184,7 @@ absl::StatusOr<std::unique_ptr<SnapshotWriter>> MemoryLogStorage::WriteSnapshot(
       absl::StrCat(meta.index.value, "-", meta.term.value, "-", meta.config_index.value, "-",
                    source, "-", EncodeConfig(meta.config));
   ASSIGN_OR_RETURN(std::string bytes, state_->TakePart(part));
+  if (source.empty()) bytes.clear();
   return std::make_unique<Writer>(state_, std::move(part), meta, std::move(bytes));
 }
 

@@ -27,6 +27,7 @@ std::optional<uint64_t> NumberOf(std::string_view prefix, std::string_view file)
 
 uint64_t DirtyEnd(std::string_view bytes, uint64_t from) {
   uint64_t end = bytes.size();
+  while (end >= from + 8 && GetAt<uint64_t>(bytes, end - 8) == 0) end -= 8;  // Mostly zeros.
   while (end > from && bytes[end - 1] == '\0') --end;
   return end;
 }

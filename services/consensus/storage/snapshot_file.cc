@@ -40,7 +40,7 @@ uint64_t SnapshotFileWriter::ChunkOffset(uint64_t number) const {
 absl::Status SnapshotFileWriter::Resume() {
   sha256_.Update(encoded_header_);
   ASSIGN_OR_RETURN(const std::string begin, file_->Read(0, encoded_header_.size()));
-  if (begin != encoded_header_) {
+  if (begin != encoded_header_ || header_.source.empty()) {
     RETURN_IF_ERROR(file_->Truncate(0));
     return file_->Write(0, encoded_header_);
   }

@@ -15,7 +15,7 @@ namespace z4j::consensus {
 
 // Writes the snapshot's file: built under PartName(), it gets SnapshotName() when it is whole.
 // What Append() was given is on the disk in whole chunks, so that a writer for the same header goes
-// on after the last whole one.
+// on after the last whole one; without a source it begins anew.
 class SnapshotFileWriter : public SnapshotWriter {
  public:
   // `done` is called once: with the committed meta, or without when the writer dies before.

@@ -87,6 +87,7 @@ void SnapshotStore::Done(const std::string& part, const SnapshotMeta* committed)
 void SnapshotStore::Tidy() {
   const absl::StatusOr<std::vector<std::string>> files = disk_.List();
   if (!files.ok()) return;
+  // Held although names are removed: a part must not be begun between the look and the removal.
   absl::MutexLock lock(&mu_);
   std::vector<std::string> snapshots;
   for (const std::string& name : *files) {

@@ -130,7 +130,7 @@ class Life {
 
   bool WriteSnapshot(const SnapshotMeta& meta) {
     model_.BeginSnapshot(meta);
-    auto writer = storage_->WriteSnapshot(meta, "test");
+    auto writer = storage_->WriteSnapshot(meta, "");
     if (!writer.ok()) return false;
     if (!(*writer)->Append(std::string(random_.Below(3000), 's')).ok()) return false;
     if (!(*writer)->Commit().ok()) return false;

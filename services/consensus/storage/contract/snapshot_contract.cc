@@ -13,7 +13,7 @@ std::string Pattern(size_t size) {
 }  // namespace
 
 void LogStorageContract::WriteSnapshot(const SnapshotMeta& meta, const std::string& bytes) {
-  ASSERT_OK_AND_ASSIGN(auto writer, storage_->WriteSnapshot(meta, "self"));
+  ASSERT_OK_AND_ASSIGN(auto writer, storage_->WriteSnapshot(meta, ""));
   ASSERT_OK(writer->Append(bytes));
   ASSERT_OK(writer->Commit());
 }
@@ -89,6 +89,16 @@ TEST_P(LogStorageContract, GoesOnWithATransferThatWasBrokenOff) {
   ASSERT_OK_AND_ASSIGN(auto reader, storage_->NewestSnapshot());
   ASSERT_OK_AND_ASSIGN(const std::string all, reader->Read(0, bytes.size() + 1));
   EXPECT_TRUE(all == bytes);
+}
+
+TEST_P(LogStorageContract, BeginsASnapshotOfItsOwnAlwaysFromTheFront) {
+  {
+    ASSERT_OK_AND_ASSIGN(auto writer, storage_->WriteSnapshot(Meta(9, 1), ""));
+    ASSERT_OK(writer->Append(Pattern(2 * kSnapshotChunkBytes)));
+  }
+  Reopen();
+  ASSERT_OK_AND_ASSIGN(auto writer, storage_->WriteSnapshot(Meta(9, 1), ""));
+  EXPECT_EQ(writer->size(), 0);
 }
 
 TEST_P(LogStorageContract, BeginsTheLogAnewAtAReceivedSnapshot) {

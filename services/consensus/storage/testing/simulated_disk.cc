@@ -11,9 +11,11 @@ namespace {
 
 void CopySector(const std::string& from, uint64_t sector, std::string& to) {
   const uint64_t begin = sector * kSectorBytes;
-  for (uint64_t i = begin; i < begin + kSectorBytes && i < to.size(); ++i) {
-    to[i] = i < from.size() ? from[i] : '\0';
-  }
+  if (begin >= to.size()) return;
+  const size_t size = std::min<uint64_t>(kSectorBytes, to.size() - begin);
+  std::string bytes = begin < from.size() ? from.substr(begin, size) : "";
+  bytes.resize(size, '\0');
+  to.replace(begin, size, bytes);
 }
 
 }  // namespace

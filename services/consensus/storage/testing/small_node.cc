@@ -62,7 +62,7 @@ absl::Status WriteSmallSnapshot(LogStorage& storage, uint64_t index, const std::
   meta.index.value = index;
   meta.term.value = 1;
   meta.config = OneVoter();
-  ASSIGN_OR_RETURN(auto writer, storage.WriteSnapshot(meta, "self"));
+  ASSIGN_OR_RETURN(auto writer, storage.WriteSnapshot(meta, ""));
   RETURN_IF_ERROR(writer->Append(state));
   return writer->Commit();
 }
