@@ -47,7 +47,7 @@ enum class Rule : int {
   kOldSnapshotIsIgnored = 31,      // A snapshot behind the commit index replaces the log.
   kApplyOnlyWhatIsOnDisk = 32,     // Entries are applied before this node's disk has them.
   kTransferWaitsForMatch = 33,     // TimeoutNow goes to a target that lacks entries.
-  kCount,  // Of the rules of the core.
+  kCount,                          // Of the rules of the core.
 
   // Of the storage.
   kSyncBeforeAppendReturns = 50,   // Append answers while the bytes are in the machine's cache.
