@@ -247,6 +247,7 @@ TEST(WalIdentityTest, RefusesASegmentOfAnotherNode) {
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("incarnation 34")));
 }
 
+// R26: a node that lost its directory has forgotten its votes and cannot go on as if it had not.
 TEST(WalIdentityTest, SaysHowToMakeADirectoryANodes) {
   SimulatedDisk disk;
   EXPECT_THAT(OpenStorage(disk, kSmallIdentity),
