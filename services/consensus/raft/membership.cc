@@ -80,6 +80,7 @@ absl::Status CheckSteps(const Config& config, const std::vector<ConfigStep>& ste
     if (needs_member && !known) {
       return FieldError("change.steps.id", absl::StrCat(step.id.value, " is not a member"));
     }
+    if (step.kind == ConfigStep::Kind::kRemove) continue;
     const Incarnation given = step.member.incarnation;
     if (known && given.value != 0 && member->second.incarnation.value != 0 &&
         given != member->second.incarnation) {

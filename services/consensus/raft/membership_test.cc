@@ -78,7 +78,7 @@ TEST(MembershipTest, AReplacedNodeIsRemovedBeforeItIsAddedAgain) {
   }
   EXPECT_THAT(ChangeConfig(known, {{StepOf(Kind::kRemove, 3), StepOf(Kind::kAddVoter, 3, 42)}}),
               StatusIs(StatusCode::kInvalidArgument));
-  ASSERT_OK_AND_ASSIGN(Config removed, ChangeConfig(known, {{StepOf(Kind::kRemove, 3)}}));
+  ASSERT_OK_AND_ASSIGN(Config removed, ChangeConfig(known, {{StepOf(Kind::kRemove, 3, 42)}}));
   ASSERT_OK_AND_ASSIGN(Config again, ChangeConfig(removed, {{StepOf(Kind::kAddVoter, 3, 42)}}));
   EXPECT_EQ(again.members.at(NodeId{3}).incarnation, Incarnation{42});
 }

@@ -24,11 +24,11 @@ RandomRun::RandomRun(uint64_t seed)
   DrawWeights();
 }
 
-void RandomRun::Disturb(int steps) {
-  for (int step = 0; step < steps && checker_.violations().empty(); ++step) {
+void RandomRun::Disturb(int slices) {
+  for (int slice = 0; slice < slices && checker_.violations().empty(); ++slice) {
     Move();
     checker_.CheckNow();
-    if (step % 100 == 0) checker_.CheckLogs();
+    if (slice % 100 == 0) checker_.CheckLogs();
   }
 }
 
@@ -41,6 +41,11 @@ void RandomRun::Recover() {
     cluster_.Persist(id);
   }
   cluster_.Run(absl::Seconds(3));
+  // The operator removes what was wiped and adds it as the new node that it is.
+  for (int change = 0; change < 2 && wiped_ != 0 && cluster_.LeaderId().has_value(); ++change) {
+    ReplaceWiped(*cluster_.LeaderId());
+    cluster_.Run(absl::Seconds(1));
+  }
   checker_.CheckNow();
   checker_.CheckLogs();
 }
@@ -55,6 +60,11 @@ bool RandomRun::Serves() {
     if (cluster_.status(id.value).commit < *index) return false;
   }
   return true;
+}
+
+Incarnation RandomRun::IncarnationOf(uint64_t id) const {
+  if (!identities_) return {};
+  return {id == wiped_ ? 900 + id : 500 + id};
 }
 
 void RandomRun::Adjust(RaftOptions& options) {
@@ -93,6 +103,7 @@ void RandomRun::DrawWeights() {
   draw(Act::kCut, 10, true);
   draw(Act::kIsolate, 5, true);
   draw(Act::kHeal, 10, false);
+  draw(Act::kWipe, 5, true);
   if (!changes_) weights_[Act::kChange] = 0;
   slow_node_ = rng_.Chance(1, 2) ? AnyId() : 0;
   slice_ms_ = 2 + rng_.Below(8);
@@ -156,6 +167,8 @@ void RandomRun::MoveNode(Act act, uint64_t id) {
       return rng_.Chance(1, 2) ? cluster_.Cut(id, AnyId()) : cluster_.Cut(AnyId(), id);
     case Act::kIsolate:
       return cluster_.Isolate(id);
+    case Act::kWipe:
+      return Wipe(id);
     case Act::kNothing:
     case Act::kStart:
     case Act::kHeal:
@@ -215,15 +228,53 @@ void RandomRun::Compact(uint64_t id) {
   if (!installs && node.applied_to > node.disk.snapshot.index) cluster_.Compact(id);
 }
 
-void RandomRun::Change(uint64_t id) {
-  if (!changes_) return;
+ConfigChange RandomRun::DrawChange() {
   ConfigChange change;
   for (uint64_t i = 0; i <= rng_.Below(3); ++i) {
     const uint64_t member = AnyId();
     change.steps.push_back({static_cast<ConfigStep::Kind>(rng_.Below(3)), NodeId{member},
                             Member{absl::StrCat("node-", member), IncarnationOf(member)}});
   }
-  (void)cluster_.raft(id).ProposeChange(cluster_.now(), change);
+  return change;
+}
+
+void RandomRun::Change(uint64_t id) {
+  if (wiped_ != 0) return ReplaceWiped(id);  // Others are needed for a quorum now.
+  if (changes_) (void)cluster_.raft(id).ProposeChange(cluster_.now(), DrawChange());
+}
+
+// Only when everybody knows the node by its incarnation: before, nobody can tell it from the wiped
+// one, and its lost vote or entries may be missed.
+void RandomRun::Wipe(uint64_t id) {
+  if (wiped_ != 0 || !identities_) return;
+  const Config config = cluster_.status(id).config;
+  if (config.joint() || config.voters.size() < 3 || !config.IsMember(NodeId{id})) return;
+  if (config.members.at(NodeId{id}).incarnation.value == 0) return;
+  for (uint64_t other : cluster_.ids()) {
+    if (cluster_.node(other).raft == nullptr) return;
+    const RaftStatus status = cluster_.status(other);
+    if (status.config.members.empty()) continue;  // Never was a member.
+    const Config committed = cluster_.raft(other).MetaAt(status.commit).config;
+    if (status.config != config || committed != config) return;
+  }
+  wiped_ = id;
+  cluster_.Crash(id);
+  std::erase_if(cluster_.network(), [id](const Message& message) {
+    return message.from == NodeId{id} || message.to == NodeId{id};
+  });
+  cluster_.AddNode(id, IncarnationOf(id)).slow_disk = true;
+  Restart(id);
+}
+
+void RandomRun::ReplaceWiped(uint64_t leader) {
+  const NodeId id{wiped_};
+  const Config config = cluster_.status(leader).config;
+  const auto member = config.members.find(id);
+  const bool known = member != config.members.end();
+  if (known && member->second.incarnation == IncarnationOf(wiped_)) return;
+  const ConfigStep step{known ? ConfigStep::Kind::kRemove : ConfigStep::Kind::kAddVoter, id,
+                        Member{"replaced", IncarnationOf(wiped_)}};
+  (void)cluster_.raft(leader).ProposeChange(cluster_.now(), {{step}});
 }
 
 }  // namespace z4j::consensus

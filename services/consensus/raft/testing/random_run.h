@@ -11,7 +11,8 @@
 namespace z4j::consensus {
 
 // Everything that can happen to three to five nodes, at random: loss, repetition, reordering, slow
-// disks, crashes that lose unsynced writes, restarts, changes of membership, transfers, compaction.
+// disks, crashes that lose unsynced writes, restarts, a lost directory, changes of membership,
+// transfers, compaction.
 // Equal seeds give equal runs.
 class RandomRun {
  public:
@@ -28,7 +29,7 @@ class RandomRun {
   Index committed() const { return checker_.committed(); }
 
  private:
-  Incarnation IncarnationOf(uint64_t id) const { return {identities_ ? 500 + id : 0}; }
+  Incarnation IncarnationOf(uint64_t id) const;
   void Adjust(RaftOptions& options);
   uint64_t AnyId() { return 1 + rng_.Below(cluster_.ids().size()); }
   uint64_t AnyRunning();
@@ -47,6 +48,7 @@ class RandomRun {
     kCut,
     kIsolate,
     kHeal,
+    kWipe,
   };
   void DrawWeights();
   Act DrawAct();
@@ -60,12 +62,16 @@ class RandomRun {
   void Ask(uint64_t id);
   void Compact(uint64_t id);
   void Change(uint64_t id);
+  ConfigChange DrawChange();
+  void Wipe(uint64_t id);
+  void ReplaceWiped(uint64_t leader);
 
   Rng rng_;
   bool identities_;
   bool changes_;
   uint64_t loss_percent_;
   uint64_t commands_ = 0;
+  uint64_t wiped_ = 0;  // The node that lost its directory; at most one a run.
   std::map<Act, uint64_t> weights_;
   uint64_t slice_ms_ = 0;        // How far the clock moves at most between two deliveries.
   uint64_t arrives_one_in_ = 1;  // Slices: how slow the network is.

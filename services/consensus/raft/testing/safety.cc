@@ -43,7 +43,8 @@ void SafetyChecker::Sent(const Message& message) {
   const TestDisk& disk = cluster_.node(from).disk;
   if (const auto* vote = std::get_if<VoteReply>(&message.body)) {
     if (vote->pre || !vote->granted) return;
-    const auto [given, first] = votes_.try_emplace({from, message.term}, message.to);
+    const auto [given, first] =
+        votes_.try_emplace({message.from, message.incarnation, message.term}, message.to);
     if (given->second != message.to) {
       Violated(absl::StrCat(from, " voted twice in term ", message.term.value));
     }
@@ -140,7 +141,10 @@ void SafetyChecker::CheckDurable(uint64_t id, const RaftStatus& status) {
       const TestDisk& disk = cluster_.node(voter.value).disk;
       const Entry* entry = Find(disk, status.commit);
       const bool same = entry != nullptr && entry->term == at.term;
-      if (same || disk.snapshot.index >= status.commit) ++have;
+      // What was acknowledged by a node that lost its directory since is not held against anyone.
+      const Incarnation known = at.config.members.at(voter).incarnation;
+      const bool lost = known.value != 0 && known != cluster_.node(voter.value).options.incarnation;
+      if (same || lost || disk.snapshot.index >= status.commit) ++have;
     }
     if (voters->empty() || 2 * have > voters->size()) continue;
     Violated(absl::StrCat(id, " commits ", status.commit.value, ", which ", have, " of ",

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -37,7 +38,8 @@ class SafetyChecker {
 
   TestCluster& cluster_;
   std::map<Term, uint64_t> leaders_;
-  std::map<std::pair<uint64_t, Term>, NodeId> votes_;
+  // By voter, its incarnation, and term.
+  std::map<std::tuple<NodeId, Incarnation, Term>, NodeId> votes_;
   std::map<Index, Entry> committed_;
   std::map<uint64_t, TestDisk> logs_;  // Each node's log as it was told to its disk.
   std::map<std::pair<uint64_t, uint64_t>, Index> reads_;  // What must be seen at least.
