@@ -18,7 +18,7 @@ MonoTime Raft::Impl::QuorumTime(MonoTime own, MonoTime Progress::*of_peer) const
   return QuorumValue(config(), kForever, [&](NodeId id) {
     if (id == options_.id) return own;
     const auto peer = me.peers.find(id);
-    return peer == me.peers.end() ? kNever : peer->second.*of_peer;
+    return peer == me.peers.end() ? kLongAgo : peer->second.*of_peer;
   });
 }
 
@@ -36,15 +36,15 @@ bool Raft::Impl::CheckQuorum() {
 
 MonoTime Raft::Impl::LeaseUntil() const {
   const Leader* me = leader();
-  if (me == nullptr || !config().IsVoter(options_.id)) return kNever;
+  if (me == nullptr || !config().IsVoter(options_.id)) return kLongAgo;
   // A leader that has committed nothing may not know all that is committed.
-  if (!OwnTermCommitted() && !Broken(Rule::kLeaseNeedsOwnCommit)) return kNever;
+  if (!OwnTermCommitted() && !Broken(Rule::kLeaseNeedsOwnCommit)) return kLongAgo;
   // The target may be elected at any moment; and once TimeoutNow has left, even long after the
   // transfer was given up, as it may still be under way.
-  if (me->transfer && !Broken(Rule::kLeaseEndsWithTransfer)) return kNever;
+  if (me->transfer && !Broken(Rule::kLeaseEndsWithTransfer)) return kLongAgo;
   if (me->timeout_now_sent && !Broken(Rule::kNoLeaseAfterTimeoutNow) &&
       !Broken(Rule::kLeaseEndsWithTransfer)) {
-    return kNever;
+    return kLongAgo;
   }
   const MonoTime own = std::min(now_, stalled_since_.value_or(now_));
   const MonoTime basis = QuorumTime(

@@ -46,6 +46,7 @@ class Raft::Impl {
   bool HasOutput() const;
   MonoTime LeaseUntil() const;
   RaftStatus Status() const;
+  Index commit() const { return commit_; }
   SnapshotMeta MetaAt(Index index) const;
 
  private:

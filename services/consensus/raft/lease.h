@@ -13,7 +13,7 @@
 // that long after the send instant which a quorum has answered, nobody else is elected.
 namespace z4j::consensus {
 
-constexpr MonoTime kNever = {-absl::InfiniteDuration()};
+constexpr MonoTime kLongAgo = {-absl::InfiniteDuration()};
 constexpr MonoTime kForever = {absl::InfiniteDuration()};
 
 struct Sent {

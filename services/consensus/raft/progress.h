@@ -48,10 +48,10 @@ struct Progress {
   Index pending_snapshot;  // State kSnapshot: what is being transferred.
   bool probe_sent = false;
 
-  MonoTime heard;                  // When the last answer came; at first when we began to listen.
-  bool answered = false;           // At least one came.
-  MonoTime acknowledged = kNever;  // The newest send instant that was answered.
-  uint64_t read_round = 0;         // The newest read round that was answered.
+  MonoTime heard;                    // When the last answer came; at first when we began to listen.
+  bool answered = false;             // At least one came.
+  MonoTime acknowledged = kLongAgo;  // The newest send instant that was answered.
+  uint64_t read_round = 0;           // The newest read round that was answered.
   std::optional<absl::Duration> round_trip;
   bool connected = true;  // The transport's hint.
   Inflights inflights;

@@ -53,7 +53,7 @@ Raft::Impl::Impl(RaftOptions options, Recovered recovered, MonoTime now)
       snapshot_(recovered.snapshot),
       handed_(recovered.snapshot.index),
       applied_(recovered.snapshot.index),
-      leader_heard_(Broken(Rule::kWithholdAfterBoot) ? kNever : now),
+      leader_heard_(Broken(Rule::kWithholdAfterBoot) ? kLongAgo : now),
       reads_asked_(rng_.Next() >> 1),
       disk_(recovered.hard_state, log_.last()) {
   Z4J_CHECK(options_.id && options_.election_timeout > absl::ZeroDuration());
@@ -200,6 +200,7 @@ void Raft::PeerConnected(MonoTime now, NodeId peer, bool connected) {
   impl_->PeerConnected(now, peer, connected);
 }
 void Raft::DiskStalled(MonoTime now, bool stalled) { impl_->DiskStalled(now, stalled); }
+Index Raft::commit() const { return impl_->commit(); }
 Output Raft::TakeOutput() { return impl_->TakeOutput(); }
 bool Raft::HasOutput() const { return impl_->HasOutput(); }
 MonoTime Raft::LeaseUntil() const { return impl_->LeaseUntil(); }

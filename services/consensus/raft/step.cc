@@ -74,7 +74,7 @@ absl::Status Raft::Impl::CheckBody(const Message& message) const {
     return CheckAppend(*append, message.term);
   if (const auto* install = BodyOf<InstallSnapshot>(message)) {
     if (install->meta.index.value == 0 || install->meta.term.value == 0 ||
-        install->meta.term > message.term) {
+        install->meta.term > message.term || install->meta.config_index > install->meta.index) {
       return absl::InvalidArgumentError("a snapshot of an impossible position");
     }
     return CheckConfig(install->meta.config);
