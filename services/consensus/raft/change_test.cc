@@ -142,6 +142,18 @@ TEST(ChangeTest, ALeaderThatRemovesItselfCommitsThatFirst) {
   EXPECT_EQ(cluster.status(1).soft.role, Role::kFollower);  // It does not even campaign.
 }
 
+TEST(ChangeTest, ARemovedNodeLearnsThatItIsOut) {
+  TestCluster cluster(3);
+  cluster.Elect(1);
+  Change(cluster, 1, {Remove(3)});
+  cluster.Settle();
+  EXPECT_FALSE(cluster.status(3).config.IsMember(NodeId{3}));
+  EXPECT_EQ(cluster.status(3).commit, cluster.status(1).commit);
+  EXPECT_THAT(cluster.status(1).peers, SizeIs(1));
+  cluster.Run(absl::Seconds(1));
+  EXPECT_EQ(cluster.status(3).soft.role, Role::kFollower);
+}
+
 // Nobody else can be elected, as its log is the longest, and must not shrink.
 TEST(ChangeTest, ANodeCampaignsUntilItsRemovalIsCommitted) {
   TestCluster cluster(2);

@@ -31,10 +31,13 @@ Index Raft::Impl::AppendAsLeader(EntryKind kind, Payload data) {
   return log_.last();
 }
 
-// A configuration is in force from its append on, so its members are served from here on.
+// A configuration is in force from its append on, so its members are served from here on.  Those
+// that it leaves out are served until it is committed, so that they learn that they are out.
 void Raft::Impl::ReconcilePeers() {
   Leader& me = *leader();
-  std::erase_if(me.peers, [this](const auto& peer) { return !config().IsMember(peer.first); });
+  if (configs_.active_index() <= commit_) {
+    std::erase_if(me.peers, [this](const auto& peer) { return !config().IsMember(peer.first); });
+  }
   for (const auto& [id, member] : config().members) {
     if (id == options_.id) continue;
     me.peers.try_emplace(id, log_.last(), now_, options_.limits.inflight_messages,
@@ -123,15 +126,17 @@ void Raft::Impl::CommitTo(Index index) {
   for (Index i = commit_ + 1; i <= index; i = i + 1) {
     me.uncommitted_bytes -= log_.At(i).data->size();
   }
-  commit_ = index;
+  const Index before = std::exchange(commit_, index);
   me.reads.Confirmable(commit_);
-  if (configs_.active_index() <= commit_ && !config().IsVoter(options_.id)) {
-    // Not before: until then it is needed to commit its own removal (§6).  The others learn of the
-    // commit from it.
-    Hit(Mark::kLeaderRemoved);
-    Flush();
-    BecomeFollower(term_, NodeId{});
-    return;
+  if (configs_.active_index() <= commit_ && before < configs_.active_index()) {
+    Flush();  // Those that leave, and those that a leaving leader leaves behind, learn of it now.
+    ReconcilePeers();
+    if (!config().IsVoter(options_.id)) {
+      // Not before: until then it is needed to commit its own removal (§6).
+      Hit(Mark::kLeaderRemoved);
+      BecomeFollower(term_, NodeId{});
+      return;
+    }
   }
   Housekeeping();
 }
