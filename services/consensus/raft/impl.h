@@ -139,9 +139,9 @@ class Raft::Impl {
 
   // --- Replication (replicate.cc)
   void OnAppendReply(NodeId from, const AppendReply& reply);
-  void TakeAcknowledgement(Progress& peer, const AppendReply& reply, bool& heartbeat);
+  bool TakeAcknowledgement(Progress& peer, const AppendReply& reply);
   void TakeAccepted(NodeId from, Progress& peer, const AppendReply& reply, bool heartbeat);
-  bool SendAppend(NodeId to, Progress& peer, bool even_if_empty);
+  void SendAppend(NodeId to, Progress& peer);
   void SendSnapshot(NodeId to, Progress& peer);
   void SendHeartbeat(NodeId to, Progress& peer);
   void SendPending(NodeId to, Progress& peer);

@@ -11,7 +11,7 @@ namespace z4j::consensus {
 enum class Mark : int {
   kFigure8Blocked,     // A quorum has entries of an old term, which therefore do not commit.
   kVoteWithheld,       // A leader, or the time after boot, kept a vote back.
-  kVoteSplit,          // An election was lost or timed out.
+  kVoteSplit,          // An election, or a pre-vote, was lost.
   kVoteRepeated,       // The same candidate got its vote a second time.
   kPreVoteRefused,     // The candidate's log was older.
   kLowerTermAnswered,  // A message of an old term was answered with the newer one.

@@ -22,7 +22,6 @@ class Inflights {
   void Add(Index last, size_t bytes);  // `last`: of the message's entries.
   void FreeTo(Index match);            // Answers are cumulative.
   void Clear();
-  size_t size() const { return sent_.size(); }
   size_t bytes() const { return bytes_; }
 
  private:

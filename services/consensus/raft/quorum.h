@@ -2,7 +2,6 @@
 #define Z4J_CONSENSUS_RAFT_QUORUM_H_
 
 #include <algorithm>
-#include <functional>
 #include <map>
 #include <set>
 #include <vector>

@@ -25,22 +25,23 @@ bool Raft::Impl::HasPending(const Progress& peer) const {
 }
 
 void Raft::Impl::SendPending(NodeId to, Progress& peer) {
-  while (HasPending(peer)) SendAppend(to, peer, /*even_if_empty=*/true);
+  while (HasPending(peer)) SendAppend(to, peer);
 }
 
-bool Raft::Impl::SendAppend(NodeId to, Progress& peer, bool even_if_empty) {
+// With what the window lets go; without entries it still tells of the commit index, and asks
+// whether the logs agree.
+void Raft::Impl::SendAppend(NodeId to, Progress& peer) {
   const Index prev = peer.next - 1;
   const std::optional<Term> prev_term = log_.TermAt(prev);
   if (!prev_term.has_value()) {
     SendSnapshot(to, peer);
-    return true;
+    return;
   }
   AppendRequest request;
   if (!peer.Paused()) {
     request.entries = log_.Slice(peer.next, log_.last(), options_.limits.append_entries,
                                  options_.limits.append_bytes);
   }
-  if (request.entries.empty() && !even_if_empty) return false;
   const Index last = prev + request.entries.size();
   size_t bytes = 0;
   for (const Entry& entry : request.entries) bytes += entry.data->size();
@@ -54,7 +55,6 @@ bool Raft::Impl::SendAppend(NodeId to, Progress& peer, bool even_if_empty) {
   request.send_id = NewSend(peer, /*heartbeat=*/false);
   request.read_context = leader()->reads.round();
   Send(to, term_, std::move(request));
-  return true;
 }
 
 // The entries before `next` are compacted away.
@@ -92,8 +92,7 @@ void Raft::Impl::OnAppendReply(NodeId from, const AppendReply& reply) {
   const auto found = me->peers.find(from);
   if (found == me->peers.end()) return;
   Progress& peer = found->second;
-  bool heartbeat = false;
-  TakeAcknowledgement(peer, reply, heartbeat);
+  const bool heartbeat = TakeAcknowledgement(peer, reply);
   if (reply.rejected) {
     const Index base = log_.first() - 1;
     const Index agree = reply.hint_index < base
@@ -111,17 +110,18 @@ void Raft::Impl::OnAppendReply(NodeId from, const AppendReply& reply) {
   }
 }
 
-// Accepted or refused: the peer follows this leader and keeps its vote back.
-void Raft::Impl::TakeAcknowledgement(Progress& peer, const AppendReply& reply, bool& heartbeat) {
+// Accepted or refused: the peer follows this leader and keeps its vote back.  Returns whether it
+// answers a heartbeat.
+bool Raft::Impl::TakeAcknowledgement(Progress& peer, const AppendReply& reply) {
   peer.heard = now_;
   peer.answered = true;
   peer.applied = std::max(peer.applied, reply.applied);
   peer.read_round = std::max(peer.read_round, reply.read_context);
   const std::optional<Sent> sent = peer.sends.Take(reply.send_id);
-  if (!sent.has_value()) return;
-  heartbeat = sent->heartbeat;
+  if (!sent.has_value()) return false;
   peer.round_trip = now_ - sent->at;
   if (!stalled_since_.has_value()) peer.acknowledged = std::max(peer.acknowledged, sent->at);
+  return sent->heartbeat;
 }
 
 void Raft::Impl::TakeAccepted(NodeId from, Progress& peer, const AppendReply& reply,
@@ -152,7 +152,7 @@ void Raft::Impl::TakeAccepted(NodeId from, Progress& peer, const AppendReply& re
     // Were the messages on their way lost?  If so, this one is refused; else a full window whose
     // answers were lost would never move again.
     if (peer.inflights.Full()) Hit(Mark::kWindowProbed);
-    SendAppend(from, peer, /*even_if_empty=*/true);
+    SendAppend(from, peer);
   }
 }
 

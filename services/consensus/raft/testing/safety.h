@@ -20,8 +20,9 @@ class SafetyChecker {
 
   // Call after a start, with what was on the disk.
   void Started(uint64_t id);
-  // Call when a read was asked for and when a node was stepped in any way.
+  // Call before a read is asked for: it must see what is committed by then.
   void ReadAsked(uint64_t id, uint64_t context);
+  // Call as often as possible: roles, leases, indexes.
   void CheckNow();
   // Costs the product of all logs; now and then is enough.
   void CheckLogs();
