@@ -42,7 +42,7 @@ enum class Fate : uint8_t {
   kUnknown,    // It may have been done, or may still be.
 };
 
-struct Reply {
+struct CallResult {
   CallId call;
   Fate fate = Fate::kDone;
   std::string answer;  // Of a proposal that is done: an encoded Answer.
@@ -65,7 +65,7 @@ struct Leadership {
 struct Work {
   std::vector<Write> writes;  // In order; one sync does for all.
   std::vector<Message> messages;
-  std::vector<Reply> replies;
+  std::vector<CallResult> replies;
   std::vector<Event> events;  // Of the machine, in order.
   std::optional<SnapshotToSave> save;
   std::optional<Index> compact;  // The log may forget what is before.
@@ -75,6 +75,8 @@ struct Work {
 struct ReplicaOptions {
   RaftOptions raft;
   uint64_t snapshot_every = kSnapshotEvery;  // Entries applied.
+  // Called after each entry is applied, for checkers; may be empty.
+  std::function<void(const Entry&)> applied;
 };
 
 class Replica {
@@ -98,7 +100,8 @@ class Replica {
   void SnapshotNotSaved();
   void DiskStalled(MonoTime now, bool stalled);
 
-  // --- What callers want.  Each call has exactly one Reply, at the latest at `deadline` --------
+  // --- What callers want.  Each call has exactly one CallResult, at the latest at `deadline`
+  // --------
   void Propose(MonoTime now, CallId call, MonoTime deadline, std::optional<RequestId> request,
                Command command);
   // Done: whatever was done before the call is applied here.  On a follower the leader is asked.
@@ -158,6 +161,7 @@ class Replica {
 
   SoftState soft_;
   std::optional<SessionKeeper> keeper_;  // While leadership() holds.
+  Index own_proposed_;                   // The last of what the keeper proposed.
 
   // What is no longer in waiting_ has been answered, and is passed over wherever it stands below.
   std::map<CallId, Waiting> waiting_;

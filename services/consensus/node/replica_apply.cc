@@ -43,6 +43,7 @@ void Replica::Apply(MonoTime now, const Entry& entry) {
   applied_ = entry.index;
   bytes_since_snapshot_ += entry.data->size();
   if (entry.kind == EntryKind::kConfig) ApplyConfig(entry);
+  if (options_.applied) options_.applied(entry);
 
   auto [begin, end] = proposed_.equal_range(entry.index);
   for (auto it = begin; it != end; it = proposed_.erase(it)) {
@@ -98,11 +99,18 @@ void Replica::AnswerReads(MonoTime now) {
     auto waiting = waiting_.find(call);
     if (waiting == waiting_.end()) continue;
     const SessionId session = waiting->second.session;
-    if (session.value != 0 && !keeper_) {
-      Answer(call, Fate::kNotLeader, "", "this node does not lead");
-      continue;
+    if (session.value != 0) {
+      if (!keeper_) {
+        Answer(call, Fate::kNotLeader, "", "this node does not lead");
+        continue;
+      }
+      // First it must be decided whether the session has expired.
+      if (keeper_->Expiring(session, machine_) && own_proposed_ > applied_) {
+        reads_.emplace(own_proposed_, call);
+        continue;
+      }
+      keeper_->Heard(session, now);
     }
-    if (session.value != 0) keeper_->Heard(session, now);
     Answer(call, Fate::kDone);
   }
 }
@@ -114,8 +122,11 @@ void Replica::ProposeOwn(MonoTime now, std::vector<Command> commands) {
     payloads.push_back(
         MakePayload(EncodeCommand({keeper_->Now(now), std::nullopt, std::move(command)})));
   }
-  // Refused at a bound, or while leadership is handed over: the keeper comes back with it.
-  raft_.Propose(now, std::move(payloads)).status().IgnoreError();
+  const size_t count = payloads.size();
+  auto first = raft_.Propose(now, std::move(payloads));
+  // At a bound, or while leadership is handed over, the keeper comes back with it.
+  if (!first.ok()) return keeper_->Refused();
+  own_proposed_ = *first + (count - 1);
 }
 
 void Replica::EndOverdue(MonoTime now) {

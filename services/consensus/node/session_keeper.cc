@@ -11,10 +11,23 @@ void SessionKeeper::Heard(SessionId session, MonoTime now) {
   unreported_.insert(session);
 }
 
+void SessionKeeper::Refused() {
+  for (SessionId session : given_) proposed_expiry_.erase(session);
+  proposed_tick_ = {};
+}
+
+bool SessionKeeper::Expiring(SessionId session, const CoordinationMachine& machine) const {
+  auto proposed = proposed_expiry_.find(session);
+  const Session* found = machine.sessions().Find(session);
+  return proposed != proposed_expiry_.end() && found != nullptr &&
+         proposed->second == found->renewals;
+}
+
 std::vector<Command> SessionKeeper::Due(MonoTime now, const CoordinationMachine& machine) {
   std::vector<Command> due;
   if (now < next_due_) return due;
   next_due_ = now + kSessionSweepEvery;
+  given_.clear();
 
   const auto& sessions = machine.sessions().all();
   for (const auto& [id, session] : sessions) {
@@ -26,15 +39,15 @@ std::vector<Command> SessionKeeper::Due(MonoTime now, const CoordinationMachine&
     auto [proposed, first] = proposed_expiry_.try_emplace(id, session.renewals);
     if (!first && proposed->second == session.renewals) continue;  // Is on its way.
     proposed->second = session.renewals;
+    given_.push_back(id);
     due.push_back(ExpireSession{id, session.renewals});
   }
-  std::erase_if(heard_, [&](const auto& entry) { return !sessions.contains(entry.first); });
+  const auto ended = [&](const auto& entry) { return !sessions.contains(entry.first); };
+  std::erase_if(heard_, ended);
+  std::erase_if(proposed_expiry_, ended);
 
   if (now >= last_checkpoint_ + kCheckpointEvery) {
     last_checkpoint_ = now;
-    // A bound may have refused what was proposed: once more then, which changes nothing if not.
-    proposed_expiry_.clear();
-    proposed_tick_ = {};
     std::erase_if(unreported_, [&](SessionId id) { return !sessions.contains(id); });
     if (!unreported_.empty()) {
       due.push_back(RenewSessions{{unreported_.begin(), unreported_.end()}});

@@ -26,6 +26,11 @@ class SessionKeeper {
 
   // What to propose now.  `machine` is the state that this leader has applied.
   std::vector<Command> Due(MonoTime now, const CoordinationMachine& machine);
+  // What Due() gave last was not taken into the log: it will be given again.
+  void Refused();
+  // Whether the log holds an expiry of the session that may still take effect: it must not be
+  // called alive before that is decided.
+  bool Expiring(SessionId session, const CoordinationMachine& machine) const;
   // When to ask again at the latest.
   MonoTime NextDue() const { return next_due_; }
 
@@ -37,6 +42,7 @@ class SessionKeeper {
   MonoTime last_checkpoint_ = begun_;
   MonoTime next_due_ = begun_;
   ClusterTime proposed_tick_;                      // The newest deadline a Tick was proposed for.
+  std::vector<SessionId> given_;                   // Expiries that Due() gave last.
   std::map<SessionId, uint64_t> proposed_expiry_;  // With the renewals it was seen at.
 };
 

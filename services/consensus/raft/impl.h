@@ -45,6 +45,7 @@ class Raft::Impl {
   Output TakeOutput();
   bool HasOutput() const;
   MonoTime LeaseUntil() const;
+  Index commit() const { return commit_; }
   RaftStatus Status() const;
   Index commit() const { return commit_; }
   SnapshotMeta MetaAt(Index index) const;

@@ -204,6 +204,7 @@ Index Raft::commit() const { return impl_->commit(); }
 Output Raft::TakeOutput() { return impl_->TakeOutput(); }
 bool Raft::HasOutput() const { return impl_->HasOutput(); }
 MonoTime Raft::LeaseUntil() const { return impl_->LeaseUntil(); }
+Index Raft::commit() const { return impl_->commit(); }
 RaftStatus Raft::Status() const { return impl_->Status(); }
 SnapshotMeta Raft::MetaAt(Index index) const { return impl_->MetaAt(index); }
 

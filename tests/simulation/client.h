@@ -1,0 +1,88 @@
+#ifndef Z4J_TESTS_SIMULATION_CLIENT_H_
+#define Z4J_TESTS_SIMULATION_CLIENT_H_
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "services/consensus/machine/codec.h"
+#include "tests/simulation/history.h"
+#include "tests/simulation/network.h"
+#include "tests/simulation/server.h"
+
+// A client that puts, compares, reads, and takes locks under a session; it follows the leader, and
+// sends what it is not sure of again under the same number, as the shipped client does.
+namespace z4j::simulation {
+
+class Client {
+ public:
+  using Servers = std::map<NodeId, std::unique_ptr<Server>>;
+
+  Client(World& world, const Options& options, Oracle& oracle, Network& network, Servers& servers,
+         int number);
+
+  void Start() { Think(); }
+  // Begins nothing new.
+  void Stop() { stopped_ = true; }
+  bool idle() const { return !busy_; }
+  const History& history() const { return history_; }
+  uint64_t done() const { return done_; }
+
+ private:
+  struct Answered {
+    Fate fate;
+    std::string answer;
+    std::string read;
+  };
+  using Then = std::function<void(const Answered&)>;
+
+  void Think();
+  void Next();
+  void Write(const std::string& key, const std::string& call, std::vector<std::string> arguments);
+  void ReadKey(const std::string& key);
+  Operation Begin(const std::string& key, const std::string& call,
+                  std::vector<std::string> arguments) const;
+  void End(Operation& operation, std::string result);
+  void OpenSession();
+  void TakeLock();
+  void ReleaseLock();
+  void KeepAlive();
+
+  // Sends a mutation until its fate is known, then says what it is.
+  void Mutate(std::optional<RequestId> request, Command command, Then then);
+  void Attempt(std::optional<RequestId> request, Command command, Then then);
+  // Asks one server once; `then` comes exactly once, at the latest after the timeout (kUnknown).
+  void Ask(std::function<void(Replica&, MonoTime, CallId, MonoTime deadline)> what,
+           std::function<std::string(const Replica&)> read, Then then);
+  NodeId Target();
+  RequestId NextRequest(bool of_session);
+  void Done();
+
+  World& world_;
+  const Options& options_;
+  Oracle& oracle_;
+  Network& network_;
+  Servers& servers_;
+  const int number_;
+  const NodeId address_;
+
+  bool stopped_ = false;
+  bool busy_ = false;
+  NodeId leader_;
+  uint64_t client_id_;
+  uint64_t sequence_ = 0;
+  uint64_t written_ = 0;
+  uint64_t done_ = 0;
+  std::map<std::string, std::string> seen_;
+  History history_;
+
+  SessionId session_;
+  absl::Duration ttl_;
+  uint64_t session_sequence_ = 0;
+  std::optional<Token> token_;
+};
+
+}  // namespace z4j::simulation
+
+#endif  // Z4J_TESTS_SIMULATION_CLIENT_H_

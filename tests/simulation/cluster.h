@@ -1,0 +1,81 @@
+#ifndef Z4J_TESTS_SIMULATION_CLUSTER_H_
+#define Z4J_TESTS_SIMULATION_CLUSTER_H_
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/simulation/client.h"
+#include "tests/simulation/network.h"
+#include "tests/simulation/options.h"
+#include "tests/simulation/oracle.h"
+#include "tests/simulation/server.h"
+#include "tests/simulation/world.h"
+
+// A whole cluster with its clients and its bad luck: first anything goes, and nothing wrong may
+// happen; then all is healed, and everything must work again.
+namespace z4j::simulation {
+
+struct Result {
+  uint64_t seed = 0;
+  std::string breach;  // Empty: none.
+  std::string options;
+  uint64_t hash = 0;  // Of all that happened.
+  uint64_t events = 0;
+  absl::Duration simulated;
+  uint64_t operations = 0;  // Of clients, done.
+  uint64_t committed = 0;
+  uint64_t crashes = 0;
+  bool undecided = false;          // The search for an order of the operations took too long.
+  std::vector<std::string> story;  // If asked for.
+};
+
+// Runs one seed.  Equal seeds give equal results, hash included.
+Result Simulate(uint64_t seed, bool verbose);
+
+class Cluster {
+ public:
+  Cluster(World& world, Options options);
+  ~Cluster();
+
+  // Both phases.
+  void Run();
+  Oracle& oracle() { return oracle_; }
+  uint64_t operations() const;
+  uint64_t crashes() const { return crashes_; }
+  bool undecided() const { return undecided_; }
+  History AllOperations() const;
+
+ private:
+  NodeId AddServer(const Config& first);
+  // Repeats `what` about every `every` while the first phase lasts.
+  void Every(absl::Duration every, std::function<void()> what);
+  Server& Any();
+  Server* Leader();
+  void Nemeses();
+  void ChangeMembers();
+  void Send(NodeId from, Message message);
+  void TellPeers(NodeId node, bool connected);
+  void RunUntil(Instant until, const std::function<bool()>& enough);
+  void CheckLeases();
+  bool Healthy(Index goal, const std::vector<uint64_t>& done_before);
+  std::set<NodeId> Ids() const;
+
+  World& world_;
+  const Options options_;
+  Oracle oracle_;
+  Network network_;
+  Client::Servers servers_;
+  std::vector<std::unique_ptr<Client>> clients_;
+  uint64_t last_node_ = 0;
+  uint64_t crashes_ = 0;
+  bool healed_ = false;
+  bool rotten_ = false;
+  bool undecided_ = false;
+};
+
+}  // namespace z4j::simulation
+
+#endif  // Z4J_TESTS_SIMULATION_CLUSTER_H_

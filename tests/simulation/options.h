@@ -1,0 +1,64 @@
+#ifndef Z4J_TESTS_SIMULATION_OPTIONS_H_
+#define Z4J_TESTS_SIMULATION_OPTIONS_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/time/time.h"
+#include "services/consensus/raft/raft.h"
+#include "tests/simulation/world.h"
+
+// Which faults a run knows, and how strong they are.  Each seed draws its own (swarm testing): a
+// run with every fault at once would hide what needs one of them alone.  Chances are in permille.
+namespace z4j::simulation {
+
+struct Options {
+  int nodes = 3;
+  int clients = 4;
+  absl::Duration safety = absl::Seconds(30);  // Anything goes; then everything is healed.
+
+  // Network.
+  absl::Duration delay_mean = absl::Milliseconds(1);
+  uint64_t drop = 0;
+  uint64_t duplicate = 0;
+  uint64_t replay = 0;  // An old message comes once more, up to seconds later.
+  absl::Duration partition_every = absl::InfiniteDuration();
+  absl::Duration partition_for = absl::Seconds(1);
+  bool one_way = false;
+  bool half_open = false;  // Streams break without either side being told.
+
+  // Disk.
+  absl::Duration sync_mean = absl::Milliseconds(1);
+  uint64_t slow_sync = 0;   // Up to two seconds.
+  uint64_t sync_error = 0;  // Of a write: the process ends.
+  absl::Duration crash_every = absl::InfiniteDuration();
+  bool power_loss = false;  // A crash tears and loses what was not synced.
+  absl::Duration disk_full_every = absl::InfiniteDuration();
+  absl::Duration rot_every = absl::InfiniteDuration();  // At most once a run; the node is replaced.
+
+  // Time.
+  absl::Duration pause_every = absl::InfiniteDuration();
+  absl::Duration pause_max = absl::Seconds(2);
+  bool freeze = false;         // The clocks stand still with the node.
+  int64_t drift_permille = 0;  // Of boot-time clocks, +-; leases hold up to 80.
+
+  // Operators.
+  absl::Duration transfer_every = absl::InfiniteDuration();
+  absl::Duration change_every = absl::InfiniteDuration();  // Of the membership.
+  uint64_t snapshot_every = 50'000;
+  consensus::RaftLimits limits;  // Of windows, messages and tails.
+
+  // Clients.
+  absl::Duration think = absl::Milliseconds(20);
+
+  // Whether two leases may overlap although nothing is wrong: clocks beyond the bound, or frozen.
+  bool leases_hold() const { return drift_permille <= 70 && !freeze; }
+};
+
+// The options that a seed stands for.
+Options Draw(SeededRandom& random);
+std::string Describe(const Options& options);
+
+}  // namespace z4j::simulation
+
+#endif  // Z4J_TESTS_SIMULATION_OPTIONS_H_
