@@ -45,7 +45,6 @@ class Raft::Impl {
   Output TakeOutput();
   bool HasOutput() const;
   MonoTime LeaseUntil() const;
-  Index commit() const { return commit_; }
   RaftStatus Status() const;
   Index commit() const { return commit_; }
   SnapshotMeta MetaAt(Index index) const;

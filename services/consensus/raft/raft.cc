@@ -200,7 +200,6 @@ void Raft::PeerConnected(MonoTime now, NodeId peer, bool connected) {
   impl_->PeerConnected(now, peer, connected);
 }
 void Raft::DiskStalled(MonoTime now, bool stalled) { impl_->DiskStalled(now, stalled); }
-Index Raft::commit() const { return impl_->commit(); }
 Output Raft::TakeOutput() { return impl_->TakeOutput(); }
 bool Raft::HasOutput() const { return impl_->HasOutput(); }
 MonoTime Raft::LeaseUntil() const { return impl_->LeaseUntil(); }
