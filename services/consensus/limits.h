@@ -67,11 +67,21 @@ inline constexpr absl::Duration kElectionTimeoutMax = absl::Seconds(10);
 
 // --- Calls ----------------------------------------------------------------------------------
 inline constexpr size_t kWaitingCallsMax = 20'000;  // Proposals, reads and changes of one node.
+// What waits for the node's next turn: calls are refused beyond the first bound, messages of peers
+// lost beyond the second, as a network may lose them.  The difference is the windows of eight peers
+// and their answers, which no crowd of callers must displace.
+inline constexpr size_t kInboxCallsMax = kWaitingCallsMax;
+inline constexpr size_t kInboxMessagesMax =
+    kInboxCallsMax + 2 * (kMembersMax - 1) * kInflightMessagesMax;
 
 // --- Disk -----------------------------------------------------------------------------------
 inline constexpr size_t kSegmentBytes = 16 * 1024 * 1024;
 inline constexpr size_t kSegmentBytesMin = 4096;     // Of tests and simulations: a few records fit.
 static_assert(kSegmentBytes >= 2 * kEntryBytesMax);  // A segment holds any entry.
+inline constexpr absl::Duration kDiskRetryEvery = absl::Milliseconds(50);  // While it is full.
+// Longer than the gap between two appends under load: segments are made ready in between bursts.
+inline constexpr absl::Duration kPrepareAfterIdle = absl::Milliseconds(100);
+inline constexpr absl::Duration kSnapshotRetryEvery = absl::Seconds(1);  // Writes the whole state.
 inline constexpr int kSpareSegments = 2;  // Written ahead, so that an append never extends a file.
 inline constexpr size_t kSnapshotChunkBytes = 256 * 1024;
 // It holds one configuration and a name; a wrong size must not make a reader ask for all memory.
