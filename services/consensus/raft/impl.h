@@ -17,11 +17,16 @@
 #include "services/consensus/raft/reads.h"
 
 // The inside of Raft, seen by this folder alone.  One file per concern:
-//   raft.cc       what outsiders call            step.cc         terms and identity of messages
-//   election.cc   votes and campaigns            follower.cc     entries and snapshots from a
-//   leader leader.cc     proposals and the commit rule  replicate.cc    what goes to whom, and the
-//   answers handover.cc   lease, transfer, check-quorum  housekeeping.cc membership, reads
-//   output.cc     what goes out, and when
+//
+//   raft.cc          what outsiders call
+//   step.cc          terms and identity of messages
+//   election.cc      votes and campaigns
+//   follower.cc      entries and snapshots from a leader
+//   leader.cc        proposals and the commit rule
+//   replicate.cc     what goes to whom, and the answers
+//   handover.cc      lease, transfer, check-quorum
+//   housekeeping.cc  membership that looks after itself, reads
+//   output.cc        what goes out, and when
 namespace z4j::consensus {
 
 class Raft::Impl {
