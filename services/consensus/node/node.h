@@ -95,7 +95,7 @@ class Node final : private PeerNetwork::Events {
   // For operators and tests; has no result.
   void Campaign();
 
-  // --- What is known; without waiting for the core thread ---------------------------------------
+  // --- What is known, as of the last turn; without waiting for the core thread ------------------
   NodeStatus Status() const ABSL_LOCKS_EXCLUDED(mu_);
   // Whoever acts as the leader asks before each act, and compares lease_until with the clock at
   // which it acts: a hand-over ends a lease before its time.

@@ -126,6 +126,7 @@ TEST(NodeTest, AnotherLeadsWhenTheLeaderStopsAndNothingAcknowledgedIsLost) {
   const NodeId second = cluster.AwaitLeader(first);
   EXPECT_NE(second, first);
   EXPECT_FALSE(cluster.node(first).leadership().has_value());
+  EXPECT_EQ(cluster.node(first).Status().raft.soft.role, Role::kFollower);
   std::vector<NodeId> rest;
   for (uint64_t id : {1, 2, 3}) {
     if (NodeId{id} != first) rest.push_back(NodeId{id});

@@ -131,6 +131,8 @@ void Node::Finish() {
   {
     absl::MutexLock lock(&mu_);
     leadership_.reset();
+    status_.raft.soft = {Role::kFollower, status_.raft.soft.term, NodeId{}};
+    status_.raft.lease_until.reset();
   }
   if (leading_ && listeners_.on_leadership) listeners_.on_leadership(std::nullopt);
   for (auto& [id, done] : std::exchange(calls_, {})) {

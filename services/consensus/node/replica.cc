@@ -93,7 +93,7 @@ void Replica::Propose(MonoTime now, CallId call, MonoTime deadline,
   if (!index.ok()) return AnswerRefused(call, index.status());
   proposed_.emplace(*index, Proposed{call, soft_.term});
   Wait(call, deadline);
-  Drain(now);
+  // Not drained before TakeWork(): what is proposed in one turn leaves in one append.
 }
 
 void Replica::Read(MonoTime now, CallId call, MonoTime deadline) {
