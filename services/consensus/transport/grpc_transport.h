@@ -1,0 +1,60 @@
+#ifndef Z4J_CONSENSUS_TRANSPORT_GRPC_TRANSPORT_H_
+#define Z4J_CONSENSUS_TRANSPORT_GRPC_TRANSPORT_H_
+
+#include <grpcpp/security/auth_context.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/security/server_credentials.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "services/base/clock.h"
+#include "services/consensus/transport/transport.h"
+
+namespace z4j::consensus {
+
+struct GrpcTransportOptions {
+  NodeIdentity identity;
+  absl::Duration election_timeout;  // Peers must have the same.
+  std::string version;              // Of the program, for people.
+  std::string listen_address;       // "host:port"; port 0: any, see port().
+  std::shared_ptr<grpc::ServerCredentials> server_credentials;
+  std::shared_ptr<grpc::ChannelCredentials> channel_credentials;
+  // UNAUTHENTICATED unless who holds this connection may speak for `peer`.  Asked on either side of
+  // every stream, by several threads, before anything else is believed; empty: everybody may.
+  std::function<absl::Status(NodeId peer, const grpc::AuthContext& connection)> authenticate;
+  // Of each snapshot that this node sends, so that it leaves room for others; 0: no limit.
+  uint64_t snapshot_bytes_per_second = 0;
+};
+
+// Transport over gRPC.  Each node dials a stream to each peer and sends by it; a node that is
+// dialed by one who is no peer of its own (it was just added, or lags) answers on that stream.  A
+// stream that dies is dialed anew within kReconnectMax, by a new connection; so is one on which
+// requests find no answer.  Snapshots go by connections of their own.
+class GrpcTransport final : public Transport {
+ public:
+  // `clock` outlives this.  It must run by itself.
+  GrpcTransport(GrpcTransportOptions options, Clock& clock);
+  ~GrpcTransport() override;  // Stops.
+
+  // --- Transport ---
+  absl::Status Start(TransportEvents& events) override;
+  void SetPeers(const std::map<NodeId, std::string>& addresses) override;
+  void Send(std::vector<Message> messages) override;
+  void SendSnapshot(Message install, std::unique_ptr<SnapshotReader> snapshot) override;
+  void Stop() override;
+
+  // Which one is listened on, once started.
+  int port() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace z4j::consensus
+
+#endif  // Z4J_CONSENSUS_TRANSPORT_GRPC_TRANSPORT_H_

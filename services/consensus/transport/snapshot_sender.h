@@ -1,0 +1,70 @@
+#ifndef Z4J_CONSENSUS_TRANSPORT_SNAPSHOT_SENDER_H_
+#define Z4J_CONSENSUS_TRANSPORT_SNAPSHOT_SENDER_H_
+
+#include <grpcpp/security/credentials.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "services/consensus/raft/message.h"
+#include "services/consensus/storage/log_storage.h"
+#include "z4j/raft/v1/raft.pb.h"
+
+namespace grpc {
+class ClientContext;
+}
+
+namespace z4j::consensus {
+
+namespace pb = ::z4j::raft::v1;
+
+// Sends one snapshot to one peer, by a thread of its own.
+class SnapshotSender {
+ public:
+  struct Options {
+    std::string address;  // Empty: nobody knows it, and the transfer fails.
+    std::shared_ptr<grpc::ChannelCredentials> credentials;
+    uint64_t bytes_per_second = 0;  // 0: as fast as it goes.
+  };
+
+  // `done` is called by the thread at its end, unless Cancel() came before.
+  SnapshotSender(Options options, Message install, std::unique_ptr<SnapshotReader> snapshot,
+                 std::function<void(bool delivered)> done);
+  ~SnapshotSender();  // Cancels and joins.
+
+  // The thread ends soon.  Does not wait.
+  void Cancel() ABSL_LOCKS_EXCLUDED(mu_);
+  // Joining will not wait any more.
+  bool ended() const ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  void Run();
+  absl::Status Deliver();
+  absl::StatusOr<std::string> Hash();
+  // One call, from `offset` on.
+  absl::StatusOr<pb::SnapshotAck> Call(uint64_t offset, const pb::SnapshotHeader& header);
+  // Waits until `bytes` may have been sent since `since`; false: cancelled.
+  bool Pace(absl::Time since, uint64_t bytes) ABSL_LOCKS_EXCLUDED(mu_);
+  bool Pause(absl::Duration duration) ABSL_LOCKS_EXCLUDED(mu_);
+  bool cancelled() const ABSL_LOCKS_EXCLUDED(mu_);
+
+  const Options options_;
+  const Message install_;
+  const std::unique_ptr<SnapshotReader> snapshot_;
+  const std::function<void(bool)> done_;
+
+  mutable absl::Mutex mu_;
+  bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
+  bool ended_ ABSL_GUARDED_BY(mu_) = false;
+  grpc::ClientContext* context_ ABSL_GUARDED_BY(mu_) = nullptr;  // Of the call under way.
+  std::thread thread_;                                           // Last: it uses all of these.
+};
+
+}  // namespace z4j::consensus
+
+#endif  // Z4J_CONSENSUS_TRANSPORT_SNAPSHOT_SENDER_H_
