@@ -24,7 +24,7 @@ absl::StatusOr<std::string> LoadSnapshot(LogStorage& storage, const SnapshotMeta
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Node>> Node::Create(ReplicaOptions options, NodeListeners listeners,
-                                                   LogStorage& storage, PeerNetwork& network,
+                                                   LogStorage& storage, Transport& transport,
                                                    Clock& clock) {
   options.raft.cluster = storage.identity().cluster;
   options.raft.id = storage.identity().id;
@@ -36,37 +36,39 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Create(ReplicaOptions options, NodeL
   ASSIGN_OR_RETURN(auto replica,
                    Replica::Create(options, storage.recovered(), std::move(load), clock.MonoNow()));
   return std::unique_ptr<Node>(
-      new Node(std::move(replica), options, std::move(listeners), storage, network, clock));
+      new Node(std::move(replica), options, std::move(listeners), storage, transport, clock));
 }
 
 Node::Node(std::unique_ptr<Replica> replica, const ReplicaOptions& options, NodeListeners listeners,
-           LogStorage& storage, PeerNetwork& network, Clock& clock)
+           LogStorage& storage, Transport& transport, Clock& clock)
     : storage_(storage),
-      network_(network),
+      transport_(transport),
       clock_(clock),
       listeners_(std::move(listeners)),
       election_timeout_(options.raft.election_timeout),
       replica_(std::move(replica)),
       disk_(storage, DiskEvents()),
-      snapshots_(storage, network, SnapshotEvents()) {
-  Publish();
+      snapshots_(storage, transport, SnapshotEvents()) {
+  Publish(replica_->status());
 }
 
 Node::~Node() { Stop(); }
 
-void Node::Start() {
+absl::Status Node::Start() {
+  // What comes in before the threads run waits in the inbox.
+  RETURN_IF_ERROR(transport_.Start(*this));
   started_ = true;
   disk_.Start();
   snapshots_.Start();
   core_ = std::thread([this] { Run(); });
-  network_.Start(*this);
+  return absl::OkStatus();
 }
 
 void Node::Stop() {
   if (!std::exchange(started_, false)) return;
   inbox_.Close();
   core_.join();
-  network_.Stop();  // Ends a snapshot's transfer, for which the thread below would wait.
+  transport_.Stop();
   disk_.Stop();
   snapshots_.Stop();
 }
@@ -149,9 +151,9 @@ void Node::OnSnapshotSent(NodeId peer, bool delivered) {
   Put([=](Replica& replica, MonoTime now) { replica.SnapshotSent(now, peer, delivered); });
 }
 
-absl::StatusOr<std::unique_ptr<SnapshotWriter>> Node::ReceiveSnapshot(NodeId from,
-                                                                      const SnapshotMeta& meta) {
-  return storage_.WriteSnapshot(meta, absl::StrCat("node ", from.value));
+absl::StatusOr<std::unique_ptr<SnapshotWriter>> Node::OpenSnapshot(const Message& install,
+                                                                   const std::string& source) {
+  return storage_.WriteSnapshot(std::get<InstallSnapshot>(install.body).meta, source);
 }
 
 absl::Status Node::Put(Call call) {

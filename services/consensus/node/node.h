@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <thread>
 #include <variant>
 #include <vector>
@@ -20,10 +21,10 @@
 #include "services/base/clock.h"
 #include "services/consensus/node/disk_thread.h"
 #include "services/consensus/node/mailbox.h"
-#include "services/consensus/node/peer_network.h"
 #include "services/consensus/node/replica.h"
 #include "services/consensus/node/snapshot_thread.h"
 #include "services/consensus/storage/log_storage.h"
+#include "services/consensus/transport/transport.h"
 
 namespace z4j::consensus {
 
@@ -57,7 +58,7 @@ struct NodeStatus {
 //
 // So under load proposals share appends and syncs without any timer.  Thread-safe, but for Start
 // and Stop.
-class Node final : private PeerNetwork::Events {
+class Node final : private TransportEvents {
  public:
   // Called once, on the core thread, with what became of the call and what the node knows then; the
   // Replica is not to be kept.  Must neither block nor stop the node; it may begin another call.
@@ -68,11 +69,11 @@ class Node final : private PeerNetwork::Events {
   // Replica::Create.
   static absl::StatusOr<std::unique_ptr<Node>> Create(ReplicaOptions options,
                                                       NodeListeners listeners, LogStorage& storage,
-                                                      PeerNetwork& network, Clock& clock);
+                                                      Transport& transport, Clock& clock);
   ~Node() override;  // Stops.
 
-  // Once.
-  void Start();
+  // Once.  Errors as Transport::Start: then nothing runs.
+  absl::Status Start();
   // Calls that wait end with kUnknown, or kNotLeader if they were not begun.  Joins; idempotent.
   void Stop();
 
@@ -116,14 +117,14 @@ class Node final : private PeerNetwork::Events {
   };
 
   Node(std::unique_ptr<Replica> replica, const ReplicaOptions& options, NodeListeners listeners,
-       LogStorage& storage, PeerNetwork& network, Clock& clock);
+       LogStorage& storage, Transport& transport, Clock& clock);
 
-  // PeerNetwork::Events.
+  // TransportEvents.
   void OnMessage(Message message) override;
   void OnConnected(NodeId peer, bool connected) override;
   void OnSnapshotSent(NodeId peer, bool delivered) override;
-  absl::StatusOr<std::unique_ptr<SnapshotWriter>> ReceiveSnapshot(
-      NodeId from, const SnapshotMeta& meta) override;
+  absl::StatusOr<std::unique_ptr<SnapshotWriter>> OpenSnapshot(const Message& install,
+                                                               const std::string& source) override;
 
   absl::Status Put(Call call);
   void Put(Happening happening);
@@ -137,7 +138,8 @@ class Node final : private PeerNetwork::Events {
   void Take(Call call, MonoTime now);
   void Take(Happening happening, MonoTime now);
   void Settle(MonoTime now);
-  void Publish() ABSL_LOCKS_EXCLUDED(mu_);
+  void Publish(RaftStatus raft) ABSL_LOCKS_EXCLUDED(mu_);
+  void TellPeers(const std::map<NodeId, Member>& members);
   void Send(std::vector<Message> messages);
   void WatchDisk(MonoTime now);
   void Answer(const CallResult& result);
@@ -145,7 +147,7 @@ class Node final : private PeerNetwork::Events {
   void Finish();
 
   LogStorage& storage_;
-  PeerNetwork& network_;
+  Transport& transport_;
   Clock& clock_;
   const NodeListeners listeners_;
   const absl::Duration election_timeout_;
@@ -161,7 +163,7 @@ class Node final : private PeerNetwork::Events {
   bool disk_stalled_ = false;
   uint64_t messages_refused_ = 0;
   std::optional<Term> leading_;     // As told to on_leadership.
-  std::map<NodeId, Member> peers_;  // As told to the network.
+  std::map<NodeId, Member> peers_;  // As told to the transport.
 
   mutable absl::Mutex mu_;
   NodeStatus status_ ABSL_GUARDED_BY(mu_);

@@ -8,6 +8,7 @@
 namespace z4j::consensus {
 
 void Node::Run() {
+  Settle(clock_.MonoNow());
   while (failure_.ok()) {
     std::vector<Input> inputs = inbox_.TakeAll(NextTurn() - clock_.MonoNow());
     const MonoTime now = clock_.MonoNow();
@@ -68,7 +69,9 @@ void Node::Settle(MonoTime now) {
   if (failure_.ok()) failure_ = replica_->failure();
   if (!failure_.ok()) return;
   // Before the messages: one of them may end the lease.
-  Publish();
+  RaftStatus raft = replica_->status();
+  if (raft.config.members != peers_) TellPeers(raft.config.members);
+  Publish(std::move(raft));
   Send(std::move(work.messages));
   if (!work.writes.empty()) unsynced_.push_back({work.writes.back().seq, now});
   if (!work.writes.empty() || work.compact) disk_.Put(std::move(work.writes), work.compact);
@@ -85,20 +88,23 @@ void Node::Settle(MonoTime now) {
   for (const CallResult& result : work.replies) Answer(result);
 }
 
-void Node::Publish() {
-  NodeStatus status = {.raft = replica_->status(),
+void Node::Publish(RaftStatus raft) {
+  NodeStatus status = {.raft = std::move(raft),
                        .disk_full = disk_full_,
                        .disk_stalled = disk_stalled_,
                        .waiting_calls = calls_.size(),
                        .bytes_used = disk_.bytes_used(),
                        .messages_refused = messages_refused_};
-  if (status.raft.config.members != peers_) {
-    peers_ = status.raft.config.members;
-    network_.SetPeers(peers_);
-  }
   absl::MutexLock lock(&mu_);
   status_ = std::move(status);
   leadership_ = replica_->leadership();
+}
+
+void Node::TellPeers(const std::map<NodeId, Member>& members) {
+  peers_ = members;
+  std::map<NodeId, std::string> addresses;
+  for (const auto& [id, member] : members) addresses[id] = member.address;
+  transport_.SetPeers(addresses);
 }
 
 void Node::Send(std::vector<Message> messages) {
@@ -109,7 +115,7 @@ void Node::Send(std::vector<Message> messages) {
     if (bytes_needed(message)) snapshots_.Send(std::move(message));
   }
   std::erase_if(messages, bytes_needed);
-  if (!messages.empty()) network_.Send(std::move(messages));
+  if (!messages.empty()) transport_.Send(std::move(messages));
 }
 
 void Node::Answer(const CallResult& result) {

@@ -10,8 +10,8 @@
 
 namespace z4j::consensus {
 
-SnapshotThread::SnapshotThread(LogStorage& storage, PeerNetwork& network, Events events)
-    : storage_(storage), network_(network), events_(std::move(events)) {}
+SnapshotThread::SnapshotThread(LogStorage& storage, Transport& transport, Events events)
+    : storage_(storage), transport_(transport), events_(std::move(events)) {}
 
 SnapshotThread::~SnapshotThread() { Stop(); }
 
@@ -63,7 +63,7 @@ void SnapshotThread::Do(Message message) {
   }
   // A newer one may have been saved since the core asked.
   std::get<InstallSnapshot>(message.body).meta = (*reader)->meta();
-  network_.SendSnapshot(std::move(message), *std::move(reader));
+  transport_.SendSnapshot(std::move(message), *std::move(reader));
 }
 
 }  // namespace z4j::consensus

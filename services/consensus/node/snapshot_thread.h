@@ -7,9 +7,9 @@
 
 #include "absl/status/status.h"
 #include "services/consensus/node/mailbox.h"
-#include "services/consensus/node/peer_network.h"
 #include "services/consensus/node/replica.h"
 #include "services/consensus/storage/log_storage.h"
+#include "services/consensus/transport/transport.h"
 
 namespace z4j::consensus {
 
@@ -26,8 +26,8 @@ class SnapshotThread {
     std::function<void(NodeId peer)> not_sent;
   };
 
-  // `storage` and `network` outlive this.
-  SnapshotThread(LogStorage& storage, PeerNetwork& network, Events events);
+  // `storage` and `transport` outlive this.
+  SnapshotThread(LogStorage& storage, Transport& transport, Events events);
   ~SnapshotThread();  // Stops.
 
   void Start();
@@ -47,7 +47,7 @@ class SnapshotThread {
   absl::Status Write(const SnapshotToSave& save);
 
   LogStorage& storage_;
-  PeerNetwork& network_;
+  Transport& transport_;
   const Events events_;
   Mailbox<Job> jobs_;
   std::thread thread_;

@@ -1,5 +1,6 @@
 #include "services/consensus/node/testing/in_process_network.h"
 
+#include <string>
 #include <utility>
 
 #include "services/base/status_macros.h"
@@ -16,13 +17,16 @@ absl::Status Copy(SnapshotReader& reader, SnapshotWriter& writer) {
 
 }  // namespace
 
-class InProcessNetwork::Port : public PeerNetwork {
+class InProcessNetwork::Port : public Transport {
  public:
   Port(InProcessNetwork& network, NodeId id) : network_(network), id_(id) {}
 
-  void Start(Events& events) override { network_.Start(id_, events); }
+  absl::Status Start(TransportEvents& events) override {
+    network_.Start(id_, events);
+    return absl::OkStatus();
+  }
   void Stop() override { network_.Stop(id_); }
-  void SetPeers(const std::map<NodeId, Member>&) override {}
+  void SetPeers(const std::map<NodeId, std::string>&) override {}
   void Send(std::vector<Message> messages) override { network_.Send(std::move(messages)); }
   void SendSnapshot(Message message, std::unique_ptr<SnapshotReader> reader) override {
     network_.SendSnapshot(std::move(message), *reader);
@@ -33,7 +37,7 @@ class InProcessNetwork::Port : public PeerNetwork {
   const NodeId id_;
 };
 
-std::unique_ptr<PeerNetwork> InProcessNetwork::Join(NodeId id) {
+std::unique_ptr<Transport> InProcessNetwork::Join(NodeId id) {
   return std::make_unique<Port>(*this, id);
 }
 
@@ -51,7 +55,7 @@ void InProcessNetwork::Cut(NodeId id, bool cut) {
   }
 }
 
-void InProcessNetwork::Start(NodeId id, PeerNetwork::Events& events) {
+void InProcessNetwork::Start(NodeId id, TransportEvents& events) {
   absl::MutexLock lock(&mu_);
   for (const auto& [other, theirs] : running_) {
     theirs->OnConnected(id, true);
@@ -66,7 +70,7 @@ void InProcessNetwork::Stop(NodeId id) {
   for (const auto& [other, theirs] : running_) theirs->OnConnected(id, false);
 }
 
-PeerNetwork::Events* InProcessNetwork::Reach(NodeId from, NodeId to) {
+TransportEvents* InProcessNetwork::Reach(NodeId from, NodeId to) {
   const auto found = running_.find(to);
   if (found == running_.end() || !running_.contains(from)) return nullptr;
   return cut_.contains(from) || cut_.contains(to) ? nullptr : found->second;
@@ -75,7 +79,7 @@ PeerNetwork::Events* InProcessNetwork::Reach(NodeId from, NodeId to) {
 void InProcessNetwork::Send(std::vector<Message> messages) {
   absl::ReaderMutexLock lock(&mu_);
   for (Message& message : messages) {
-    PeerNetwork::Events* to = Reach(message.from, message.to);
+    TransportEvents* to = Reach(message.from, message.to);
     if (to != nullptr) to->OnMessage(std::move(message));
   }
 }
@@ -85,10 +89,10 @@ void InProcessNetwork::SendSnapshot(Message message, SnapshotReader& reader) {
   const auto sender = running_.find(message.from);
   if (sender == running_.end()) return;
   const NodeId peer = message.to;
-  PeerNetwork::Events* to = Reach(message.from, peer);
+  TransportEvents* to = Reach(message.from, peer);
   bool delivered = false;
   if (to != nullptr) {
-    auto writer = to->ReceiveSnapshot(message.from, reader.meta());
+    auto writer = to->OpenSnapshot(message, std::to_string(message.from.value));
     delivered = writer.ok() && Copy(reader, **writer).ok();
   }
   if (delivered) to->OnMessage(std::move(message));

@@ -8,7 +8,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "services/consensus/node/peer_network.h"
+#include "services/consensus/transport/transport.h"
 
 namespace z4j::consensus {
 
@@ -17,22 +17,22 @@ namespace z4j::consensus {
 class InProcessNetwork {
  public:
   // The network as node `id` sees it; this outlives it.
-  std::unique_ptr<PeerNetwork> Join(NodeId id);
+  std::unique_ptr<Transport> Join(NodeId id);
   // Nothing reaches `id` or comes from it, until it is cut no more.
   void Cut(NodeId id, bool cut) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   class Port;
 
-  void Start(NodeId id, PeerNetwork::Events& events) ABSL_LOCKS_EXCLUDED(mu_);
+  void Start(NodeId id, TransportEvents& events) ABSL_LOCKS_EXCLUDED(mu_);
   void Stop(NodeId id) ABSL_LOCKS_EXCLUDED(mu_);
   void Send(std::vector<Message> messages) ABSL_LOCKS_EXCLUDED(mu_);
   void SendSnapshot(Message message, SnapshotReader& reader) ABSL_LOCKS_EXCLUDED(mu_);
   // Null: nothing can be brought from the one to the other.
-  PeerNetwork::Events* Reach(NodeId from, NodeId to) ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  TransportEvents* Reach(NodeId from, NodeId to) ABSL_SHARED_LOCKS_REQUIRED(mu_);
 
   absl::Mutex mu_;
-  std::map<NodeId, PeerNetwork::Events*> running_ ABSL_GUARDED_BY(mu_);
+  std::map<NodeId, TransportEvents*> running_ ABSL_GUARDED_BY(mu_);
   std::set<NodeId> cut_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -52,7 +52,7 @@ NodeId NodeCluster::Start(std::unique_ptr<LogStorage> storage) {
       Node::Create(options_, std::move(listeners), *running.storage, *running.network, clock_);
   Z4J_CHECK(node.ok());
   running.node = *std::move(node);
-  running.node->Start();
+  Z4J_CHECK(running.node->Start().ok());
   nodes_[id] = std::move(running);
   return id;
 }

@@ -54,7 +54,7 @@ class NodeCluster {
  private:
   struct Running {
     std::unique_ptr<LogStorage> storage;
-    std::unique_ptr<PeerNetwork> network;
+    std::unique_ptr<Transport> network;
     std::unique_ptr<Node> node;
   };
 
