@@ -21,6 +21,7 @@
 #include "services/consensus/transport/peer_server.h"
 #include "services/consensus/transport/snapshot_receiver.h"
 #include "services/consensus/transport/snapshot_sender.h"
+#include "services/consensus/transport/waker.h"
 
 namespace z4j::consensus {
 
@@ -68,10 +69,7 @@ class GrpcTransport::Impl final : public PeerHost {
  private:
   std::shared_ptr<Dialer> DialerOf(NodeId peer) ABSL_LOCKS_EXCLUDED(mu_);
   // The next turn of the loop comes at once.
-  void Poke() ABSL_LOCKS_EXCLUDED(mu_) {
-    absl::MutexLock lock(&mu_);
-    poked_ = true;
-  }
+  void Poke() { waker_.Wake(); }
   void Loop() ABSL_LOCKS_EXCLUDED(mu_);
   void Bury() ABSL_LOCKS_EXCLUDED(streams_mu_);
   // Does what is due; says when something will be.
@@ -91,8 +89,8 @@ class GrpcTransport::Impl final : public PeerHost {
   std::map<NodeId, std::shared_ptr<Dialer>> dialers_ ABSL_GUARDED_BY(mu_);
   std::map<NodeId, std::unique_ptr<SnapshotSender>> senders_ ABSL_GUARDED_BY(mu_);
   std::vector<std::unique_ptr<SnapshotSender>> leaving_ ABSL_GUARDED_BY(mu_);  // To be joined.
-  bool poked_ ABSL_GUARDED_BY(mu_) = false;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  Waker waker_;
   std::thread thread_;
 
   absl::Mutex streams_mu_;
@@ -140,8 +138,8 @@ void GrpcTransport::Impl::SetPeers(const std::map<NodeId, std::string>& addresse
     }
     for (auto& [peer, dialer] : dialers_) closed.push_back(std::move(dialer));
     dialers_ = std::move(dialers);
-    poked_ = true;
   }
+  Poke();
   for (const auto& dialer : closed) dialer->Close();
 }
 
@@ -203,11 +201,9 @@ void GrpcTransport::Impl::Loop() {
   while (true) {
     const MonoTime now = clock_.MonoNow();
     const MonoTime next = Turn(now);
+    waker_.Wait(next - now);
     absl::MutexLock lock(&mu_);
-    const auto due = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return poked_ || stopping_; };
-    mu_.AwaitWithTimeout(absl::Condition(&due), next - now);
     if (stopping_) return;
-    poked_ = false;
   }
 }
 
@@ -249,6 +245,7 @@ void GrpcTransport::Impl::Stop() {
     senders.swap(senders_);
     leaving.swap(leaving_);
   }
+  Poke();
   if (thread_.joinable()) thread_.join();  // Nobody dials any more.
   for (const auto& [peer, sender] : senders) sender->Cancel();
   for (const auto& [peer, dialer] : dialers) dialer->Close();

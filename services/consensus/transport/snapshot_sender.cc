@@ -56,6 +56,7 @@ SnapshotSender::~SnapshotSender() {
 void SnapshotSender::Cancel() {
   absl::MutexLock lock(&mu_);
   cancelled_ = true;
+  waker_.Wake();
   if (context_ != nullptr) context_->TryCancel();
 }
 
@@ -137,7 +138,7 @@ absl::StatusOr<pb::SnapshotAck> SnapshotSender::Call(uint64_t offset,
   pb::SnapshotAck ack;
   const auto writer = stub->Send(&context, &ack);
   absl::Status failed;
-  const absl::Time began = absl::Now();
+  const MonoTime began = clock_.MonoNow();
   const uint64_t first = offset;
   do {
     absl::StatusOr<std::string> bytes = snapshot_->Read(offset, kSnapshotChunkBytes);
@@ -165,16 +166,11 @@ absl::StatusOr<pb::SnapshotAck> SnapshotSender::Call(uint64_t offset,
   return ack;
 }
 
-bool SnapshotSender::Pace(absl::Time since, uint64_t bytes) {
+bool SnapshotSender::Pace(MonoTime since, uint64_t bytes) {
   if (options_.bytes_per_second == 0) return true;
   const absl::Duration due = absl::Seconds(1) * (static_cast<double>(bytes) /
                                                  static_cast<double>(options_.bytes_per_second));
-  return Pause(since + due - absl::Now());
-}
-
-bool SnapshotSender::Pause(absl::Duration duration) {
-  absl::MutexLock lock(&mu_);
-  return !mu_.AwaitWithTimeout(absl::Condition(&cancelled_), duration);
+  return Pause(since + due - clock_.MonoNow());
 }
 
 }  // namespace z4j::consensus

@@ -11,8 +11,10 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "services/base/clock.h"
 #include "services/consensus/raft/message.h"
 #include "services/consensus/storage/log_storage.h"
+#include "services/consensus/transport/waker.h"
 #include "z4j/raft/v1/raft.pb.h"
 
 namespace grpc {
@@ -49,11 +51,13 @@ class SnapshotSender {
   // One call, from `offset` on.
   absl::StatusOr<pb::SnapshotAck> Call(uint64_t offset, const pb::SnapshotHeader& header);
   // Waits until `bytes` may have been sent since `since`; false: cancelled.
-  bool Pace(absl::Time since, uint64_t bytes) ABSL_LOCKS_EXCLUDED(mu_);
-  bool Pause(absl::Duration duration) ABSL_LOCKS_EXCLUDED(mu_);
+  bool Pace(MonoTime since, uint64_t bytes);
+  bool Pause(absl::Duration duration) { return !waker_.Wait(duration); }
   bool cancelled() const ABSL_LOCKS_EXCLUDED(mu_);
 
   const Options options_;
+  SystemClock clock_;
+  Waker waker_;  // Cancel() alone wakes.
   const Message install_;
   const std::unique_ptr<SnapshotReader> snapshot_;
   const std::function<void(bool)> done_;
