@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sys
 import time
 from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
@@ -77,20 +78,20 @@ def wait_for_the_end(
     nothing left in the broker.
     """
 
-    def ended() -> bool:
-        left = unsettled(installation, outcomes)
-        redis = installation.redis.client()
-        empty = not redis.llen("celery") and not redis.hlen("unacked")
-        taken = all(fire["state"] in UNKNOWN for fire in left)
-        return not left or (empty and taken and len(left) <= worker_kills)
-
-    try:
-        wait_for("all fires to end", ended, 90)
-    except TimeoutError:
+    fewest, since = sys.maxsize, time.monotonic()
+    while True:
         left = unsettled(installation, outcomes)
         redis = installation.redis.client()
         queue = (redis.llen("celery"), redis.hlen("unacked"))
-        pytest.fail(f"{len(left)} fires have not ended; queue, unacked: {queue}; {left[:3]}")
+        taken = all(fire["state"] in UNKNOWN for fire in left)
+        if not left or (queue == (0, 0) and taken and len(left) <= worker_kills):
+            return
+        # A slow worker may take long over a long queue, as long as it gets on.
+        if len(left) < fewest:
+            fewest, since = len(left), time.monotonic()
+        if time.monotonic() - since > 90:
+            pytest.fail(f"{len(left)} fires have not ended; queue, unacked: {queue}; {left[:3]}")
+        time.sleep(0.2)  # Each look reads every fire.
 
 
 def test_fires_wait_while_the_broker_is_down_and_then_go_out_in_order(
@@ -158,7 +159,11 @@ def test_a_kill_at_any_instant_loses_and_doubles_nothing(
             time.sleep(dice.uniform(0.5, 2.0))  # The random instant is the point of this test.
             program.kill()
             program.start()
-        installation.wait_for_fires(names[0], 10 + 2 * ROUNDS, timeout_s=120)
+        wait_for(
+            "enough fires of every schedule",
+            lambda: len(installation.scheduler.fires(names[-1])) >= 10 + 2 * ROUNDS,
+            120,
+        )
         for name in names:
             wait_for(
                 f"{name} to be paused",
