@@ -101,6 +101,7 @@ async def test_reconnects_and_sends_again_what_was_not_acknowledged(start: Start
     fires = [make_fire("t", ["again", n]) for n in range(20)]
     node.dispatch(fires)
     await node.until("outcomes", lambda: len(node.outcomes) == 40)
+    await node.until("results", lambda: len(node.results) == 20)
     before, node.outcomes, node.acks = list(node.outcomes), [], True
     node.sequences.clear()
     await node.stop()

@@ -29,14 +29,12 @@ void Client::Think() {
 }
 
 void Client::Done() {
-  busy_ = false;
   ++done_;
   Think();
 }
 
 void Client::Next() {
   if (stopped_) return;
-  busy_ = true;
   const std::string key = kKeys[world_.random().Below(std::size(kKeys))];
   const std::string value = absl::StrCat(number_, ".", ++written_);
   switch (world_.random().Below(6)) {
@@ -148,22 +146,18 @@ void Client::KeepAlive() {
       [this, sent, session](const Answered& answered) {
         if (session != session_) return;
         if (answered.fate == Fate::kDone) {
-          if (answered.read == "alive") {
-            oracle_.KeptAlive(session, ttl_, sent);
-          } else {
-            session_ = {};
-            token_.reset();
-            return;
-          }
+          if (answered.read != "alive") return ForgetSession();
+          oracle_.KeptAlive(session, ttl_, sent);
         }
-        // Some clients forget to: their sessions expire.
-        if (world_.Chance(30)) {
-          session_ = {};
-          token_.reset();
-          return;
-        }
+        // Some clients stop saying that they are alive: their sessions expire.
+        if (world_.Chance(30)) return ForgetSession();
         world_.After(ttl_ / 4, [this] { KeepAlive(); });
       });
+}
+
+void Client::ForgetSession() {
+  session_ = {};
+  token_.reset();
 }
 
 void Client::TakeLock() {
@@ -188,10 +182,6 @@ void Client::ReleaseLock() {
 }
 
 void Client::Mutate(std::optional<RequestId> request, Command command, Then then) {
-  Attempt(std::move(request), std::move(command), std::move(then));
-}
-
-void Client::Attempt(std::optional<RequestId> request, Command command, Then then) {
   Ask(
       [request, command](Replica& replica, MonoTime now, CallId call, MonoTime deadline) {
         replica.Propose(now, call, deadline, request, command);
@@ -204,7 +194,7 @@ void Client::Attempt(std::optional<RequestId> request, Command command, Then the
         // Not done, or not known: the same request again, here or elsewhere.
         world_.After(world_.Between(absl::Milliseconds(10), absl::Milliseconds(200)),
                      [this, request, command, then = std::move(then)]() mutable {
-                       Attempt(std::move(request), std::move(command), std::move(then));
+                       Mutate(std::move(request), std::move(command), std::move(then));
                      });
       });
 }

@@ -25,7 +25,6 @@ class Client {
   void Start() { Think(); }
   // Begins nothing new.
   void Stop() { stopped_ = true; }
-  bool idle() const { return !busy_; }
   const History& history() const { return history_; }
   uint64_t done() const { return done_; }
 
@@ -48,10 +47,10 @@ class Client {
   void TakeLock();
   void ReleaseLock();
   void KeepAlive();
+  void ForgetSession();
 
   // Sends a mutation until its fate is known, then says what it is.
   void Mutate(std::optional<RequestId> request, Command command, Then then);
-  void Attempt(std::optional<RequestId> request, Command command, Then then);
   // Asks one server once; `then` comes exactly once, at the latest after the timeout (kUnknown).
   void Ask(std::function<void(Replica&, MonoTime, CallId, MonoTime deadline)> what,
            std::function<std::string(const Replica&)> read, Then then);
@@ -68,7 +67,6 @@ class Client {
   const NodeId address_;
 
   bool stopped_ = false;
-  bool busy_ = false;
   NodeId leader_;
   uint64_t client_id_;
   uint64_t sequence_ = 0;

@@ -40,7 +40,6 @@ class Oracle {
   void Fail(std::string breach);
   const std::string& breach() const { return breach_; }
   Index committed() const { return log_.empty() ? Index{} : log_.rbegin()->first; }
-  const CoordinationMachine& machine() const { return machine_; }
 
  private:
   struct Decided {

@@ -1,7 +1,6 @@
 #ifndef Z4J_CONSENSUS_NODE_MAILBOX_H_
 #define Z4J_CONSENSUS_NODE_MAILBOX_H_
 
-#include <algorithm>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -10,11 +9,10 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "services/base/monotone_wait.h"
 
-// What many threads give to one, which takes all of it at once.  Thread-safe.
-//
-// It waits on a std::condition_variable: absl::Mutex waits by the wall clock, and a wall clock that
-// was set back would keep a leader from its heartbeats.
+// What many threads give to one, which takes all of it at once; it waits by a monotone clock.
+// Thread-safe.
 namespace z4j::consensus {
 
 template <typename T>
@@ -34,14 +32,14 @@ class Mailbox {
   // Waits for an item, or until it is closed, or `timeout`; takes all there is.
   std::vector<T> TakeAll(absl::Duration timeout) {
     std::unique_lock lock(mu_);
-    Wait(lock, timeout, [this] { return closed_ || !items_.empty(); });
+    WaitAtMost(changed_, lock, timeout, [this] { return closed_ || !items_.empty(); });
     return std::exchange(items_, {});
   }
 
   // Waits until it is closed, or `timeout`; whether it is closed.
   bool WaitClosed(absl::Duration timeout) {
     std::unique_lock lock(mu_);
-    Wait(lock, timeout, [this] { return closed_; });
+    WaitAtMost(changed_, lock, timeout, [this] { return closed_; });
     return closed_;
   }
 
@@ -60,14 +58,6 @@ class Mailbox {
   }
 
  private:
-  template <typename Condition>
-  void Wait(std::unique_lock<std::mutex>& lock, absl::Duration timeout, Condition condition) {
-    if (timeout <= absl::ZeroDuration()) return;
-    // Longer waits would overflow; who wakes up early only looks again.
-    changed_.wait_for(lock, absl::ToChronoNanoseconds(std::min(timeout, absl::Hours(1))),
-                      condition);
-  }
-
   mutable std::mutex mu_;
   std::condition_variable changed_;  // Its one reader's.
   std::vector<T> items_;

@@ -1,17 +1,16 @@
 #ifndef Z4J_CONSENSUS_TRANSPORT_WAKER_H_
 #define Z4J_CONSENSUS_TRANSPORT_WAKER_H_
 
-#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <utility>
 
 #include "absl/time/time.h"
+#include "services/base/monotone_wait.h"
 
 namespace z4j::consensus {
 
-// Lets one thread wait for others, or for time to pass, by a monotone clock: absl::Mutex waits by
-// the wall clock, and one that is set back would keep a peer from being dialed.  Thread-safe.
+// Lets one thread wait for others, or for time to pass, by a monotone clock.  Thread-safe.
 class Waker {
  public:
   void Wake() {
@@ -24,9 +23,8 @@ class Waker {
 
   // Says whether somebody woke since the last call, waiting for it at most `timeout`.
   bool Wait(absl::Duration timeout) {
-    const absl::Duration bounded = std::clamp(timeout, absl::ZeroDuration(), absl::Hours(1));
     std::unique_lock<std::mutex> lock(mu_);
-    changed_.wait_for(lock, absl::ToChronoNanoseconds(bounded), [this] { return woken_; });
+    WaitAtMost(changed_, lock, timeout, [this] { return woken_; });
     return std::exchange(woken_, false);
   }
 

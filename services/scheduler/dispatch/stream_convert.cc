@@ -11,7 +11,6 @@
 namespace z4j::scheduler {
 namespace {
 
-constexpr int kEngineCharsMax = 50;
 constexpr int kInstanceCharsMax = 200;
 constexpr int kQueuesMax = 1000;
 constexpr int kTasksMax = 10'000;

@@ -146,9 +146,4 @@ absl::Time TimingWheel::NextWake() const {
   return absl::InfiniteFuture();
 }
 
-absl::Time TimingWheel::DueAt(Slot slot) const {
-  if (slot >= entries_.size() || entries_[slot].previous == kOut) return absl::InfiniteFuture();
-  return absl::FromUnixMicros(entries_[slot].due_us);
-}
-
 }  // namespace z4j::scheduler

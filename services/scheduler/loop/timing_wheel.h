@@ -34,9 +34,6 @@ class TimingWheel {
   // wheel is empty.
   absl::Time NextWake() const;
 
-  // The due time of `slot`; InfiniteFuture if it is not in the wheel.
-  absl::Time DueAt(Slot slot) const;
-
   int64_t size() const { return size_; }
 
  private:

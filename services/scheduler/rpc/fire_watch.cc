@@ -51,7 +51,7 @@ absl::StatusOr<std::deque<FireWatch::News>> FireWatch::ReadNewest(FireKey& read_
 absl::StatusOr<std::deque<FireWatch::News>> FireWatch::ReadOpen(const FireKey& read_to) {
   std::vector<FireKey> keys;
   auto next = open_.upper_bound(looked_to_);
-  while (keys.size() < kWatchedPerRead && next != open_.end() && ByDue()(next->first, read_to)) {
+  while (keys.size() < kWatchedPerRead && next != open_.end() && KeyLess(next->first, read_to)) {
     keys.push_back((next++)->first);
   }
   // A round that has reached the newest begins anew with the oldest.
@@ -60,7 +60,7 @@ absl::StatusOr<std::deque<FireWatch::News>> FireWatch::ReadOpen(const FireKey& r
   if (keys.empty()) return news;
   ASSIGN_OR_RETURN(std::vector<NamedFire> found, store_.GetFires(keys));
   std::sort(found.begin(), found.end(),
-            [](const NamedFire& a, const NamedFire& b) { return ByDue()(a.fire.key, b.fire.key); });
+            [](const NamedFire& a, const NamedFire& b) { return KeyLess(a.fire.key, b.fire.key); });
   auto row = found.begin();
   for (const FireKey& key : keys) {
     if (row == found.end() || row->fire.key != key) {

@@ -5,13 +5,13 @@
 #include <deque>
 #include <map>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "services/scheduler/rpc/convert.h"
 #include "services/scheduler/rpc/fire_notes.h"
 #include "services/scheduler/rpc/watch_stream.h"
+#include "services/scheduler/store/fire_changes.h"
 
 namespace z4j::scheduler {
 
@@ -33,14 +33,9 @@ class FireWatch final : public WatchSource<v1::WatchFiresResponse> {
   absl::StatusOr<bool> Next(v1::WatchFiresResponse* out) override;
 
  private:
-  struct ByDue {
-    bool operator()(const FireKey& a, const FireKey& b) const {
-      return std::tie(a.due_at, a.schedule, a.trigger) < std::tie(b.due_at, b.schedule, b.trigger);
-    }
-  };
   static constexpr FireKey kOldest = {{}, absl::InfinitePast(), {}};
-  // By a fingerprint of what was sent.
-  using Sent = std::map<FireKey, uint64_t, ByDue>;
+  // By a fingerprint of what was sent, oldest first.
+  using Sent = std::map<FireKey, uint64_t, decltype(&KeyLess)>;
   // What the client does not know as it is.
   struct News {
     NamedFire named;
@@ -60,8 +55,8 @@ class FireWatch final : public WatchSource<v1::WatchFiresResponse> {
   Clock& clock_;
   FireNotes notes_;
   FireQuery query_;
-  Sent sent_;                    // The newest.
-  Sent open_;                    // Those that had not ended.
+  Sent sent_{&KeyLess};          // The newest.
+  Sent open_{&KeyLess};          // Those that had not ended.
   FireKey looked_to_ = kOldest;  // Of open_, in the round before.
 };
 

@@ -9,7 +9,8 @@
 
 namespace z4j::scheduler {
 
-// The order in which rows are written everywhere, so that no two transactions wait for each other.
+// By due time: the order in which rows are written everywhere, so that no two transactions wait for
+// each other.
 bool KeyLess(const FireKey& a, const FireKey& b);
 
 // What a call of UpdateFires does to one fire, as one write: most runs are handed over and end
