@@ -9,12 +9,14 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import grpc
 import pytest
 from fake_scheduler import FakeScheduler, id_bytes, pb
 from harness import Process, eventually
-from z4j_adapters import Runtime, RuntimeOptions
+from z4j_adapters import Runtime, RuntimeOptions, _convert
 from z4j_adapters.engines.stub import StubEngine, StubOptions
 from z4j_adapters.testing import make_fire
 
@@ -116,6 +118,48 @@ async def test_reconnects_and_sends_again_what_was_not_acknowledged(start: Start
     await node.until("the first fire's answer", lambda: len(node.results[id_bytes(fires[0])]) == 2)
     assert node.results[id_bytes(fires[0])][1].code == pb.DispatchResult.CODE_DUPLICATE
     await node.stop()
+
+
+class EndsUnseen:
+    """A call that is over after its Welcome, of which its reader has not been told yet."""
+
+    def __init__(self) -> None:
+        self.written: list[Any] = []
+        self._welcome = [pb.ConnectResponse(welcome=pb.Welcome(node="n1"))]
+
+    async def write(self, message: Any) -> None:
+        if self.written:
+            raise asyncio.InvalidStateError("RPC already finished.")  # As grpc.aio has it.
+        self.written.append(message)
+
+    async def read(self) -> Any:
+        return self._welcome.pop() if self._welcome else await asyncio.Event().wait()
+
+    async def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.UNAVAILABLE
+
+    async def details(self) -> str:
+        return "Socket closed"
+
+    def cancel(self) -> None:
+        pass
+
+
+async def test_a_stream_that_ends_while_it_is_written_to_is_opened_anew(
+    start: Start, scheduler: FakeScheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub, ended = _convert.AdapterServiceStub, EndsUnseen()
+    calls = iter([ended])
+
+    def connect(channel: Any) -> Any:
+        real = stub(channel)
+        return SimpleNamespace(Connect=lambda: next(calls, None) or real.Connect())
+
+    monkeypatch.setattr(_convert, "AdapterServiceStub", connect)
+    runtime = start(scheduler)
+    await scheduler.until("hello", lambda: scheduler.hellos or runtime.task.done())
+    assert ended.written and not runtime.task.done()
+    assert len(scheduler.hellos) == 1
 
 
 async def test_outcomes_follow_the_leader(start: Start) -> None:

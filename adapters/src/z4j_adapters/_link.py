@@ -97,7 +97,7 @@ class Link:
                 reason = "the server closed the stream"
             except grpc.aio.AioRpcError as error:
                 reason = f"{error.code().name}: {error.details()}"
-            except (OSError, _ProtocolError) as error:
+            except (OSError, _StreamEnded) as error:
                 reason = str(error)
             if self.connected or reason != self._last_error:
                 log.warning("scheduler %s: %s; reconnecting", self.address, reason)
@@ -147,8 +147,8 @@ class Link:
             self._idle.set()
 
 
-class _ProtocolError(Exception):
-    """The other side does not speak as agreed."""
+class _StreamEnded(Exception):
+    """The stream cannot be used any more; the text says why."""
 
 
 class _Session:
@@ -201,8 +201,14 @@ class _Session:
 
     async def _write(self, message: Any) -> None:
         async with self._write_lock:
-            if not self._left:
+            if self._left:
+                return
+            try:
                 await self._call.write(message)
+            except asyncio.InvalidStateError:
+                # The stream ended before the reader was told: grpc.aio says so in this way alone.
+                code, details = await self._call.code(), await self._call.details()
+                raise _StreamEnded(f"{code.name}: {details}") from None
 
     async def _greet(self) -> float:
         engine, options = self._engine, self._link._options
@@ -219,9 +225,12 @@ class _Session:
                 max_in_flight=options.max_in_flight,
             )
         )
-        answer = await asyncio.wait_for(self._call.read(), WELCOME_TIMEOUT_S)
+        try:
+            answer = await asyncio.wait_for(self._call.read(), WELCOME_TIMEOUT_S)
+        except asyncio.TimeoutError:
+            raise _StreamEnded(f"no Welcome within {WELCOME_TIMEOUT_S} s") from None
         if answer is grpc.aio.EOF or answer.WhichOneof("message") != "welcome":
-            raise _ProtocolError("the server's first message is no Welcome")
+            raise _StreamEnded("the server's first message is no Welcome")
         heartbeat_s = float(answer.welcome.heartbeat_interval.ToTimedelta().total_seconds()) or 5.0
         self._link.connected = True
         self._link._last_error = ""
@@ -309,5 +318,4 @@ class _Session:
                 error = "this adapter does not know the request; update z4j-adapters"
         except ControlFailed as failure:
             error = str(failure)
-        with contextlib.suppress(asyncio.InvalidStateError):
-            await self._write(_convert.control_reply(request.id, error=error, tasks=tasks))
+        await self._write(_convert.control_reply(request.id, error=error, tasks=tasks))
