@@ -28,7 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "services/scheduler/core": set(),
     "services/scheduler/store": {"core"},
     "services/scheduler/audit": {"core", "store"},
-    "services/scheduler/elect": {"core", "store"},
+    "services/scheduler/elect": {"core", "store", "client"},
     "services/scheduler/dispatch": {"core", "store"},
     "services/scheduler/mutate": {"core", "store", "audit"},
     "services/scheduler/loop": {"core", "store", "elect", "dispatch"},
@@ -41,6 +41,11 @@ PURE = (
     "services/consensus/machine/",
     "services/consensus/node/replica",
     "services/consensus/node/session_keeper",
+    "services/consensus/client/backoff",
+    "services/consensus/client/keep_alive",
+    "services/consensus/client/leader_finder",
+    "services/consensus/client/pursuit",
+    "services/consensus/client/request_ids",
     "services/scheduler/core/",
     "services/scheduler/audit/chain",
     "services/scheduler/audit/verify",
@@ -61,7 +66,7 @@ PROTO_ROOMS = (
     "services/scheduler/server",
     "services/scheduler/main.cc",
 )
-IMPLEMENTATION = re.compile(r"/((?:memory|sqlite|postgres|solo|raft)_\w+)\.h$")
+IMPLEMENTATION = re.compile(r"/((?:memory|sqlite|postgres|solo|raft|remote)_\w+)\.h$")
 ASSEMBLY = ("services/scheduler/main.cc", "services/scheduler/server", "services/scheduler/cli/")
 LINES_MAX = 350
 # Only a test, a probe or a benchmark may reach across.
