@@ -67,6 +67,12 @@ inline constexpr absl::Duration kClockAheadMax = absl::Milliseconds(50);  // Ove
 inline constexpr absl::Duration kCampaignPeriod = absl::Milliseconds(50);
 // Who gave its term up, or was fenced, lets others try first for so long.
 inline constexpr absl::Duration kResignPause = absl::Seconds(2);
+// With a consensus cluster elsewhere: a dead leader is replaced after so long.  The least that the
+// service takes.
+inline constexpr absl::Duration kRemoteSessionTtl = absl::Milliseconds(300);
+// Longer than an election there; who cannot be told by then sees the session end.
+inline constexpr absl::Duration kRemoteTellMax = absl::Seconds(1);
+inline constexpr absl::Duration kRemoteRetryPause = absl::Milliseconds(200);  // It refuses us.
 // A leader that is stopped waits so long for answers on their way and for its last writes, and
 // nobody fires meanwhile.  Adapters answer within 20 ms as a rule; the next leader sends the rest
 // again with the same ids.
