@@ -14,6 +14,7 @@ import json
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -64,18 +65,26 @@ PARTS: dict[tuple[str, ...], Callable[[Path, ExitStack], Iterator[Row]]] = {
 }
 
 
-def measure(only: str) -> list[Figure]:
-    """Runs every part with a figure whose name begins with `only`, or is a beginning of it."""
-    figures = []
+def measure(only: str) -> tuple[list[Figure], list[str]]:
+    """Runs every part with a figure whose name begins with `only`, or is a beginning of it.
+
+    Returns what was measured, and the parts that failed: one that does costs no other its figures.
+    """
+    figures, failed = [], []
     for names, part in PARTS.items():
         if not any(name.startswith(only) or only.startswith(name) for name in names):
             continue
         print(f"measuring {', '.join(names)} …", file=sys.stderr, flush=True)
         begin = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="z4j-bench-") as folder, ExitStack() as stack:
-            figures += [Figure(*row) for row in part(Path(folder), stack)]
+        try:
+            with tempfile.TemporaryDirectory(prefix="z4j-bench-") as folder, ExitStack() as stack:
+                for row in part(Path(folder), stack):
+                    figures.append(Figure(*row))
+        except Exception:
+            traceback.print_exc()
+            failed.append(", ".join(names))
         print(f"  took {time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
-    return figures
+    return figures, failed
 
 
 def print_table(figures: list[Figure]) -> None:
@@ -94,8 +103,8 @@ def main() -> int:
     parser.add_argument("--only", default="", help="only parts with figures whose name begins so")
     parser.add_argument("-o", "--output", choices=["table", "json"], default="table")
     options = parser.parse_args()
-    figures = measure(options.only)
-    if not figures:
+    figures, failed = measure(options.only)
+    if not figures and not failed:
         names = ", ".join(name for part in PARTS for name in part)
         print(f'bench: no figure begins with "{options.only}"; there are {names}', file=sys.stderr)
         return 2
@@ -103,7 +112,9 @@ def main() -> int:
         print(json.dumps({"figures": [asdict(figure) for figure in figures]}, indent=1))
     else:
         print_table(figures)
-    return 0
+    for part in failed:
+        print(f"bench: not measured, for the reason above: {part}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

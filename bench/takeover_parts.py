@@ -37,7 +37,6 @@ def takeover(count: int, name: str, folder: Path, stack: ExitStack) -> Iterator[
         server = SchedulerServer(
             folder / node, name=node, database=postgres.dsn, args=(*keys, "--election", "postgres")
         )
-        server.folder.mkdir()
         nodes.append(stack.enter_context(server))
     for how in ("stop", "kill9"):
         pauses = []
