@@ -109,6 +109,7 @@ absl::Status GrpcTransport::Impl::Start(TransportEvents& events) {
   builder.AddListeningPort(options_.listen_address, options_.server_credentials, &port_);
   builder.RegisterService(&peer_server_);
   builder.RegisterService(&snapshot_receiver_);
+  for (grpc::Service* service : options_.services) builder.RegisterService(service);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr || port_ == 0) {
     return absl::UnavailableError(

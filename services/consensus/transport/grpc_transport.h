@@ -14,6 +14,10 @@
 #include "services/base/clock.h"
 #include "services/consensus/transport/transport.h"
 
+namespace grpc {
+class Service;
+}
+
 namespace z4j::consensus {
 
 struct GrpcTransportOptions {
@@ -28,6 +32,9 @@ struct GrpcTransportOptions {
   std::function<absl::Status(NodeId peer, const grpc::AuthContext& connection)> authenticate;
   // Of each snapshot that this node sends, so that it leaves room for others; 0: no limit.
   uint64_t snapshot_bytes_per_second = 0;
+  // Served on the same port, for clients.  They outlive the transport, and Stop() waits until their
+  // calls, which it cancels, are finished.
+  std::vector<grpc::Service*> services;
 };
 
 // Transport over gRPC.  Each node dials a stream to each peer and sends by it; a node that is

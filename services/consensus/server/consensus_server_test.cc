@@ -1,0 +1,158 @@
+#include "services/consensus/server/consensus_server.h"
+
+#include <gmock/gmock.h>
+
+#include "absl/strings/str_cat.h"
+#include "services/base/testing/status_matchers.h"
+#include "services/consensus/server/testing/server_cluster.h"
+
+namespace z4j::consensus {
+namespace {
+
+using testing::HasSubstr;
+using testing::Optional;
+
+constexpr NodeId kAll[] = {NodeId{1}, NodeId{2}, NodeId{3}};
+
+TEST(ConsensusServerTest, ThreeServersElectOneAndCommit) {
+  ServerCluster cluster(3);
+  cluster.StartAll();
+  cluster.Put("key", "value");
+  for (NodeId id : kAll) EXPECT_THAT(cluster.Get(id, "key"), Optional(std::string("value")));
+  const ClusterId same = cluster.server(kAll[0]).identity().cluster;
+  for (NodeId id : kAll) EXPECT_EQ(cluster.server(id).identity().cluster, same);
+}
+
+TEST(ConsensusServerTest, EachIsKilledAndStartedAgainAndNothingIsLost) {
+  ServerCluster cluster(3);
+  cluster.StartAll();
+  for (NodeId killed : kAll) {
+    cluster.Put(absl::StrCat("before/", killed.value), "value");
+    cluster.Kill(killed);
+    cluster.Put(absl::StrCat("without/", killed.value), "value");
+    ASSERT_OK(cluster.Start(killed));
+    for (NodeId before : kAll) {
+      if (before > killed) continue;
+      for (const char* when : {"before/", "without/"}) {
+        const std::string key = absl::StrCat(when, before.value);
+        EXPECT_THAT(cluster.Get(killed, key), Optional(std::string("value"))) << key;
+      }
+    }
+  }
+}
+
+TEST(ConsensusServerTest, TheLeaderIsKilledAndAnotherLeads) {
+  ServerCluster cluster(3);
+  cluster.StartAll();
+  cluster.Put("key", "value");
+  const NodeId first = cluster.AwaitLeader();
+  cluster.Kill(first);
+  const NodeId second = cluster.AwaitLeader(first);
+  EXPECT_THAT(cluster.Get(second, "key"), Optional(std::string("value")));
+}
+
+TEST(ConsensusServerTest, AllAreKilledAndTheStateIsThereAgain) {
+  ServerCluster cluster(3);
+  cluster.StartAll();
+  cluster.Put("key", "value");
+  for (NodeId id : kAll) cluster.Kill(id);
+  cluster.StartAll();
+  for (NodeId id : kAll) EXPECT_THAT(cluster.Get(id, "key"), Optional(std::string("value")));
+}
+
+TEST(ConsensusServerTest, AFollowerFarBehindGetsASnapshotOverTheWire) {
+  ServerCluster cluster(3, [](ConsensusOptions& options) {
+    options.snapshot_every = 50;
+    options.limits.tail_entries = 10;
+    options.limits.lag_entries = 20;
+  });
+  cluster.StartAll();
+  cluster.AwaitLeader();
+  cluster.Kill(kAll[2]);
+  const auto first = [&](NodeId id) { return cluster.server(id).node().Status().raft.first; };
+  int written = 0;
+  // Until nobody has its next entries any more.
+  while (first(kAll[0]) < Index{50} || first(kAll[1]) < Index{50}) {
+    cluster.Put(absl::StrCat("key/", ++written), "value");
+  }
+  ASSERT_OK(cluster.Start(kAll[2]));
+  for (int i : {1, written}) {
+    EXPECT_THAT(cluster.Get(kAll[2], absl::StrCat("key/", i)), Optional(std::string("value")));
+  }
+  EXPECT_GE(first(kAll[2]), Index{50}) << "it came by a snapshot";
+}
+
+TEST(ConsensusServerTest, ALeaderHandsOverBeforeItStops) {
+  ServerCluster cluster(3);
+  cluster.StartAll();
+  cluster.Put("key", "value");
+  const NodeId first = cluster.AwaitLeader();
+  ASSERT_OK(cluster.server(first).StepDown(absl::Minutes(1)));
+  cluster.server(first).Stop();
+  const NodeId second = cluster.AwaitLeader(first);
+  EXPECT_NE(second, first);
+  EXPECT_THAT(cluster.Get(second, "key"), Optional(std::string("value")));
+}
+
+TEST(ConsensusServerTest, WithoutMembersItIsAClusterOfItsOwn) {
+  ServerCluster cluster(1, [](ConsensusOptions& options) {
+    options.listen = options.members.at(options.id);
+    options.members.clear();
+  });
+  ASSERT_OK(cluster.Start(kAll[0]));
+  cluster.Put("key", "value");
+  cluster.Kill(kAll[0]);
+  ASSERT_OK(cluster.Start(kAll[0]));
+  EXPECT_THAT(cluster.Get(kAll[0], "key"), Optional(std::string("value")));
+}
+
+TEST(ConsensusServerTest, WhatTheMembersWereIsAskedOnlyOnce) {
+  bool again = false;
+  ServerCluster cluster(3, [&](ConsensusOptions& options) {
+    if (again) options.members = {{options.id, options.members.at(options.id)}};
+  });
+  cluster.StartAll();
+  cluster.Put("key", "value");
+  const ClusterId before = cluster.server(kAll[0]).identity().cluster;
+  for (NodeId id : kAll) cluster.Kill(id);
+  again = true;
+  cluster.StartAll();
+  EXPECT_EQ(cluster.server(kAll[0]).identity().cluster, before);
+  EXPECT_EQ(cluster.server(kAll[0]).node().Status().raft.config.members.size(), 3u);
+  EXPECT_THAT(cluster.Get(kAll[0], "key"), Optional(std::string("value")));
+}
+
+TEST(ConsensusServerTest, ADirectoryHasOneProcessAndOneNode) {
+  ServerCluster cluster(2);
+  ASSERT_OK(cluster.Start(kAll[0]));
+  ConsensusOptions options = cluster.OptionsOf(kAll[0]);
+  EXPECT_THAT(ConsensusServer::Start(options),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("in use")));
+  cluster.Kill(kAll[0]);
+  options.id = kAll[1];
+  EXPECT_THAT(ConsensusServer::Start(options),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("belongs to node 1")));
+}
+
+TEST(ConsensusServerTest, OptionsThatAreWrongAreNamedAndNothingIsMade) {
+  ServerCluster cluster(2);
+  const auto with = [&](const std::function<void(ConsensusOptions&)>& change) {
+    ConsensusOptions options = cluster.OptionsOf(kAll[0]);
+    change(options);
+    return ConsensusServer::Start(std::move(options)).status();
+  };
+  using Options = ConsensusOptions;
+  EXPECT_THAT(with([](Options& it) { it.id = {}; }),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("id")));
+  EXPECT_THAT(with([](Options& it) { it.id = NodeId{7}; }),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("members")));
+  EXPECT_THAT(with([](Options& it) { it.election_timeout = absl::Milliseconds(10); }),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("election_timeout")));
+  EXPECT_THAT(with([](Options& it) { it.join = {"127.0.0.1:1"}; }),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("join")));
+  EXPECT_THAT(with([](Options& it) { it.tls.certificate = "certificate"; }),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("tls")));
+}
+
+}  // namespace
+}  // namespace z4j::consensus
