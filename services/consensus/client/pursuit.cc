@@ -5,16 +5,26 @@
 namespace z4j::consensus::client {
 namespace {
 
+// What was asked for under a number that the cluster has forgotten: it cannot say what became of
+// it.
+bool Forgot(const Failure& failure) {
+  return failure.reason == Reason::kSessionLost || failure.reason == Reason::kSequenceForgotten;
+}
+
 // A request that was done under its number has its first answer, so any other answer says that it
-// was not; but not once the numbers are forgotten, and not if the answering node never looked.
+// was not; if the node asked the log at all.
 bool SpeaksForEarlierAttempts(const Failure& failure) {
-  return failure.outcome == Outcome::kRefused && failure.reason != Reason::kSessionLost &&
-         failure.reason != Reason::kSequenceForgotten && failure.reason != Reason::kOther;
+  return failure.outcome == Outcome::kRefused && failure.reason != Reason::kOther;
 }
 
 }  // namespace
 
 Pursuit::Next Pursuit::Failed(Failure failure, bool hinted) {
+  if (Forgot(failure)) {
+    // This one was not done; and here it is known whether there were others.
+    failure.outcome = may_be_done_ ? Outcome::kUnknown : Outcome::kRefused;
+    return failure;
+  }
   const bool unknown = failure.outcome == Outcome::kUnknown;
   may_be_done_ |= unknown;
   if (unknown && repeat_ == Repeat::kIfNotDone) return failure;

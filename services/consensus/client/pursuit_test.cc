@@ -89,6 +89,11 @@ TEST_F(PursuitTest, TheEndOfTheSessionDoesNotSayThatAnEarlierAttemptWasNotDone) 
   EXPECT_EQ(End(pursuit_, lost).reason, Reason::kSessionLost);
 }
 
+TEST_F(PursuitTest, WhatAForgottenClientSentOnceWasNotDoneThoughTheClusterCannotKnow) {
+  const Failure forgotten = Of(Outcome::kUnknown, Reason::kSessionLost);
+  EXPECT_EQ(End(pursuit_, forgotten).outcome, Outcome::kRefused);
+}
+
 TEST_F(PursuitTest, ABoundThatWasMetDoesNotSayItEither) {
   Wait(kInterrupted);
   EXPECT_EQ(End(pursuit_, Of(Outcome::kNotDone, Reason::kLimit)).outcome, Outcome::kUnknown);

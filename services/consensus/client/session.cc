@@ -153,6 +153,32 @@ Result<Done> Session::Resign(const std::string& name, uint64_t token, uint64_t s
   return Done{};
 }
 
+Result<std::vector<Session::Candidate>> Session::Candidates(const std::string& name,
+                                                            const CallOptions& call) {
+  CallPlan plan;
+  plan.leader_only = false;
+  plan.options = call;
+  v1::GetLeaderRequest request;
+  request.set_name(name);
+  const auto election = TypedCall(connection_, plan, &ElectionService::Stub::GetLeader, request);
+  std::vector<Candidate> candidates;
+  if (!election.ok()) {
+    if (election.failure().reason == Reason::kNotFound) return candidates;
+    return election.failure();
+  }
+  for (const uint64_t id : election->waiting()) {
+    v1::GetSessionRequest ask;
+    ask.set_session_id(id);
+    const auto session = TypedCall(connection_, plan, &SessionService::Stub::GetSession, ask);
+    if (session.ok()) {
+      candidates.push_back({id, session->session().owner()});
+    } else if (session.failure().reason != Reason::kNotFound) {
+      return session.failure();
+    }
+  }
+  return candidates;
+}
+
 Result<uint64_t> Session::AcquireLock(const std::string& name, absl::Duration wait,
                                       const CallOptions& call) {
   v1::AcquireLockRequest request;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -60,6 +61,13 @@ class Session {
   // Gives it up, to a waiting session `successor`, or (0) to the first that waits.
   Result<Done> Resign(const std::string& name, uint64_t token, uint64_t successor,
                       const CallOptions& call);
+
+  // The sessions that wait to lead `name`, first come first; empty: none.
+  struct Candidate {
+    uint64_t session_id = 0;
+    std::string owner;
+  };
+  Result<std::vector<Candidate>> Candidates(const std::string& name, const CallOptions& call);
 
   // --- Locks --------------------------------------------------------------------------------
   // Waits, by the cluster's time, until the session holds `name`; returns the holding's token.

@@ -135,7 +135,7 @@ int FakeCluster::Done(const std::string& method) {
 std::vector<uint64_t> FakeCluster::Sessions() {
   absl::MutexLock lock(&mu_);
   std::vector<uint64_t> ids;
-  for (const auto& [id, ttl] : sessions_) ids.push_back(id);
+  for (const auto& [id, opened] : sessions_) ids.push_back(id);
   return ids;
 }
 

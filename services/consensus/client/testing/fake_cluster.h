@@ -68,6 +68,10 @@ class FakeCluster {
 
  private:
   friend class FakeNode;
+  struct Opened {
+    absl::Duration ttl;
+    std::string owner;
+  };
   struct Election {
     uint64_t revision = 0;
     uint64_t token = 0;  // 0: nobody leads.
@@ -102,7 +106,7 @@ class FakeCluster {
   std::map<std::pair<std::string, int>, int> calls_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, int> done_ ABSL_GUARDED_BY(mu_);
   uint64_t revision_ ABSL_GUARDED_BY(mu_) = uint64_t{1} << 48;
-  std::map<uint64_t, absl::Duration> sessions_ ABSL_GUARDED_BY(mu_);
+  std::map<uint64_t, Opened> sessions_ ABSL_GUARDED_BY(mu_);
   std::map<uint64_t, uint64_t> by_nonce_ ABSL_GUARDED_BY(mu_);
   // By owner and sequence.
   std::map<std::pair<uint64_t, uint64_t>, Answer> answers_ ABSL_GUARDED_BY(mu_);

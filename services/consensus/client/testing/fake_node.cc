@@ -112,8 +112,9 @@ grpc::Status FakeNode::OpenSession(grpc::ServerContext* context,
   if (!cluster_.sessions_.contains(id)) {
     ++cluster_.done_["OpenSession"];
     id = cluster_.revision_ += 2;
-    cluster_.sessions_[id] =
-        absl::Seconds(request->ttl().seconds()) + absl::Nanoseconds(request->ttl().nanos());
+    cluster_.sessions_[id] = {
+        absl::Seconds(request->ttl().seconds()) + absl::Nanoseconds(request->ttl().nanos()),
+        request->owner()};
   }
   response->set_session_id(id);
   *response->mutable_ttl() = request->ttl();
@@ -127,6 +128,18 @@ grpc::Status FakeNode::CloseSession(grpc::ServerContext* context,
   absl::MutexLock lock(&mu());
   if (grpc::Status status = Admit("CloseSession", context); !status.ok()) return status;
   cluster_.EndSessionLocked(request->session_id());
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeNode::GetSession(grpc::ServerContext* context,
+                                  const v1::GetSessionRequest* request,
+                                  v1::GetSessionResponse* response) {
+  absl::MutexLock lock(&mu());
+  if (grpc::Status status = Admit("GetSession", context); !status.ok()) return status;
+  const auto session = cluster_.sessions_.find(request->session_id());
+  if (session == cluster_.sessions_.end()) return Fail(Outcome::kRefused, Reason::kNotFound);
+  response->mutable_session()->set_session_id(session->first);
+  response->mutable_session()->set_owner(session->second.owner);
   return grpc::Status::OK;
 }
 
@@ -159,9 +172,9 @@ grpc::Status FakeNode::Answer(const v1::KeepAliveRequest& request, grpc::ServerC
   response->set_session_id(request.session_id());
   response->set_lost(session == cluster_.sessions_.end());
   if (!response->lost()) {
-    response->mutable_ttl()->set_seconds(absl::ToInt64Seconds(session->second));
+    response->mutable_ttl()->set_seconds(absl::ToInt64Seconds(session->second.ttl));
     response->mutable_ttl()->set_nanos(
-        static_cast<int>(absl::ToInt64Nanoseconds(session->second % absl::Seconds(1))));
+        static_cast<int>(absl::ToInt64Nanoseconds(session->second.ttl % absl::Seconds(1))));
   }
   return grpc::Status::OK;
 }
@@ -205,6 +218,17 @@ grpc::Status FakeNode::Resign(grpc::ServerContext* context, const v1::ResignRequ
     Election& election = cluster_.elections_[request->name()];
     if (election.token == request->token()) cluster_.PassOn(election, request->successor());
   });
+}
+
+grpc::Status FakeNode::GetLeader(grpc::ServerContext* context, const v1::GetLeaderRequest* request,
+                                 v1::GetLeaderResponse* response) {
+  absl::MutexLock lock(&mu());
+  if (grpc::Status status = Admit("GetLeader", context); !status.ok()) return status;
+  const Election& election = cluster_.elections_[request->name()];
+  if (election.token == 0) return Fail(Outcome::kRefused, Reason::kNotFound);
+  response->mutable_leader()->set_token(election.token);
+  for (const auto& [session, value] : election.queue) response->add_waiting(session);
+  return grpc::Status::OK;
 }
 
 grpc::Status FakeNode::Observe(grpc::ServerContext* context, const v1::ObserveRequest* request,

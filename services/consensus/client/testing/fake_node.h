@@ -51,11 +51,16 @@ class FakeNode final : public v1::SessionService::Service,
       grpc::ServerContext* context,
       grpc::ServerReaderWriter<v1::KeepAliveResponse, v1::KeepAliveRequest>* stream) override;
 
+  grpc::Status GetSession(grpc::ServerContext* context, const v1::GetSessionRequest* request,
+                          v1::GetSessionResponse* response) override;
+
   // --- ElectionService ---
   grpc::Status Campaign(grpc::ServerContext* context, const v1::CampaignRequest* request,
                         v1::CampaignResponse* response) override;
   grpc::Status Resign(grpc::ServerContext* context, const v1::ResignRequest* request,
                       v1::ResignResponse* response) override;
+  grpc::Status GetLeader(grpc::ServerContext* context, const v1::GetLeaderRequest* request,
+                         v1::GetLeaderResponse* response) override;
   grpc::Status Observe(grpc::ServerContext* context, const v1::ObserveRequest* request,
                        grpc::ServerWriter<v1::ObserveResponse>* stream) override;
 
