@@ -48,6 +48,7 @@ struct Token {
   uint64_t value = 0;  // 0: none.
   friend auto operator<=>(const Token&, const Token&) = default;
 };
+inline Token TokenAt(Epoch epoch, Index index) { return {RevisionAt(epoch, index).value}; }
 
 }  // namespace z4j::consensus
 

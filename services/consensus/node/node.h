@@ -46,8 +46,10 @@ struct NodeStatus {
   bool disk_full = false;     // No proposals are taken.
   bool disk_stalled = false;  // A write waits for more than half an election timeout.
   size_t waiting_calls = 0;
-  uint64_t bytes_used = 0;        // Of the disk.
-  uint64_t messages_refused = 0;  // By Raft: of another cluster, of nodes that are no members.
+  uint64_t bytes_used = 0;  // Of the disk.
+  Epoch epoch;
+  std::optional<Token> leader_token;  // As far as this node knows who leads.
+  uint64_t messages_refused = 0;      // By Raft: of another cluster, of nodes that are no members.
 };
 
 // A node of the consensus service: a Replica, and the threads that do what it says.

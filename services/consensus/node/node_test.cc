@@ -116,6 +116,38 @@ TEST(NodeTest, OneNodeAtATimeHoldsALeaseAndItGoesOn) {
   }
 }
 
+TEST(NodeTest, TokensOfLeadershipsGrowTogetherWithThoseOfTheMachine) {
+  NodeCluster cluster(kElectionTimeout);
+  StartThree(cluster);
+  const Token first = cluster.node(cluster.AwaitLeader()).Status().leader_token.value();
+  EXPECT_EQ(first.value >> kEpochShift, 1u);
+  // What the machine gives out under this leadership has greater numbers, and all nodes know it.
+  cluster.Do(Request(1, 1), PutKey("key", "value"));
+  for (uint64_t id : {1, 2, 3}) {
+    cluster.Read(NodeId{id}, [&](const CoordinationMachine& machine) {
+      EXPECT_GT(machine.revision().value, first.value);
+    });
+    EXPECT_GE(cluster.node(NodeId{id}).Status().leader_token, first);
+  }
+  // A greater epoch counts for the leadership under way, too.
+  Token raised;
+  while (raised.value >> kEpochShift != 5) {
+    Node& leader = cluster.node(cluster.AwaitLeader());
+    absl::Notification done;
+    if (!leader
+             .Propose(std::nullopt, SetEpoch{{5}}, cluster.In(absl::Seconds(5)),
+                      [&](const CallResult&, const Replica& replica) {
+                        if (replica.leadership()) raised = replica.leadership()->token();
+                        done.Notify();
+                      })
+             .ok()) {
+      continue;
+    }
+    done.WaitForNotification();
+  }
+  EXPECT_GT(raised, first);
+}
+
 TEST(NodeTest, AnotherLeadsWhenTheLeaderStopsAndNothingAcknowledgedIsLost) {
   NodeCluster cluster(kElectionTimeout);
   StartThree(cluster);

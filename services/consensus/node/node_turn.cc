@@ -94,6 +94,8 @@ void Node::Publish(RaftStatus raft) {
                        .disk_stalled = disk_stalled_,
                        .waiting_calls = calls_.size(),
                        .bytes_used = disk_.bytes_used(),
+                       .epoch = replica_->machine().epoch(),
+                       .leader_token = replica_->leader_token(),
                        .messages_refused = messages_refused_};
   absl::MutexLock lock(&mu_);
   status_ = std::move(status);

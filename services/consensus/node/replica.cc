@@ -147,7 +147,12 @@ Work Replica::TakeWork(MonoTime now) {
 
 std::optional<Leadership> Replica::leadership() const {
   if (!keeper_) return std::nullopt;
-  return Leadership{soft_.term, machine_.epoch(), raft_.LeaseUntil()};
+  return Leadership{soft_.term, machine_.epoch(), began_, raft_.LeaseUntil()};
+}
+
+std::optional<Token> Replica::leader_token() const {
+  const bool known = soft_.leader != NodeId{} && applied_term_ == soft_.term && began_ > Index{0};
+  return known ? std::make_optional(TokenAt(machine_.epoch(), began_)) : std::nullopt;
 }
 
 void Replica::Wait(CallId call, MonoTime deadline, SessionId session) {

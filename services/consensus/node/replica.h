@@ -59,7 +59,12 @@ struct SnapshotToSave {
 struct Leadership {
   Term term;
   Epoch epoch;
+  Index began;           // Its first own entry.
   MonoTime lease_until;  // Nobody else can lead before this instant.
+
+  // Of whoever leads the service itself: that of its first own entry.  So tokens of leaderships and
+  // of what the machine grants grow together.
+  Token token() const { return TokenAt(epoch, began); }
 };
 
 struct Work {
@@ -120,6 +125,8 @@ class Replica {
   // --- What is known ------------------------------------------------------------------------
   // None: not leader, or its first own entry is not applied yet.
   std::optional<Leadership> leadership() const;
+  // Whoever leads, as this node knows it: none until its first own entry is applied here.
+  std::optional<Token> leader_token() const;
   const CoordinationMachine& machine() const { return machine_; }
   RaftStatus status() const { return raft_.Status(); }
   // Set once what came from the leader cannot be taken: the node must stop.
@@ -160,6 +167,8 @@ class Replica {
   absl::Status failure_;
 
   SoftState soft_;
+  Term applied_term_;  // Of the newest entry applied,
+  Index began_;        // and the first entry of that term; 0: it came in a snapshot.
   std::optional<SessionKeeper> keeper_;  // While leadership() holds.
   Index own_proposed_;                   // The last of what the keeper proposed.
 

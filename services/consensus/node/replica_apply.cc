@@ -25,6 +25,8 @@ void Replica::Install(const SnapshotMeta& meta) {
   failure_ = state.ok() ? machine_.Load(*state) : state.status();
   if (!failure_.ok()) return;
   applied_ = meta.index;
+  applied_term_ = meta.term;
+  began_ = {};
   snapshot_index_ = meta.index;
   bytes_since_snapshot_ = 0;
   raft_.Applied(applied_);
@@ -41,6 +43,10 @@ void Replica::Apply(MonoTime now, const Entry& entry) {
   std::string answer;
   if (entry.kind == EntryKind::kCommand) answer = machine_.Apply(entry.index, *entry.data);
   applied_ = entry.index;
+  if (entry.term > applied_term_) {
+    applied_term_ = entry.term;
+    began_ = entry.index;
+  }
   bytes_since_snapshot_ += entry.data->size();
   if (entry.kind == EntryKind::kConfig) ApplyConfig(entry);
   if (options_.applied) options_.applied(entry);

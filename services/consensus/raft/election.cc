@@ -159,7 +159,11 @@ void Raft::Impl::OnTimeoutNow(const Message& message) {
 
 void Raft::Impl::Campaign(MonoTime now) {
   Advance(now);
-  if (leader() != nullptr) CheckQuorum();
+  if (const Leader* me = leader(); me != nullptr && me->timeout_now_sent && !me->transfer) {
+    BecomeFollower(term_, NodeId{});
+  } else if (me != nullptr) {
+    CheckQuorum();
+  }
   const bool campaigns = leader() != nullptr || CurrentRole() == Role::kCandidate;
   if (!campaigns && Promotable()) StartPreVote();
 }

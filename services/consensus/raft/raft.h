@@ -162,7 +162,8 @@ class Raft {
   //   INVALID_ARGUMENT     the target is no voter.
   absl::Status TransferTo(MonoTime now, NodeId target);  // None: the most advanced active voter.
 
-  // Campaigns at once, for tests and operators; still by pre-vote.
+  // Campaigns at once, for tests and operators; still by pre-vote.  A leader stays one, unless it
+  // gave a transfer up after TimeoutNow had left: then it follows, as only a new term has a lease.
   void Campaign(MonoTime now);
 
   // Everything of the write `seq` and of those before is on the disk.

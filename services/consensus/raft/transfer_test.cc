@@ -89,6 +89,22 @@ TEST(TransferTest, AfterTimeoutNowHasLeftThereIsNoLeaseInThisTerm) {
   EXPECT_TRUE(HasLease(cluster, 1));
 }
 
+TEST(TransferTest, WhoeverCanHaveNoLeaseInItsTermCampaignsForANewOne) {
+  TestCluster cluster(3);
+  cluster.Elect(1);
+  cluster.Filter(
+      [](const Message& message) { return !std::holds_alternative<TimeoutNow>(message.body); });
+  ASSERT_OK(cluster.raft(1).TransferTo(cluster.now(), {2}));
+  cluster.raft(1).Campaign(cluster.now());
+  EXPECT_EQ(cluster.LeaderId(), 1);  // The hand-over is still under way.
+  cluster.Run(2 * kTestTimeout);
+  cluster.raft(1).Campaign(cluster.now());
+  EXPECT_EQ(cluster.status(1).soft.role, Role::kPreCandidate);
+  cluster.Run(4 * kTestTimeout);
+  ASSERT_TRUE(cluster.LeaderId().has_value());
+  EXPECT_TRUE(HasLease(cluster, *cluster.LeaderId()));
+}
+
 TEST(TransferTest, ALostTimeoutNowIsRepeated) {
   TestCluster cluster(3);
   cluster.Elect(1);
