@@ -56,6 +56,7 @@ inline constexpr int kOutagesMax = 16;
 inline constexpr int kCursorsPerCall = 1000;
 inline constexpr absl::Duration kFollowLag = absl::Seconds(1);  // The leader's time to decide.
 inline constexpr int kChangesPerPoll = 1000;  // Read at once; ~10 ms on PostgreSQL.
+inline constexpr absl::Duration kReadyPeriod = absl::Seconds(10);  // Of a standby's connections.
 inline constexpr absl::Duration kReloadPeriod = absl::Minutes(1);  // Of PENDING rows, in idle time.
 inline constexpr absl::Duration kPrunePeriod = absl::Minutes(1);
 inline constexpr absl::Duration kChangePollPeriod = absl::Seconds(1);     // If no wake-up came.
@@ -73,10 +74,21 @@ inline constexpr absl::Duration kRemoteSessionTtl = absl::Milliseconds(300);
 // Longer than an election there; who cannot be told by then sees the session end.
 inline constexpr absl::Duration kRemoteTellMax = absl::Seconds(1);
 inline constexpr absl::Duration kRemoteRetryPause = absl::Milliseconds(200);  // It refuses us.
+// A leader that has not reached the store for so long lets others try.  Longer than a restart of
+// PostgreSQL: then nobody reaches it.
+inline constexpr absl::Duration kStoreLostMax = absl::Seconds(5);
 // A leader that is stopped waits so long for answers on their way and for its last writes, and
 // nobody fires meanwhile.  Adapters answer within 20 ms as a rule; the next leader sends the rest
 // again with the same ids.
 inline constexpr absl::Duration kHandOverMax = absl::Milliseconds(100);
+// Until another node leads the consensus cluster; some election timeouts.  Then the leader goes on,
+// or stops and is replaced.
+inline constexpr absl::Duration kTransferMax = absl::Seconds(1);
+// The consensus among the schedulers.  More voters make every decision slower, not safer.
+inline constexpr int kConsensusPeersMax = 9;
+// Below, a busy machine is taken for a dead one; above, nothing fires for too long.
+inline constexpr absl::Duration kElectionTimeoutMin = absl::Milliseconds(50);
+inline constexpr absl::Duration kElectionTimeoutMax = absl::Seconds(10);
 // A frozen leader is replaced after so long; a shorter one would mistake a slow disk for that.
 inline constexpr absl::Duration kLease = absl::Seconds(2);
 inline constexpr absl::Duration kLeaseRenewPeriod = absl::Milliseconds(500);

@@ -48,10 +48,28 @@ class LeaderElector {
   // campaign for the next `pause`.  Call after the last write of the term: Current() holds none as
   // soon as this returns, and others are told, or the successor chosen (Raft), in the background.
   virtual void Resign(absl::Duration pause) = 0;
+  // As Resign, and `successor` shall lead next (see CheckSuccessor); empty: whoever can.
+  virtual void ResignTo(const std::string& successor, absl::Duration pause);
+  // Whether ResignTo may name this node.  INVALID_ARGUMENT: it is no node that could lead;
+  // FAILED_PRECONDITION: there is nobody else, or this elector does not choose.
+  virtual absl::Status CheckSuccessor(const std::string& successor);
+  // The store refused this node's term, as it has seen the token `seen`, and no later term of this
+  // cluster gave it: a store that served another election before, or the election's own state was
+  // made anew.  The next terms have tokens above it, as far as this elector can see to that.
+  virtual void MustExceed(FencingToken seen);
   // Resigns, returns once others can have the term or cannot be told, joins the thread.
   // Idempotent.
   virtual void Stop() = 0;
 };
+
+inline void LeaderElector::ResignTo(const std::string&, absl::Duration pause) { Resign(pause); }
+
+inline absl::Status LeaderElector::CheckSuccessor(const std::string& successor) {
+  if (successor.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError("this election does not choose who leads next; name nobody");
+}
+
+inline void LeaderElector::MustExceed(FencingToken) {}
 
 }  // namespace z4j::scheduler
 

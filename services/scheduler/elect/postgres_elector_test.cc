@@ -9,11 +9,37 @@
 #include "absl/time/clock.h"
 #include "services/base/testing/status_matchers.h"
 #include "services/scheduler/elect/testing/candidate.h"
+#include "services/scheduler/elect/testing/elector_contract.h"
 #include "services/scheduler/store/postgres/postgres_schedule_store.h"
 #include "services/scheduler/store/postgres/testing/postgres_database.h"
 
 namespace z4j::scheduler {
 namespace {
+
+// For the contract: two nodes on a database of their own.
+class PostgresCluster final : public ElectorCluster {
+ public:
+  PostgresCluster() {
+    EXPECT_OK(PostgresScheduleStore({database_.conninfo(), "test"}).Migrate());
+    for (const char* name : {"n1", "n2"}) {
+      PostgresElector::Options options;
+      options.conninfo = database_.conninfo();
+      options.node = name;
+      electors_.push_back(std::make_unique<PostgresElector>(options, clock_));
+    }
+  }
+  std::vector<LeaderElector*> electors() override {
+    return {electors_[0].get(), electors_[1].get()};
+  }
+
+ private:
+  SystemClock clock_;
+  PostgresDatabase database_;
+  std::vector<std::unique_ptr<PostgresElector>> electors_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Postgres, ElectorContract,
+                         testing::Values([] { return std::make_unique<PostgresCluster>(); }));
 
 // One node of a cluster: an elector on the shared database.
 struct Node {

@@ -68,6 +68,11 @@ void SoloElector::Resign(absl::Duration pause) {
   pause_ = pause;
 }
 
+absl::Status SoloElector::CheckSuccessor(const std::string&) {
+  return absl::FailedPreconditionError(
+      "this node is alone; others can lead with --election raft or postgres");
+}
+
 void SoloElector::Stop() {
   {
     absl::MutexLock lock(&mu_);

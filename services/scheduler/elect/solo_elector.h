@@ -24,6 +24,7 @@ class SoloElector final : public LeaderElector {
   std::optional<LeaderTerm> Current(MonoTime now) override ABSL_LOCKS_EXCLUDED(mu_);
   LeaderInfo Leader() override ABSL_LOCKS_EXCLUDED(mu_);
   void Resign(absl::Duration pause) override ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status CheckSuccessor(const std::string& successor) override;
   void Stop() override ABSL_LOCKS_EXCLUDED(mu_);
 
  private:

@@ -55,13 +55,22 @@ absl::Duration FireLoop::RunOnce() {
 absl::Duration FireLoop::Turn(absl::Time now, MonoTime mono) {
   const std::optional<LeaderTerm> term = elector_.Current(mono);
   bool fenced = false;
+  std::optional<std::string> successor;
   {
     absl::MutexLock lock(&mu_);
     fenced = std::exchange(fenced_, false);
+    successor = successor_;
     woken_ = false;
+  }
+  if (successor.has_value()) {
+    if (leading() && term.has_value()) LetGo("asked to hand over", *successor);
+    absl::MutexLock lock(&mu_);
+    successor_.reset();
+    return absl::ZeroDuration();
   }
   if (!term.has_value()) {
     if (leading()) StepDown("the term cannot be trusted any more");
+    store_lost_at_.reset();
     return Follow(now, mono);
   }
   if (fenced && leading()) {
@@ -75,6 +84,8 @@ absl::Duration FireLoop::Turn(absl::Time now, MonoTime mono) {
       next_take_over_ = mono + kTakeOverPause;
       StepDown(absl::StrCat("cannot take over: ", status.ToString()));
       if (absl::IsDataLoss(status)) options_.on_data_loss(status);
+      if (absl::IsAborted(status)) Outranked();
+      GivesUpForStore(status);
       return kTakeOverPause;
     }
   } else if (last_turn_.has_value() && mono - *last_turn_ > kOnTimeGrace) {
@@ -117,19 +128,34 @@ absl::Duration FireLoop::LeaderTurn(absl::Time now, MonoTime mono) {
 }
 
 bool FireLoop::Survives(const absl::Status& status, absl::string_view what) {
-  if (status.ok()) return true;
+  if (status.ok()) {
+    store_lost_at_.reset();
+    return true;
+  }
   LogWarning("store call failed", {{"op", what}, {"status", status.ToString()}});
   if (absl::IsDataLoss(status)) {
     StepDown("the store's bytes are wrong");
     options_.on_data_loss(status);
     return false;
   }
-  if (!absl::IsAborted(status)) return true;
+  if (!absl::IsAborted(status)) return !GivesUpForStore(status);
   StepDown("a newer term writes");
   // Whoever campaigns with an old token would be fenced again: ask for a new one.
   elector_.Resign(kResignPause);
   next_take_over_ = clock_.MonoNow() + kTakeOverPause;
   return false;
+}
+
+// Another node may reach the store that this one does not.
+bool FireLoop::GivesUpForStore(const absl::Status& status) {
+  if (!absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status)) return false;
+  const MonoTime now = clock_.MonoNow();
+  if (!store_lost_at_.has_value()) store_lost_at_ = now;
+  if (now - *store_lost_at_ < kStoreLostMax || !elector_.CheckSuccessor("").ok()) return false;
+  store_lost_at_.reset();
+  StepDown("this node does not reach the store");
+  elector_.Resign(kResignPause);
+  return true;
 }
 
 absl::Duration FireLoop::CommitWaits(absl::Time now, MonoTime mono) {
@@ -185,6 +211,19 @@ bool FireLoop::leading() const {
   return leading_;
 }
 
+absl::Status FireLoop::HandOver(const std::string& successor) {
+  absl::MutexLock lock(&mu_);
+  if (!leading_) return absl::FailedPreconditionError("this node does not lead");
+  successor_ = successor;
+  woken_ = true;
+  const auto done = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return !successor_.has_value(); };
+  if (mu_.AwaitWithTimeout(absl::Condition(&done), kStoreTimeout + kHandOverMax)) {
+    return absl::OkStatus();
+  }
+  successor_.reset();
+  return absl::UnavailableError("the statement under way does not end; this node goes on");
+}
+
 absl::Status FireLoop::Start() {
   RETURN_IF_ERROR(elector_.Start([this] { Wake(); }));
   thread_ = std::thread([this] { TurnLoop(); });
@@ -219,7 +258,7 @@ void FireLoop::Stop() {
     stopping_ = true;
   }
   if (thread_.joinable()) thread_.join();
-  if (leading()) HandOver();
+  if (leading()) LetGo("stopping", "");
   elector_.Stop();
   // Last: it may wait for a change as long as kChangePollPeriod.
   if (watcher_.joinable()) watcher_.join();

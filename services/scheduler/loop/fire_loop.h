@@ -64,6 +64,11 @@ class FireLoop {
   void Wake() ABSL_LOCKS_EXCLUDED(mu_);
   bool leading() const ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Lets another node lead, `successor` if it is not empty: this one finishes its statement first.
+  // Returns when it leads no more; whether another does, the elector knows.  From any thread.
+  //   FAILED_PRECONDITION  this node does not lead.
+  absl::Status HandOver(const std::string& successor) ABSL_LOCKS_EXCLUDED(mu_);
+
   // Starts the elector, and the threads that turn and that wait for changes of the store.
   absl::Status Start();
   // Finishes the statement at work and, within kHandOverMax, what adapters are answering; gives the
@@ -89,6 +94,8 @@ class FireLoop {
   absl::Duration LeaderTurn(absl::Time now, MonoTime mono);
   // Looks at a failed store call; true if the term survived it.
   bool Survives(const absl::Status& status, absl::string_view what);
+  // Ends the term if the store has not answered for long.
+  bool GivesUpForStore(const absl::Status& status);
   // What to do, and for how long, while a batch cannot be committed.
   absl::Duration CommitWaits(absl::Time now, MonoTime mono);
   bool MarkLive(absl::Time now, MonoTime mono);  // Every second; false if the term is over.
@@ -105,7 +112,10 @@ class FireLoop {
   // Reads the cursors of up to `limit` schedules that are due at `at` by what is in memory.
   absl::Status RefreshCursors(absl::Time at, int limit);
   void StepDown(absl::string_view why);
-  void HandOver();
+  // After the last statement of the term.
+  void LetGo(absl::string_view why, const std::string& successor);
+  // The store refuses this node's token, though nobody took its term.
+  void Outranked();
   // Writes outages_ down; false if that must be tried again, or the term is over.
   bool SaveOutages(absl::Time now);
 
@@ -195,14 +205,16 @@ class FireLoop {
   std::optional<MonoTime> last_turn_;
   MonoTime hold_until_;  // Of commits, after the store said that this clock is ahead.
   MonoTime next_mark_, next_poll_, next_prune_, next_reload_, next_unended_, next_read_on_;
-  MonoTime next_take_over_;
+  MonoTime next_take_over_, next_ready_;
+  std::optional<MonoTime> store_lost_at_;  // It has not answered since.
 
   mutable absl::Mutex mu_;
   bool leading_ ABSL_GUARDED_BY(mu_) = false;
   bool fenced_ ABSL_GUARDED_BY(mu_) = false;  // The writer met a newer token.
   bool woken_ ABSL_GUARDED_BY(mu_) = false;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
-  std::vector<FireId> ended_ ABSL_GUARDED_BY(mu_);  // From the dispatcher.
+  std::optional<std::string> successor_ ABSL_GUARDED_BY(mu_);  // Asked for by HandOver.
+  std::vector<FireId> ended_ ABSL_GUARDED_BY(mu_);             // From the dispatcher.
   std::thread thread_, watcher_;
 };
 

@@ -20,6 +20,10 @@ absl::Duration FireLoop::Follow(absl::Time now, MonoTime mono) {
 }
 
 absl::Status FireLoop::KeepWarm(absl::Time now, MonoTime mono) {
+  if (!(mono < next_ready_)) {
+    next_ready_ = mono + kReadyPeriod;
+    store_.MakeReady();
+  }
   if (!warm_) return LoadTable();
   const bool poll = !(mono < next_poll_);
   RETURN_IF_ERROR(ReadChanges());
@@ -59,6 +63,7 @@ absl::Status FireLoop::TakeOver(FencingToken token, absl::Time now) {
   RETURN_IF_ERROR(LoadOpenRuns());
   RETURN_IF_ERROR(ReloadPending(0));
   for (const auto& [id, named] : uncomputable_) changes_.Quarantine(named.first, named.second);
+  store_lost_at_.reset();
   const MonoTime mono = clock_.MonoNow();
   next_mark_ = next_poll_ = mono;
   next_prune_ = mono + kPrunePeriod;
@@ -142,13 +147,19 @@ void FireLoop::StepDown(absl::string_view why) {
   if (led) options_.on_role(false);
 }
 
-void FireLoop::HandOver() {
+void FireLoop::LetGo(absl::string_view why, const std::string& successor) {
   // What adapters are answering now need not be sent again by the next leader.
-  const MonoTime until = clock_.MonoNow() + kHandOverMax;
+  const MonoTime begin = clock_.MonoNow();
   dispatcher_.Drain(kHandOverMax);
-  writer_.AwaitIdle(until - clock_.MonoNow());
-  StepDown("stopping");
-  elector_.Resign(kResignPause);
+  writer_.AwaitIdle(begin + kHandOverMax - clock_.MonoNow());
+  StepDown(why);
+  LogInfo("handing over", {{"after_ms", absl::ToInt64Milliseconds(clock_.MonoNow() - begin)}});
+  elector_.ResignTo(successor, kResignPause);
+}
+
+void FireLoop::Outranked() {
+  const absl::StatusOr<FenceRow> fence = Timed("read_fence", [&] { return store_.ReadFence(); });
+  if (fence.ok()) elector_.MustExceed(fence->token);
 }
 
 bool FireLoop::SaveOutages(absl::Time now) {

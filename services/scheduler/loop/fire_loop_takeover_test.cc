@@ -149,6 +149,69 @@ TEST_F(TakeOverTest, AFollowerOutlivesAStoreThatIsAwayAndCatchesUpWithIt) {
   EXPECT_THAT(Fired(young), ElementsAre(1));
 }
 
+// --- A leader that others shall replace -------------------------------------------------------
+
+TEST_F(TakeOverTest, ALeaderThatDoesNotReachTheStoreLetsOthersTry) {
+  old_.elector.set_alone(false);
+  old_.elector.Grant(1);
+  old_.Settle();
+  world_.store.set_fault([](const std::string&, bool) { return absl::UnavailableError("away"); });
+  Run(kStoreLostMax - absl::Seconds(1));
+  EXPECT_EQ(old_.elector.resigned(), 0);
+  Run(absl::Seconds(3));
+  EXPECT_EQ(old_.elector.resigned(), 1);
+  EXPECT_FALSE(old_.loop.leading());
+  // And so does one that never reached it.
+  old_.elector.Grant(2);
+  Run(kStoreLostMax + absl::Seconds(2));
+  EXPECT_EQ(old_.elector.resigned(), 2);
+}
+
+TEST_F(TakeOverTest, ALeaderThatIsAloneWaitsForTheStoreHoweverLong) {
+  old_.elector.Grant(1);
+  old_.Settle();
+  world_.store.set_fault([](const std::string&, bool) { return absl::UnavailableError("away"); });
+  Run(absl::Minutes(5));
+  EXPECT_EQ(old_.elector.resigned(), 0);
+}
+
+TEST_F(TakeOverTest, ANodeWhoseTokenTheStoreRefusesTellsTheElectorWhatToExceed) {
+  ASSERT_OK(world_.memory.RaiseFence({41}, "of another election"));
+  old_.elector.Grant(7);
+  old_.Settle();
+  EXPECT_FALSE(old_.loop.leading());
+  EXPECT_EQ(old_.elector.must_exceed(), FencingToken{41});
+  old_.elector.Grant(42);
+  Run(absl::Seconds(1));
+  EXPECT_TRUE(old_.loop.leading());
+}
+
+TEST_F(TakeOverTest, WhoDoesNotLeadHasNothingToHandOver) {
+  EXPECT_THAT(old_.loop.HandOver(""), StatusIs(absl::StatusCode::kFailedPrecondition));
+}
+
+TEST_F(TakeOverTest, ALeaderThatIsAskedToHandsOverToWhomIsNamedAndGoesOnAsAFollower) {
+  SystemClock clock;
+  LoopWorld real(clock.Now());
+  FakeElector elector;
+  RecordedChanges changes;
+  UpdateWriter writer(real.memory, clock, nullptr);
+  Dispatcher dispatcher(writer, clock, nullptr, {});
+  FireLoop loop(real.memory, elector, dispatcher, writer, changes, clock, nullptr, {});
+  writer.Start();
+  dispatcher.Start();
+  ASSERT_OK(loop.Start());
+  elector.Grant(1);
+  while (!loop.leading()) std::this_thread::yield();
+  ASSERT_OK(loop.HandOver("n2"));
+  EXPECT_FALSE(loop.leading());
+  EXPECT_EQ(elector.successor(), "n2");
+  EXPECT_EQ(elector.resigned(), 1);
+  elector.Grant(3);
+  while (!loop.leading()) std::this_thread::yield();
+  loop.Stop();
+}
+
 // --- A leader that is stopped ----------------------------------------------------------------
 
 TEST_F(TakeOverTest, AStoppedLeaderGivesItsTermUpAlthoughAnAdapterIsSilent) {

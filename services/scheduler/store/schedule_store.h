@@ -261,6 +261,9 @@ class ScheduleStore {
   // --- Leadership: law 3. ---
 
   virtual absl::StatusOr<FenceRow> ReadFence() = 0;
+  // Gets ready what the first calls of a leader need, so that they do not wait for it: a standby
+  // does so now and then.  Changes nothing; what does not succeed is made up for then.
+  virtual void MakeReady() {}
   // Makes `token` the only one whose writes succeed, and returns the row it replaced.  ABORTED if
   // a token >= `token` (other than this holder's own) stands there.
   virtual absl::StatusOr<FenceRow> RaiseFence(FencingToken token, const std::string& holder) = 0;

@@ -34,6 +34,19 @@ class FakeElector final : public LeaderElector {
     term_.reset();
     ++resigned_;
   }
+  void ResignTo(const std::string& successor, absl::Duration pause) override {
+    Resign(pause);
+    absl::MutexLock lock(&mu_);
+    successor_ = successor;
+  }
+  absl::Status CheckSuccessor(const std::string&) override {
+    absl::MutexLock lock(&mu_);
+    return alone_ ? absl::FailedPreconditionError("nobody else") : absl::OkStatus();
+  }
+  void MustExceed(FencingToken seen) override {
+    absl::MutexLock lock(&mu_);
+    must_exceed_ = seen;
+  }
   void Stop() override { Resign(absl::ZeroDuration()); }
 
   void Grant(int64_t token, MonoTime until = {absl::InfiniteDuration()}) {
@@ -42,6 +55,18 @@ class FakeElector final : public LeaderElector {
   void Revoke() { Set(std::nullopt); }
   // Called first by each Resign.  Set it before there is another thread that may resign.
   void set_on_resign(std::function<void()> on_resign) { on_resign_ = std::move(on_resign); }
+  void set_alone(bool alone) {
+    absl::MutexLock lock(&mu_);
+    alone_ = alone;
+  }
+  std::string successor() const {
+    absl::MutexLock lock(&mu_);
+    return successor_;
+  }
+  FencingToken must_exceed() const {
+    absl::MutexLock lock(&mu_);
+    return must_exceed_;
+  }
   int resigned() const {
     absl::MutexLock lock(&mu_);
     return resigned_;
@@ -61,6 +86,9 @@ class FakeElector final : public LeaderElector {
   std::function<void()> on_resign_ = [] {};
   std::optional<LeaderTerm> term_ ABSL_GUARDED_BY(mu_);
   int resigned_ ABSL_GUARDED_BY(mu_) = 0;
+  bool alone_ ABSL_GUARDED_BY(mu_) = true;
+  std::string successor_ ABSL_GUARDED_BY(mu_);
+  FencingToken must_exceed_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace z4j::scheduler

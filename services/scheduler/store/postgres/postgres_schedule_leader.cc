@@ -147,17 +147,20 @@ absl::StatusOr<CommitResult> CommitOn(Connection& connection, FencingToken token
 
 }  // namespace
 
-void PostgresScheduleStore::WarmUp(FencingToken token) {
+void PostgresScheduleStore::MakeReady() {
+  WarmUp(std::nullopt);
+  WarmUpReads();
+}
+
+void PostgresScheduleStore::WarmUp(std::optional<FencingToken> token) {
   const absl::StatusOr<Commit> nothing = PrepareCommit({});
   absl::StatusOr<pq::Pool::Lease> leases[] = {commit_.Acquire(), commit_.Acquire()};
   for (absl::StatusOr<pq::Pool::Lease>& lease : leases) {
     // A connection that cannot be had now says so when it is needed.  Being live is not noted yet.
-    if (lease.ok()) {
-      (*lease)
-          ->Pipeline({LeaderCheck(token), CommitCall(*nothing, /*careful=*/false)})
-          .status()
-          .IgnoreError();
-    }
+    if (!lease.ok()) continue;
+    std::vector<pq::Call> calls = {CommitCall(*nothing, /*careful=*/false)};
+    if (token) calls.insert(calls.begin(), LeaderCheck(*token));
+    (*lease)->Pipeline(calls).status().IgnoreError();
   }
   WarmUpUpdates();
 }

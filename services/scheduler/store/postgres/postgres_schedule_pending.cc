@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -37,7 +38,8 @@ absl::StatusOr<Batches> ReadBatches(const pq::Result& rows) {
   return batches;
 }
 
-// Those fires of the batches that are PENDING, in the order of LoadPending.
+// Those fires of the batches that are PENDING, in the order of LoadPending.  `batches` may be
+// empty, to make the plan.
 absl::StatusOr<std::vector<PendingFire>> ReadPending(Connection& connection,
                                                      const Batches& batches) {
   static const auto* const read = new pq::Statement{
@@ -48,7 +50,6 @@ absl::StatusOr<std::vector<PendingFire>> ReadPending(Connection& connection,
           " AND f.trigger_id = n.trigger_id WHERE f.state = 1"
           " ORDER BY n.batch, f.due_at, f.schedule_id, f.trigger_id"};
   std::vector<PendingFire> pending;
-  if (batches.keys.empty()) return pending;
   Params params;
   AddKeys(params, batches.keys);
   params.Array(Type::kInt8, batches.batch_of_key,
@@ -125,11 +126,22 @@ absl::StatusOr<std::vector<PendingFire>> PostgresScheduleStore::LoadPending(int6
       ASSIGN_OR_RETURN(const pq::Result rows,
                        connection.Run(*batches, Params().Int8(after).Int8(limit)));
       ASSIGN_OR_RETURN(const Batches found, ReadBatches(rows));
-      ASSIGN_OR_RETURN(std::vector<PendingFire> pending, ReadPending(connection, found));
+      std::vector<PendingFire> pending;
+      if (!found.keys.empty()) {
+        ASSIGN_OR_RETURN(pending, ReadPending(connection, found));
+      }
       if (found.ids.empty() || !pending.empty()) return pending;
       after = found.ids.back();  // All of these were handed over, but not closed.
     }
   });
+}
+
+void PostgresScheduleStore::WarmUpReads() {
+  LoadPending(std::numeric_limits<int64_t>::max(), 1).status().IgnoreError();
+  WithConnection(lookup_, IfLost::kTryAgain, [](Connection& connection) {
+    return ReadPending(connection, {}).status();
+  }).IgnoreError();
+  LoadOpen({}).status().IgnoreError();
 }
 
 absl::StatusOr<std::vector<Fire>> PostgresScheduleStore::LoadOpen(

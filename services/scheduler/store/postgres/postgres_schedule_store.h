@@ -1,6 +1,7 @@
 #ifndef Z4J_SCHEDULER_STORE_POSTGRES_POSTGRES_SCHEDULE_STORE_H_
 #define Z4J_SCHEDULER_STORE_POSTGRES_POSTGRES_SCHEDULE_STORE_H_
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -51,6 +52,8 @@ class PostgresScheduleStore final : public ScheduleStore {
   absl::Status AwaitChange(absl::Duration timeout) override;
 
   absl::StatusOr<FenceRow> ReadFence() override;
+  // Dials what leaders use, and has the database plan their statements.
+  void MakeReady() override;
   // Waits for leader writes under way, at most kStoreTimeout; then it also readies the writing
   // connections, so that the first burst does not find them cold.
   absl::StatusOr<FenceRow> RaiseFence(FencingToken token, const std::string& holder) override;
@@ -72,9 +75,10 @@ class PostgresScheduleStore final : public ScheduleStore {
   absl::StatusOr<int64_t> Prune(FencingToken token, absl::Time before, int limit) override;
 
  private:
-  // Run what writes fires once with nothing to write.
-  void WarmUp(FencingToken token);
+  // Run what writes fires once with nothing to write, and what reads the PENDING ones.
+  void WarmUp(std::optional<FencingToken> token);
   void WarmUpUpdates();
+  void WarmUpReads();
 
   pq::Pool commit_, update_, mutate_, control_, lookup_, read_, maintain_;
   Partitions partitions_;

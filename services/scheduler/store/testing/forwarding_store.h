@@ -15,6 +15,7 @@ class ForwardingStore : public ScheduleStore {
   explicit ForwardingStore(ScheduleStore& store) : store_(store) {}  // `store` outlives this.
 
   absl::Status Migrate() override { return store_.Migrate(); }
+  void MakeReady() override { store_.MakeReady(); }
   absl::Status Transact(
       absl::Span<const ScheduleKey> keys, absl::Span<const std::string> request_ids,
       absl::FunctionRef<absl::StatusOr<WriteSet>(const ReadSet&)> decide) override {
