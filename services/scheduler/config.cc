@@ -2,72 +2,16 @@
 
 #include <unistd.h>
 
-#include <functional>
-#include <optional>
-
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "services/base/address.h"
 #include "services/base/field_error.h"
+#include "services/base/settings/setting_table.h"
 
 namespace z4j::scheduler {
 namespace {
-
-constexpr char kPrefix[] = "Z4J_SCHEDULER_";
-
-// Stores `value`; what is wrong with it, or nothing.
-using Problem = std::optional<std::string>;
-using Apply = std::function<Problem(const std::string& value, ServerConfig& config)>;
-
-struct Setting {
-  SettingInfo info;
-  Apply apply;
-};
-
-Apply Text(std::string ServerConfig::*field) {
-  return [field](const std::string& value, ServerConfig& config) -> Problem {
-    config.*field = value;
-    return std::nullopt;
-  };
-}
-
-template <typename T>
-Apply OneOf(T ServerConfig::*field, std::vector<std::pair<std::string, T>> values) {
-  return [=](const std::string& value, ServerConfig& config) -> Problem {
-    for (const auto& [name, meaning] : values) {
-      if (name != value) continue;
-      config.*field = meaning;
-      return std::nullopt;
-    }
-    return absl::StrCat("'", value, "' is not one of ",
-                        absl::StrJoin(values, ", ", [](std::string* out, const auto& pair) {
-                          out->append(pair.first);
-                        }));
-  };
-}
-
-// "host:port", "[::1]:port" or "unix:path".
-bool IsAddress(absl::string_view address) {
-  if (absl::StartsWith(address, "unix:")) return address.size() > 5;
-  const size_t colon = address.rfind(':');
-  int port = 0;
-  return colon != absl::string_view::npos && colon > 0 &&
-         absl::SimpleAtoi(address.substr(colon + 1), &port) && port >= 0 && port <= 65535;
-}
-
-Apply Address(std::string ServerConfig::*field, bool may_be_empty) {
-  return [=](const std::string& value, ServerConfig& config) -> Problem {
-    if (!IsAddress(value) && !(may_be_empty && value.empty())) {
-      return absl::StrCat("'", value, "' is no address; write one such as 127.0.0.1:7801");
-    }
-    config.*field = value;
-    return std::nullopt;
-  };
-}
 
 Problem Retention(const std::string& value, ServerConfig& config) {
   absl::Duration retention;
@@ -84,9 +28,9 @@ Problem Retention(const std::string& value, ServerConfig& config) {
   return std::nullopt;
 }
 
-const std::vector<Setting>& Table() {
+const std::vector<Setting<ServerConfig>>& Table() {
   using C = ServerConfig;
-  static const auto* table = new std::vector<Setting>{
+  static const auto* table = new std::vector<Setting<C>>{
       {{"data_dir", "./z4j-data", "Folder of the embedded store and its audit key"},
        Text(&C::data_dir)},
       {{"database", "", "PostgreSQL connection string or URL; none: SQLite in the data folder"},
@@ -157,30 +101,9 @@ void CheckTogether(const Settings& given, const ServerConfig& config,
 
 }  // namespace
 
-const std::vector<SettingInfo>& AllSettings() {
-  static const auto* infos = [] {
-    auto* all = new std::vector<SettingInfo>;
-    for (const Setting& setting : Table()) all->push_back(setting.info);
-    return all;
-  }();
-  return *infos;
-}
-
-std::string FlagOf(absl::string_view name) {
-  return absl::StrCat("--", absl::StrReplaceAll(name, {{"_", "-"}}));
-}
-
-std::string EnvironmentOf(absl::string_view name) {
-  return absl::StrCat(kPrefix, absl::AsciiStrToUpper(name));
-}
-
-bool IsLoopback(absl::string_view address) {
-  if (absl::StartsWith(address, "unix:")) return true;
-  const absl::string_view host = address.substr(0, address.rfind(':'));
-  if (host == "localhost" || host == "[::1]") return true;
-  // 127.0.0.0/8, and not a name such as 127.example.com.
-  return absl::StartsWith(host, "127.") &&
-         host.find_first_not_of("0123456789.") == absl::string_view::npos;
+const SettingNames& ServerSettings() {
+  static const auto* names = new SettingNames(NamesOf("Z4J_SCHEDULER_", Table()));
+  return *names;
 }
 
 absl::StatusOr<ServerConfig> LoadConfig(const Settings& flags, const Settings& environment,
@@ -191,14 +114,7 @@ absl::StatusOr<ServerConfig> LoadConfig(const Settings& flags, const Settings& e
 
   ServerConfig config;
   config.log_format = isatty(STDERR_FILENO) ? LogFormat::kText : LogFormat::kJson;
-  std::vector<FieldViolation> violations;
-  for (const Setting& setting : Table()) {
-    const auto it = given.find(setting.info.name);
-    if (it == given.end()) continue;
-    if (Problem problem = setting.apply(it->second, config)) {
-      violations.push_back({FlagOf(setting.info.name), *problem});
-    }
-  }
+  std::vector<FieldViolation> violations = ApplySettings(Table(), given, config);
   CheckTogether(given, config, violations);
   if (!violations.empty()) return FieldError(std::move(violations));
   if (config.node_id.empty()) config.node_id = DefaultNodeId(config.listen);

@@ -49,29 +49,33 @@ TEST(ConfigTest, FlagWinsOverEnvironmentAndThatOverTheFile) {
 }
 
 TEST(ConfigTest, UnknownKeyInTheFileIsRefusedWithTheNearestKnownOne) {
-  const auto settings = ReadConfigFile(WriteFile("listen: 127.0.0.1:1\nhttp_listn: x\n"));
+  const auto settings =
+      ReadConfigFile(ServerSettings(), WriteFile("listen: 127.0.0.1:1\nhttp_listn: x\n"));
   EXPECT_THAT(settings, StatusIs(absl::StatusCode::kInvalidArgument,
                                  HasSubstr(":2: unknown key 'http_listn'; did you mean "
                                            "'http_listen'?")));
 }
 
 TEST(ConfigTest, FileThatIsNoYamlIsRefusedNamingTheLine) {
-  EXPECT_THAT(ReadConfigFile(WriteFile("listen: [1,\n")),
+  EXPECT_THAT(ReadConfigFile(ServerSettings(), WriteFile("listen: [1,\n")),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(".yaml:")));
-  EXPECT_THAT(ReadConfigFile(WriteFile("just text")), StatusIs(absl::StatusCode::kInvalidArgument));
-  EXPECT_THAT(ReadConfigFile(WriteFile("listen: {a: b}")),
+  EXPECT_THAT(ReadConfigFile(ServerSettings(), WriteFile("just text")),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(ReadConfigFile(ServerSettings(), WriteFile("listen: {a: b}")),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("listen must be one value")));
-  EXPECT_THAT(ReadConfigFile("/nowhere/z4j.yaml"), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(ReadConfigFile(ServerSettings(), "/nowhere/z4j.yaml"),
+              StatusIs(absl::StatusCode::kNotFound));
 }
 
 TEST(ConfigTest, MisspeltVariableIsRefusedAndForeignOnesAreLeftAlone) {
-  EXPECT_THAT(ReadEnvironment({{"Z4J_SCHEDULER_HTTP_LISTN", "x"}}),
+  EXPECT_THAT(ReadEnvironment(ServerSettings(), {{"Z4J_SCHEDULER_HTTP_LISTN", "x"}}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("Z4J_SCHEDULER_HTTP_LISTEN")));
-  ASSERT_OK_AND_ASSIGN(const Settings settings,
-                       ReadEnvironment({{"Z4J_SCHEDULER_SERVICE_HOST", "10.0.0.1"},
-                                        {"Z4J_SCHEDULER_PORT_7801_TCP", "tcp://10.0.0.1:7801"},
-                                        {"PATH", "/bin"},
-                                        {"Z4J_SCHEDULER_LOG_LEVEL", "debug"}}));
+  ASSERT_OK_AND_ASSIGN(
+      const Settings settings,
+      ReadEnvironment(ServerSettings(), {{"Z4J_SCHEDULER_SERVICE_HOST", "10.0.0.1"},
+                                         {"Z4J_SCHEDULER_PORT_7801_TCP", "tcp://10.0.0.1:7801"},
+                                         {"PATH", "/bin"},
+                                         {"Z4J_SCHEDULER_LOG_LEVEL", "debug"}}));
   EXPECT_EQ(settings, (Settings{{"log_level", "debug"}}));
 }
 

@@ -160,8 +160,7 @@ inline constexpr int kEventsPerMessage = 200;  // Of a watch; fewer if they are 
 inline constexpr absl::Duration kWatchPollEvery = absl::Milliseconds(500);
 inline constexpr int kWatchedFiresMax = 10'000;  // Whose state a fire watch remembers: ~1 MB.
 inline constexpr int kWatchedPerRead = 500;      // Rows; a watch reads twice as often as a second.
-inline constexpr absl::Duration kHttpTimeout = absl::Seconds(15);  // Of a slow or silent client.
-inline constexpr int kAuditScanMax = 10'000;  // Entries that one filtered page looks through.
+inline constexpr int kAuditScanMax = 10'000;     // Entries that one filtered page looks through.
 inline constexpr int kPruneRowsPerBatch = 1000;
 inline constexpr absl::Duration kFireRetentionDefault = absl::Hours(24 * 30);
 

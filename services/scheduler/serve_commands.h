@@ -1,7 +1,7 @@
 #ifndef Z4J_SCHEDULER_SERVE_COMMANDS_H_
 #define Z4J_SCHEDULER_SERVE_COMMANDS_H_
 
-#include "services/scheduler/cli/command.h"
+#include "services/base/cli/command.h"
 
 namespace z4j::scheduler {
 

@@ -7,6 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/base/field_error.h"
+#include "services/base/http/http_server.h"
+#include "services/base/http/probes.h"
 #include "services/base/log.h"
 #include "services/base/status_macros.h"
 #include "services/base/time_ordered_uuid.h"
@@ -17,8 +19,6 @@
 #include "services/scheduler/dispatch/update_writer.h"
 #include "services/scheduler/elect/postgres_elector.h"
 #include "services/scheduler/elect/solo_elector.h"
-#include "services/scheduler/http/http_server.h"
-#include "services/scheduler/http/probes.h"
 #include "services/scheduler/loop/fire_loop.h"
 #include "services/scheduler/metrics.h"
 #include "services/scheduler/mutate/committer.h"

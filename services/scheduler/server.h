@@ -16,6 +16,10 @@ namespace prometheus {
 class Registry;
 }
 
+namespace z4j {
+class HttpServer;
+}
+
 namespace z4j::scheduler {
 
 class AuditedChanges;
@@ -23,7 +27,6 @@ class Committer;
 class Dispatcher;
 class FireLoop;
 class GrpcServer;
-class HttpServer;
 class Keyring;
 class SchedulerMetrics;
 class StreamServer;

@@ -4,13 +4,13 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "services/base/cli/output.h"
 #include "services/base/field_error.h"
 #include "services/base/status_macros.h"
 #include "services/scheduler/audit/export.h"
 #include "services/scheduler/audit/key_file.h"
 #include "services/scheduler/cli/client.h"
 #include "services/scheduler/cli/commands.h"
-#include "services/scheduler/cli/output.h"
 #include "services/scheduler/cli/values.h"
 #include "z4j/scheduler/v1/audit.grpc.pb.h"
 

@@ -10,33 +10,25 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "services/base/cli/command.h"
+#include "services/base/cli/connection.h"
 
 // What every client verb shares: where the server is, how to call it, how to say what went wrong.
 namespace z4j::scheduler {
 
-struct ClientOptions {
-  std::string server = "127.0.0.1:7801";
+struct ClientOptions : ConnectionOptions {
+  ClientOptions() { server = "127.0.0.1:7801"; }
   std::string project = "default";
-  std::string output = "table";  // "table", "json" or "yaml".
-  std::string actor;             // Who the audit log shall name; the user's login by default.
-  std::string tls_ca, tls_cert, tls_key;  // tls_ca turns TLS on.
-  double timeout_s = 30;
+  std::string actor;  // Who the audit log shall name; the user's login by default.
 };
 
 // Adds --server, --project, -o and the TLS options to a verb group; its verbs take them too.
 void AddClientOptions(CLI::App& group, ClientOptions& options);
 
-// A channel to options.server.  INVALID_ARGUMENT if a TLS file cannot be read.
-absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(const ClientOptions& options);
-
 // Runs one unary call with deadline and caller identity.  A refused connection becomes a sentence
 // that says how to start or name the server.
 absl::Status Invoke(const ClientOptions& options,
                     absl::FunctionRef<grpc::Status(grpc::ClientContext&)> call);
-
-// Runs `verb`, and prints its error, if any, to stderr: one line for the cause, one per field.
-// Returns the exit code that command.h lists.
-int Finish(absl::FunctionRef<absl::Status()> verb);
 
 // "projects/default/schedules/nightly" for "nightly"; a full name stays as it is.
 std::string ScheduleName(const ClientOptions& options, const std::string& name);

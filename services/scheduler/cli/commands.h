@@ -1,7 +1,7 @@
 #ifndef Z4J_SCHEDULER_CLI_COMMANDS_H_
 #define Z4J_SCHEDULER_CLI_COMMANDS_H_
 
-#include "services/scheduler/cli/command.h"
+#include "services/base/cli/command.h"
 
 // The verb groups of the client, one file each.
 namespace z4j::scheduler {

@@ -2,11 +2,11 @@
 #include <memory>
 
 #include "absl/time/clock.h"
+#include "services/base/cli/output.h"
 #include "services/base/field_error.h"
 #include "services/base/status_macros.h"
 #include "services/scheduler/cli/client.h"
 #include "services/scheduler/cli/commands.h"
-#include "services/scheduler/cli/output.h"
 #include "services/scheduler/cli/schedule_flags.h"
 #include "services/scheduler/cli/schedule_text.h"
 #include "services/scheduler/cli/values.h"

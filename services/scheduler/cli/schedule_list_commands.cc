@@ -1,11 +1,11 @@
 #include <csignal>
 #include <memory>
 
+#include "services/base/cli/output.h"
 #include "services/base/grpc_status.h"
 #include "services/base/status_macros.h"
 #include "services/scheduler/cli/client.h"
 #include "services/scheduler/cli/commands.h"
-#include "services/scheduler/cli/output.h"
 #include "services/scheduler/cli/schedule_text.h"
 #include "services/scheduler/cli/values.h"
 #include "z4j/scheduler/v1/schedule_service.grpc.pb.h"

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "services/scheduler/cli/output.h"
+#include "services/base/cli/output.h"
 #include "z4j/scheduler/v1/fire.pb.h"
 #include "z4j/scheduler/v1/schedule.pb.h"
 

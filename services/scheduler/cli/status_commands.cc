@@ -2,10 +2,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "services/base/cli/output.h"
 #include "services/base/status_macros.h"
 #include "services/scheduler/cli/client.h"
 #include "services/scheduler/cli/commands.h"
-#include "services/scheduler/cli/output.h"
 #include "services/scheduler/cli/values.h"
 #include "z4j/scheduler/v1/cluster.grpc.pb.h"
 

@@ -1,13 +1,16 @@
-#ifndef Z4J_SCHEDULER_HTTP_HTTP_SERVER_H_
-#define Z4J_SCHEDULER_HTTP_HTTP_SERVER_H_
+#ifndef Z4J_BASE_HTTP_HTTP_SERVER_H_
+#define Z4J_BASE_HTTP_HTTP_SERVER_H_
 
 #include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 
-namespace z4j::scheduler {
+namespace z4j {
+
+inline constexpr absl::Duration kHttpTimeout = absl::Seconds(15);  // Of a slow or silent client.
 
 struct HttpAnswer {
   int status = 200;
@@ -38,6 +41,6 @@ class HttpServer {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace z4j::scheduler
+}  // namespace z4j
 
-#endif  // Z4J_SCHEDULER_HTTP_HTTP_SERVER_H_
+#endif  // Z4J_BASE_HTTP_HTTP_SERVER_H_

@@ -1,4 +1,4 @@
-#include "services/scheduler/cli/output.h"
+#include "services/base/cli/output.h"
 
 #include <google/protobuf/util/json_util.h>
 #include <yaml-cpp/yaml.h>
@@ -9,7 +9,7 @@
 
 #include "absl/strings/str_join.h"
 
-namespace z4j::scheduler {
+namespace z4j {
 namespace {
 
 using nlohmann::json;
@@ -34,7 +34,7 @@ void EmitYaml(YAML::Emitter& out, const json& value) {
   }
 }
 
-void PrintValue(const ClientOptions& options, const json& value) {
+void PrintValue(const OutputOptions& options, const json& value) {
   if (options.output == "yaml") {
     YAML::Emitter out;
     EmitYaml(out, value);
@@ -71,13 +71,13 @@ std::string ToJson(const google::protobuf::Message& message) {
   return text;
 }
 
-void PrintOne(const ClientOptions& options, const google::protobuf::Message& message,
+void PrintOne(const OutputOptions& options, const google::protobuf::Message& message,
               const Row& header, const std::vector<Row>& rows) {
   if (options.output == "table") return PrintTable(header, rows);
   PrintValue(options, json::parse(ToJson(message)));
 }
 
-void PrintMany(const ClientOptions& options,
+void PrintMany(const OutputOptions& options,
                const std::vector<const google::protobuf::Message*>& messages, const Row& header,
                const std::vector<Row>& rows) {
   if (options.output == "table") return PrintTable(header, rows);
@@ -86,7 +86,7 @@ void PrintMany(const ClientOptions& options,
   PrintValue(options, list);
 }
 
-void PrintEvent(const ClientOptions& options, const google::protobuf::Message& message,
+void PrintEvent(const OutputOptions& options, const google::protobuf::Message& message,
                 const Row& row) {
   if (options.output == "table") {
     std::cout << absl::StrJoin(row, "  ") << std::endl;
@@ -99,4 +99,4 @@ void PrintEvent(const ClientOptions& options, const google::protobuf::Message& m
   }
 }
 
-}  // namespace z4j::scheduler
+}  // namespace z4j

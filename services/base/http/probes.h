@@ -1,22 +1,22 @@
-#ifndef Z4J_SCHEDULER_HTTP_PROBES_H_
-#define Z4J_SCHEDULER_HTTP_PROBES_H_
+#ifndef Z4J_BASE_HTTP_PROBES_H_
+#define Z4J_BASE_HTTP_PROBES_H_
 
 #include <functional>
 #include <string>
 
-#include "services/scheduler/http/http_server.h"
+#include "services/base/http/http_server.h"
 
 namespace prometheus {
-class Registry;
+class Collectable;
 }
 
-namespace z4j::scheduler {
+namespace z4j {
 
 // /metrics in Prometheus's text format; /livez: the process answers; /readyz: 503 with a sentence
 // while `not_ready` returns one.  Both outlive the handler.
-HttpServer::Handler MakeProbes(prometheus::Registry& registry,
+HttpServer::Handler MakeProbes(prometheus::Collectable& metrics,
                                std::function<std::string()> not_ready);
 
-}  // namespace z4j::scheduler
+}  // namespace z4j
 
-#endif  // Z4J_SCHEDULER_HTTP_PROBES_H_
+#endif  // Z4J_BASE_HTTP_PROBES_H_

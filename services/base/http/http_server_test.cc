@@ -1,4 +1,4 @@
-#include "services/scheduler/http/http_server.h"
+#include "services/base/http/http_server.h"
 
 #include <gtest/gtest.h>
 #include <prometheus/counter.h>
@@ -7,10 +7,10 @@
 #include <boost/asio.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "services/base/http/probes.h"
 #include "services/base/testing/status_matchers.h"
-#include "services/scheduler/http/probes.h"
 
-namespace z4j::scheduler {
+namespace z4j {
 namespace {
 
 using testing::HasSubstr;
@@ -89,4 +89,4 @@ TEST_F(HttpServerTest, AnAddressInUseIsSaidPlainly) {
 }
 
 }  // namespace
-}  // namespace z4j::scheduler
+}  // namespace z4j

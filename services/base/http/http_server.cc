@@ -1,4 +1,4 @@
-#include "services/scheduler/http/http_server.h"
+#include "services/base/http/http_server.h"
 
 #include <boost/asio.hpp>
 #include <boost/beast.hpp>
@@ -9,9 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
-#include "services/scheduler/limits.h"
 
-namespace z4j::scheduler {
+namespace z4j {
 namespace {
 
 namespace asio = boost::asio;
@@ -133,4 +132,4 @@ void HttpServer::Stop() {
   if (impl_->thread.joinable()) impl_->thread.join();
 }
 
-}  // namespace z4j::scheduler
+}  // namespace z4j

@@ -1,18 +1,18 @@
-#include "services/scheduler/http/probes.h"
+#include "services/base/http/probes.h"
 
-#include <prometheus/registry.h>
+#include <prometheus/collectable.h>
 #include <prometheus/text_serializer.h>
 
 #include <utility>
 
-namespace z4j::scheduler {
+namespace z4j {
 
-HttpServer::Handler MakeProbes(prometheus::Registry& registry,
+HttpServer::Handler MakeProbes(prometheus::Collectable& metrics,
                                std::function<std::string()> not_ready) {
-  return [&registry, not_ready = std::move(not_ready)](const std::string& path) -> HttpAnswer {
+  return [&metrics, not_ready = std::move(not_ready)](const std::string& path) -> HttpAnswer {
     if (path == "/metrics") {
       return {200, "text/plain; version=0.0.4; charset=utf-8",
-              prometheus::TextSerializer().Serialize(registry.Collect())};
+              prometheus::TextSerializer().Serialize(metrics.Collect())};
     }
     if (path == "/livez") return {200, "text/plain; charset=utf-8", "ok\n"};
     if (path == "/readyz") {
@@ -24,4 +24,4 @@ HttpServer::Handler MakeProbes(prometheus::Registry& registry,
   };
 }
 
-}  // namespace z4j::scheduler
+}  // namespace z4j
