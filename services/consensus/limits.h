@@ -74,6 +74,10 @@ inline constexpr size_t kInboxCallsMax = kWaitingCallsMax;
 inline constexpr size_t kInboxMessagesMax =
     kInboxCallsMax + 2 * (kMembersMax - 1) * kInflightMessagesMax;
 
+// Of a hand-over before the process ends: many election timeouts, and less than what ends processes
+// waits for before it kills them (10 s and more).
+inline constexpr absl::Duration kStepDownMax = absl::Seconds(3);
+
 // --- Disk -----------------------------------------------------------------------------------
 inline constexpr size_t kSegmentBytes = 16 * 1024 * 1024;
 inline constexpr size_t kSegmentBytesMin = 4096;     // Of tests and simulations: a few records fit.

@@ -23,7 +23,6 @@ absl::StatusOr<ClusterId> AskForCluster(
     const auto stub = v1::ClusterService::NewStub(MakePeerChannel(member, credentials));
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + kAnswerMax);
-    context.set_wait_for_ready(true);
     v1::ListMembersResponse response;
     const grpc::Status status = stub->ListMembers(&context, v1::ListMembersRequest(), &response);
     if (status.ok() && response.header().cluster_id() != 0) {
