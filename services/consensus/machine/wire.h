@@ -78,7 +78,7 @@ class Writer {
   template <typename T>
   void Put(const T& value) {
     if constexpr (HasFields<const T>) {
-      std::apply([this](const auto&... field) { (Put(field), ...); }, T::Fields(value));
+      std::apply([this](const auto&... field) { (this->Put(field), ...); }, T::Fields(value));
     } else if constexpr (std::is_same_v<T, bool> || std::is_enum_v<T>) {
       Byte(static_cast<uint8_t>(value));
     } else if constexpr (std::is_same_v<T, uint64_t>) {
@@ -106,7 +106,7 @@ class Writer {
       }
     } else if constexpr (kIsVariant<T>) {
       Byte(static_cast<uint8_t>(value.index()));
-      std::visit([this](const auto& alternative) { Put(alternative); }, value);
+      std::visit([this](const auto& alternative) { this->Put(alternative); }, value);
     } else if constexpr (!std::is_same_v<T, std::monostate>) {
       static_assert(IsNumberType<T>);
       Number(value.value);
@@ -149,7 +149,7 @@ class Reader {
   template <typename T>
   void Fill(T& value) {
     if constexpr (HasFields<T>) {
-      std::apply([this](auto&... field) { (Fill(field), ...); }, T::Fields(value));
+      std::apply([this](auto&... field) { (this->Fill(field), ...); }, T::Fields(value));
     } else if constexpr (std::is_same_v<T, bool>) {
       value = UpTo(1) == 1;
     } else if constexpr (std::is_enum_v<T>) {

@@ -142,7 +142,7 @@ MutationCall InsertRequests(const std::vector<StoredRequest>& requests) {
       "insert_requests",
       "INSERT INTO requests SELECT * FROM unnest($1, $2, $3, $4) ON CONFLICT (id) "
       "DO UPDATE SET hash = excluded.hash, outcome = excluded.outcome, at = excluded.at"};
-  const auto text = [&requests](auto field) {
+  const auto text = [](auto field) {
     return [field](ArrayBuilder& to, const StoredRequest& request) { to.Text(request.*field); };
   };
   return {{statement, Params()
