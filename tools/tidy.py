@@ -2,8 +2,8 @@
 
 Imports run downward: main → rpc, cli, http → loop, mutate → seams (store, elect, dispatch, audit)
 → core → base.  Cores know no clock, no thread, no proto, no gRPC.  Implementations of a seam are
-named only where the server is put together.  Files that a page of documentation names exist.
-Prints one line per breach; exit code 1 if any.
+named only where the server is put together.  No thread's wait follows the wall clock.  Files that a
+page of documentation names exist.  Prints one line per breach; exit code 1 if any.
 """
 
 from __future__ import annotations
@@ -77,6 +77,10 @@ LINES_MAX = 350
 OUTSIDE = re.compile(
     r"_test\.cc$|_probe_main\.cc$|_bench\.cc$|/testing/|_contract\.h$|^bench/|^tests/"
 )
+# absl's timeouts follow the wall clock: set back by an hour, it makes a thread wait an hour longer.
+WALL_CLOCK_WAIT = re.compile(
+    r"\b(?:(?:Await|Wait|LockWhen|WaitForNotification)With(?:Timeout|Deadline)|wait_until)\("
+)
 INCLUDE = re.compile(r'^#include\s+(["<][^">]+[">])', re.M)
 # `services/base/clock.h` from the repository's root; [a link](style.md) from the page's folder.
 NAMED_FILE = re.compile(r"`((?:services|adapters|proto|docs|tools|tests|bench)/[\w./-]+\.\w+)`")
@@ -97,6 +101,8 @@ def breaches(path: str, text: str) -> list[str]:
         found.append("an open end (TODO, FIXME, XXX); finish it or write it into docs/roadmap.md")
     if OUTSIDE.search(path):
         return found
+    for wait in WALL_CLOCK_WAIT.findall(text):
+        found.append(f"{wait} may follow the wall clock; use services/base/monotone_mutex.h")
     room = room_of(path)
     for quoted in INCLUDE.findall(text):
         include = quoted.strip('"<>')

@@ -26,7 +26,7 @@ Dispatcher::Dispatcher(UpdateWriter& writer, Clock& clock, SchedulerMetrics* met
 Dispatcher::~Dispatcher() { Stop(); }
 
 void Dispatcher::Begin() {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   active_ = true;
   draining_ = false;
   began_ = clock_.MonoNow();
@@ -36,7 +36,7 @@ void Dispatcher::Begin() {
 }
 
 void Dispatcher::End() {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   active_ = false;
   queue_.Clear();
   links_.ForgetInFlight();
@@ -52,15 +52,15 @@ void Dispatcher::End() {
 }
 
 void Dispatcher::Drain(absl::Duration timeout) {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   draining_ = true;
   const auto answered = [this]()
                             ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return links_.InFlight() == 0; };
-  mu_.AwaitWithTimeout(absl::Condition(&answered), timeout);
+  mu_.AwaitAtMost(timeout, absl::Condition(&answered));
 }
 
 bool Dispatcher::Enqueue(std::vector<QueuedFire> fires) {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   if (!active_) return true;
   const absl::Time now = clock_.Now();
   bool all = true;
@@ -87,12 +87,12 @@ bool Dispatcher::Enqueue(std::vector<QueuedFire> fires) {
 }
 
 void Dispatcher::BeginReload() {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   ++reloading_;
 }
 
 void Dispatcher::EndReload() {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   if (--reloading_ > 0) return;
   for (auto& [name, engine] : engines_) engine.refilling = false;
   for (const FireId id : durable_meanwhile_) queue_.Forget(id);
@@ -100,7 +100,7 @@ void Dispatcher::EndReload() {
 }
 
 std::optional<int64_t> Dispatcher::ReloadFrom() {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   std::optional<int64_t> from;
   for (auto& [name, engine] : engines_) {
     if (!engine.overflow_from.has_value()) continue;
@@ -113,7 +113,7 @@ std::optional<int64_t> Dispatcher::ReloadFrom() {
 }
 
 bool Dispatcher::Refilled() {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   return std::none_of(engines_.begin(), engines_.end(),
                       [](const auto& engine) { return engine.second.refilling; });
 }
@@ -127,7 +127,7 @@ void Dispatcher::ForgetLocked(FireId id) {
 }
 
 void Dispatcher::OnDurable(const std::vector<FireId>& ids) {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   for (const FireId id : ids) ForgetLocked(id);
 }
 
@@ -138,7 +138,7 @@ absl::Duration Dispatcher::RunOnce() {
   std::vector<Asking> asks;
   absl::Duration sleep = absl::InfiniteDuration();
   {
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     woken_ = false;
     if (!active_) return sleep;
     const absl::Time now = clock_.Now();
@@ -281,7 +281,7 @@ void Dispatcher::Detach(Entry* entry) {
 void Dispatcher::ReportEnded() {
   std::vector<FireId> ended;
   {
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     ended.swap(ended_);
   }
   if (!ended.empty()) options_.on_ended(std::move(ended));
@@ -294,16 +294,16 @@ void Dispatcher::Start() {
 void Dispatcher::Loop() {
   while (true) {
     const absl::Duration sleep = RunOnce();
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     const auto awake = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return woken_ || stopping_; };
-    mu_.AwaitWithTimeout(absl::Condition(&awake), sleep);
+    mu_.AwaitAtMost(sleep, absl::Condition(&awake));
     if (stopping_) return;
   }
 }
 
 void Dispatcher::Stop() {
   {
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     stopping_ = true;
   }
   if (thread_.joinable()) thread_.join();

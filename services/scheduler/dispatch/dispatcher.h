@@ -12,8 +12,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/btree_set.h"
-#include "absl/synchronization/mutex.h"
 #include "services/base/clock.h"
+#include "services/base/monotone_mutex.h"
 #include "services/scheduler/dispatch/adapter_link.h"
 #include "services/scheduler/dispatch/awaited_outcomes.h"
 #include "services/scheduler/dispatch/fire_queue.h"
@@ -196,7 +196,7 @@ class Dispatcher final : public AdapterEvents {
   SchedulerMetrics* const metrics_;
   Options options_;
 
-  mutable absl::Mutex mu_;
+  mutable MonotoneMutex mu_;
   bool active_ ABSL_GUARDED_BY(mu_) = false;
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
   bool woken_ ABSL_GUARDED_BY(mu_) = false;

@@ -7,7 +7,7 @@
 namespace z4j::scheduler {
 
 bool Dispatcher::Holds(FireId id) {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   const Entry* entry = queue_.Find(id);
   return entry != nullptr && entry->place != FireQueue::Place::kSettled;
 }
@@ -16,7 +16,7 @@ bool Dispatcher::Cancel(FireId id) {
   std::shared_ptr<AdapterLink> ask;
   FireKey key;
   {
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     Entry* entry = queue_.Find(id);
     if (entry == nullptr || entry->place == FireQueue::Place::kSettled) return false;
     key = entry->fire.key;
@@ -37,7 +37,7 @@ bool Dispatcher::Cancel(FireId id) {
 void Dispatcher::CancelSchedule(ScheduleId id) {
   std::vector<FireId> fires;
   {
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     for (const Entry* entry : queue_.OfSchedule(id)) fires.push_back(entry->fire.id);
   }
   for (const FireId fire : fires) Cancel(fire);
@@ -47,14 +47,14 @@ void Dispatcher::CancelAtEngine(const std::string& engine, const std::string& in
                                 const FireKey& key, FireId id, bool terminate) {
   std::shared_ptr<AdapterLink> ask;
   {
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     if (LinkSet::Link* link = links_.Preferred(engine, instance)) ask = link->link;
   }
   if (ask != nullptr) ask->Cancel(key, id, terminate);
 }
 
 FireReason Dispatcher::WaitReason(const std::string& engine) const {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   return WaitReasonLocked(engine);
 }
 
@@ -66,12 +66,12 @@ FireReason Dispatcher::WaitReasonLocked(const std::string& engine) const {
 }
 
 bool Dispatcher::IsBlind(const std::string& engine) const {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   return links_.IsBlind(engine);
 }
 
 std::vector<EngineStatus> Dispatcher::Engines() const {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   std::map<std::string, EngineStatus> engines;
   for (const AdapterStatus& adapter : links_.Statuses()) ++engines[adapter.info.engine].adapters;
   for (const auto& [key, pool] : queue_.pools()) {
@@ -92,12 +92,12 @@ std::vector<EngineStatus> Dispatcher::Engines() const {
 }
 
 std::vector<AdapterStatus> Dispatcher::Adapters() const {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   return links_.Statuses();
 }
 
 int64_t Dispatcher::queued() const {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   return queue_.size();
 }
 

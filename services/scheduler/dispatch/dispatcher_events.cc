@@ -30,7 +30,7 @@ std::string Clean(const std::string& error) {
 }  // namespace
 
 void Dispatcher::OnConnected(std::shared_ptr<AdapterLink> link) {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   const LinkSet::Link* added = links_.Add(std::move(link), clock_.Now());
   queue_.Hasten(added->info.engine);
   BeginLookUps(*added);
@@ -38,7 +38,7 @@ void Dispatcher::OnConnected(std::shared_ptr<AdapterLink> link) {
 }
 
 void Dispatcher::OnDisconnected(const AdapterLink& link) {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   const LinkSet::Link* gone = links_.Find(link);
   if (gone == nullptr) return;
   const MonoTime mono = clock_.MonoNow();
@@ -57,7 +57,7 @@ void Dispatcher::OnDisconnected(const AdapterLink& link) {
 
 void Dispatcher::OnResults(const AdapterLink& link, std::vector<DispatchResult> results) {
   {
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     LinkSet::Link* from = links_.Find(link);
     if (!active_ || from == nullptr) return;
     const absl::Time now = clock_.Now();
@@ -135,7 +135,7 @@ void Dispatcher::OnOutcomes(const AdapterLink& link, std::vector<Outcome> outcom
                             std::function<void(bool durable)> done) {
   std::vector<FireUpdate> updates;
   {
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     const LinkSet::Link* from = links_.Find(link);
     if (active_ && from != nullptr) {
       updates.reserve(outcomes.size());
@@ -171,7 +171,7 @@ void Dispatcher::OnOutcomes(const AdapterLink& link, std::vector<Outcome> outcom
 
 void Dispatcher::OnHeartbeat(const AdapterLink& link, double load, std::string health) {
   AdapterInfo info = link.Info();  // What it can do may have changed.
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   LinkSet::Link* from = links_.Find(link);
   if (from == nullptr) return;
   from->outcomes = info.capabilities.outcomes;

@@ -14,7 +14,7 @@ void Dispatcher::BeginLookUps(const LinkSet::Link& link) {
 }
 
 bool Dispatcher::WantsUnended() {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   if (!active_) return false;
   if (unended_left_ && awaited_.size() <= kAwaitedMax / 2) unended_wanted_ = true;
   if (unended_wanted_) unended_left_ = false;
@@ -22,7 +22,7 @@ bool Dispatcher::WantsUnended() {
 }
 
 bool Dispatcher::AwaitOutcomes(const std::vector<UnendedFire>& fires) {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   if (!active_) return false;
   const absl::Time now = clock_.Now();
   const MonoTime mono = clock_.MonoNow();
@@ -57,7 +57,7 @@ std::vector<Dispatcher::Asking> Dispatcher::AssignLookUps(MonoTime mono, absl::D
 }
 
 void Dispatcher::OnLookedUp(const AdapterLink& link) {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   LinkSet::Link* from = links_.Find(link);
   if (from == nullptr) return;
   from->looking_up.reset();
@@ -65,7 +65,7 @@ void Dispatcher::OnLookedUp(const AdapterLink& link) {
 }
 
 std::string Dispatcher::WhyBlind(const std::string& engine, const std::string& instance) const {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   return links_.WhyBlind(engine, instance);
 }
 

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/base/grpc_status.h"
 #include "services/base/log.h"
+#include "services/base/monotone_mutex.h"
 #include "services/scheduler/dispatch/stream_convert.h"
 #include "services/scheduler/dispatch/stream_link.h"
 #include "services/scheduler/limits.h"
@@ -33,7 +34,7 @@ class StreamServer::Impl final : public v1::AdapterService::CallbackService {
       grpc::CallbackServerContext* context) override;
 
   void SetLeader(bool leader) ABSL_LOCKS_EXCLUDED(mu_) {
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     if (leader_ == leader) return;
     leader_ = leader;
     for (const auto& link : links_) link->SetRole(leader);
@@ -57,7 +58,7 @@ class StreamServer::Impl final : public v1::AdapterService::CallbackService {
   Clock& clock_;
   const std::string node_;
 
-  absl::Mutex mu_;
+  MonotoneMutex mu_;
   std::set<std::shared_ptr<StreamLink>> links_ ABSL_GUARDED_BY(mu_);
   bool leader_ ABSL_GUARDED_BY(mu_) = false;
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
@@ -180,7 +181,7 @@ grpc::ServerBidiReactor<v1::ConnectRequest, v1::ConnectResponse>* StreamServer::
 absl::Status StreamServer::Impl::Admit(const std::shared_ptr<StreamLink>& link) {
   const AdapterInfo info = link->Info();
   {
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     if (draining_) return absl::UnavailableError("this node is going away; reconnect");
     const MonoTime now = clock_.MonoNow();
     for (const auto& other : links_) {
@@ -207,12 +208,12 @@ void StreamServer::Impl::Gone(const std::shared_ptr<StreamLink>& link) {
   const AdapterInfo info = link->Info();
   LogInfo("adapter gone", {{"engine", info.engine}, {"instance", info.instance}});
   events_.OnDisconnected(*link);
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   links_.erase(link);
 }
 
 void StreamServer::Impl::CheckStreams() {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   const MonoTime now = clock_.MonoNow();
   for (const auto& link : links_) {
     if (now - link->last_heard() > kHeartbeatInterval * kHeartbeatsMissedMax) {
@@ -228,14 +229,14 @@ void StreamServer::Impl::CheckStreams() {
 void StreamServer::Impl::Loop() {
   while (true) {
     CheckStreams();
-    absl::MutexLock lock(&mu_);
-    mu_.AwaitWithTimeout(absl::Condition(&stopping_), kCheckPeriod);
+    MonotoneMutexLock lock(&mu_);
+    mu_.AwaitAtMost(kCheckPeriod, absl::Condition(&stopping_));
     if (stopping_) return;
   }
 }
 
 void StreamServer::Impl::Drain() {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   if (std::exchange(draining_, true)) return;
   for (const auto& link : links_) link->Drain();
 }
@@ -244,13 +245,13 @@ void StreamServer::Impl::Stop() {
   Drain();
   const grpc::Status away(grpc::StatusCode::UNAVAILABLE, "this node is going away; reconnect");
   {
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     stopping_ = true;
     for (const auto& link : links_) link->Close(away);
     const auto none = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return links_.empty(); };
-    if (!mu_.AwaitWithTimeout(absl::Condition(&none), kCloseMax)) {
+    if (!mu_.AwaitAtMost(kCloseMax, absl::Condition(&none))) {
       for (const auto& link : links_) link->Abort(away);
-      mu_.AwaitWithTimeout(absl::Condition(&none), kCloseMax);
+      mu_.AwaitAtMost(kCloseMax, absl::Condition(&none));
     }
   }
   if (thread_.joinable()) thread_.join();

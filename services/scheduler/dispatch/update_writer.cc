@@ -29,7 +29,7 @@ void UpdateWriter::End() { Reset(std::nullopt); }
 void UpdateWriter::Reset(std::optional<FencingToken> token) {
   std::deque<Item> dropped;
   {
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     token_ = token;
     ++epoch_;
     dropped.swap(queue_);
@@ -43,7 +43,7 @@ void UpdateWriter::Reset(std::optional<FencingToken> token) {
 }
 
 void UpdateWriter::AddBatch(int64_t batch_id, int count) {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   if (!token_.has_value()) return;
   if (count == 0 && !open_.contains(batch_id)) {
     closed_.push_back(batch_id);
@@ -53,12 +53,12 @@ void UpdateWriter::AddBatch(int64_t batch_id, int count) {
 }
 
 bool UpdateWriter::KnowsBatch(int64_t batch_id) const {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   return open_.contains(batch_id);
 }
 
 void UpdateWriter::RowGone(int64_t batch_id) {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   const auto found = open_.find(batch_id);
   if (found == open_.end() || --found->second > 0) return;
   open_.erase(found);
@@ -66,14 +66,14 @@ void UpdateWriter::RowGone(int64_t batch_id) {
 }
 
 void UpdateWriter::AddSettled(FireUpdate update, int64_t batch_id) {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   if (!token_.has_value()) return;
   queue_.push_back({std::move(update), batch_id, true, nullptr});
 }
 
 void UpdateWriter::AddOutcomes(std::vector<FireUpdate> updates, Done done) {
   {
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     if (token_.has_value() && !updates.empty() && queue_.size() < kUpdatesQueuedMax) {
       auto group =
           std::make_shared<Group>(Group{static_cast<int>(updates.size()), std::move(done)});
@@ -112,7 +112,7 @@ bool UpdateWriter::FlushOnce() {
   std::optional<Flush> stale;
   bool idle = false;
   {
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     if (flush_.has_value() && flush_->epoch != epoch_) stale = std::exchange(flush_, std::nullopt);
     idle = !flush_.has_value() && (!token_.has_value() || (queue_.empty() && closed_.empty()));
     if (!flush_.has_value() && !idle) {
@@ -136,7 +136,7 @@ bool UpdateWriter::FlushOnce() {
   Flush flush = *std::move(flush_);
   flush_.reset();
   Finish(std::move(flush), status);
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   flushing_ = false;
   return true;
 }
@@ -146,7 +146,7 @@ void UpdateWriter::Finish(Flush flush, const absl::Status& status) {
   if (!status.ok() && !fenced && flush.items.size() > 1) {
     // Something in the batch cannot be written.  One at a time finds it and saves the others.
     LogError("fire updates refused; trying them one by one", {{"status", status.ToString()}});
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     if (flush.epoch == epoch_) {
       one_by_one_ = true;
       for (size_t i = flush.items.size(); i-- > 0;) {
@@ -162,7 +162,7 @@ void UpdateWriter::Finish(Flush flush, const absl::Status& status) {
   }
   if (!status.ok() && !fenced) {
     LogError("a fire update cannot be written", {{"status", status.ToString()}});
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     // Its row stays PENDING and so its batch open: the next leader finds it.
     if (flush.epoch == epoch_) {
       for (const Item& item : flush.items) {
@@ -181,7 +181,7 @@ void UpdateWriter::Finish(Flush flush, const absl::Status& status) {
   }
   if (status.ok()) {
     {
-      absl::MutexLock lock(&mu_);
+      MonotoneMutexLock lock(&mu_);
       if (queue_.empty()) one_by_one_ = false;
     }
     if (!settled.empty()) callbacks_.on_durable(settled);
@@ -189,7 +189,7 @@ void UpdateWriter::Finish(Flush flush, const absl::Status& status) {
     LogWarning("fire updates were fenced off", {{"token", flush.token.value}});
     bool current = false;
     {
-      absl::MutexLock lock(&mu_);
+      MonotoneMutexLock lock(&mu_);
       current = flush.epoch == epoch_;
     }
     if (current) {
@@ -200,20 +200,20 @@ void UpdateWriter::Finish(Flush flush, const absl::Status& status) {
 }
 
 int64_t UpdateWriter::queued() const {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   return static_cast<int64_t>(queue_.size());
 }
 
 void UpdateWriter::AwaitIdle(absl::Duration timeout) {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   const auto idle = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     return !running_ || (queue_.empty() && !flushing_);
   };
-  mu_.AwaitWithTimeout(absl::Condition(&idle), timeout);
+  mu_.AwaitAtMost(timeout, absl::Condition(&idle));
 }
 
 void UpdateWriter::Start() {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   running_ = true;
   thread_ = std::thread([this] { Loop(); });
 }
@@ -222,7 +222,7 @@ void UpdateWriter::Loop() {
   bool retry = false;
   while (true) {
     {
-      absl::MutexLock lock(&mu_);
+      MonotoneMutexLock lock(&mu_);
       const auto something = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
         return stopping_ || !queue_.empty() || !closed_.empty();
       };
@@ -231,10 +231,10 @@ void UpdateWriter::Loop() {
       };
       if (retry) {
         const auto stopping = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return stopping_; };
-        mu_.AwaitWithTimeout(absl::Condition(&stopping), absl::Milliseconds(100));
+        mu_.AwaitAtMost(absl::Milliseconds(100), absl::Condition(&stopping));
       } else {
         mu_.Await(absl::Condition(&something));
-        mu_.AwaitWithTimeout(absl::Condition(&enough), kUpdatesFlushAfter);
+        mu_.AwaitAtMost(kUpdatesFlushAfter, absl::Condition(&enough));
       }
       if (stopping_) break;
     }
@@ -246,7 +246,7 @@ void UpdateWriter::Loop() {
 
 void UpdateWriter::Stop() {
   {
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     stopping_ = true;
     running_ = false;
   }

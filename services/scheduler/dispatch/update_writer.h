@@ -10,8 +10,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/synchronization/mutex.h"
 #include "services/base/clock.h"
+#include "services/base/monotone_mutex.h"
 #include "services/scheduler/metrics.h"
 #include "services/scheduler/store/schedule_store.h"
 
@@ -103,7 +103,7 @@ class UpdateWriter {
   SchedulerMetrics* const metrics_;
   Callbacks callbacks_;
 
-  mutable absl::Mutex mu_;
+  mutable MonotoneMutex mu_;
   std::optional<FencingToken> token_ ABSL_GUARDED_BY(mu_);
   uint64_t epoch_ ABSL_GUARDED_BY(mu_) = 0;  // Counts Begin and End.
   std::deque<Item> queue_ ABSL_GUARDED_BY(mu_);

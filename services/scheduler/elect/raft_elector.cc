@@ -30,7 +30,7 @@ absl::Status RaftElector::Start(absl::AnyInvocable<void()> on_change) {
 }
 
 void RaftElector::Wake() {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   woken_ = true;
 }
 
@@ -40,8 +40,8 @@ void RaftElector::Run() {
     Step();
     const absl::Duration sleep =
         trusted_at_ ? options_.election_timeout / 2 : absl::InfiniteDuration();
-    absl::MutexLock lock(&mu_);
-    mu_.AwaitWithTimeout(absl::Condition(&woken_), sleep);
+    MonotoneMutexLock lock(&mu_);
+    mu_.AwaitAtMost(sleep, absl::Condition(&woken_));
     woken_ = false;
     if (stopping_) break;
   }
@@ -55,7 +55,7 @@ void RaftElector::Step() {
   std::string successor;
   std::optional<FencingToken> must_exceed;
   {
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     unwanted = held && held->token != kept_ &&
                (stopping_ || held->token <= given_up_ || now < paused_until_);
     successor = std::exchange(successor_, "");
@@ -74,7 +74,7 @@ void RaftElector::HandOver(FencingToken token, const std::string& successor) {
   LogWarning("nobody took the leadership over",
              {{"successor", successor}, {"status", status.ToString()}});
   {
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     kept_ = token;
   }
   on_change_();
@@ -101,7 +101,7 @@ void RaftElector::WatchTrust(const LeaderTerm& held, MonoTime now) {
 std::optional<LeaderTerm> RaftElector::Current(MonoTime now) {
   const std::optional<LeaderTerm> held = source_.Held();
   if (!held || held->trusted_until <= now) return std::nullopt;
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   const bool unwanted = held->token <= given_up_ || now < paused_until_;
   if (stopping_ || (unwanted && held->token != kept_)) return std::nullopt;
   return held;
@@ -109,7 +109,7 @@ std::optional<LeaderTerm> RaftElector::Current(MonoTime now) {
 
 void RaftElector::ResignTo(const std::string& successor, absl::Duration pause) {
   const std::optional<LeaderTerm> held = source_.Held();
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   if (held) given_up_ = std::max(given_up_, held->token);
   kept_ = {};
   paused_until_ = clock_.MonoNow() + pause;
@@ -122,14 +122,14 @@ absl::Status RaftElector::CheckSuccessor(const std::string& successor) {
 }
 
 void RaftElector::MustExceed(FencingToken seen) {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   must_exceed_ = seen;
   woken_ = true;
 }
 
 void RaftElector::Stop() {
   {
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     stopping_ = woken_ = true;
     kept_ = {};
   }

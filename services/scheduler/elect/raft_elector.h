@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "services/base/monotone_mutex.h"
 #include "services/scheduler/elect/leader_elector.h"
 #include "services/scheduler/elect/leadership_source.h"
 #include "services/scheduler/limits.h"
@@ -57,7 +57,7 @@ class RaftElector final : public LeaderElector {
   std::thread thread_;
   std::optional<MonoTime> trusted_at_;  // The thread's: when what is held was last to be trusted.
 
-  absl::Mutex mu_;
+  MonotoneMutex mu_;
   FencingToken given_up_ ABSL_GUARDED_BY(mu_);  // Nor any token below it is this node's.
   FencingToken kept_ ABSL_GUARDED_BY(mu_);      // Nobody would take it.
   MonoTime paused_until_ ABSL_GUARDED_BY(mu_);

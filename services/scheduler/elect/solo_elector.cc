@@ -18,11 +18,11 @@ absl::Status SoloElector::Start(absl::AnyInvocable<void()> on_change) {
 }
 
 void SoloElector::Pause(absl::Duration timeout) {
-  mu_.AwaitWithTimeout(absl::Condition(&stopping_), timeout);
+  mu_.AwaitAtMost(timeout, absl::Condition(&stopping_));
 }
 
 void SoloElector::Campaign() {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   while (!stopping_) {
     if (pause_ > absl::ZeroDuration()) {
       Pause(std::exchange(pause_, absl::ZeroDuration()));
@@ -52,18 +52,18 @@ void SoloElector::Campaign() {
 }
 
 std::optional<LeaderTerm> SoloElector::Current(MonoTime) {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   if (!token_) return std::nullopt;
   return LeaderTerm{*token_, {absl::InfiniteDuration()}};
 }
 
 LeaderInfo SoloElector::Leader() {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   return token_ ? LeaderInfo{node_, *token_} : LeaderInfo{};
 }
 
 void SoloElector::Resign(absl::Duration pause) {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   token_.reset();
   pause_ = pause;
 }
@@ -75,7 +75,7 @@ absl::Status SoloElector::CheckSuccessor(const std::string&) {
 
 void SoloElector::Stop() {
   {
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     token_.reset();
     stopping_ = true;
   }

@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "services/base/monotone_mutex.h"
 #include "services/scheduler/elect/leader_elector.h"
 
 namespace z4j::scheduler {
@@ -37,7 +37,7 @@ class SoloElector final : public LeaderElector {
   absl::AnyInvocable<void()> on_change_;  // Constant after Start.
   std::thread thread_;
 
-  absl::Mutex mu_;
+  MonotoneMutex mu_;
   std::optional<FencingToken> token_ ABSL_GUARDED_BY(mu_);
   absl::Duration pause_ ABSL_GUARDED_BY(mu_);  // Before the next term.
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;

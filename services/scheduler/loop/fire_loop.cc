@@ -30,13 +30,13 @@ FireLoop::FireLoop(ScheduleStore& store, LeaderElector& elector, Dispatcher& dis
       metrics_(metrics),
       options_(std::move(options)) {
   dispatcher_.SetOnEnded([this](std::vector<FireId> ended) {
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     ended_.insert(ended_.end(), ended.begin(), ended.end());
     woken_ = true;
   });
   writer_.SetCallbacks({[this](const std::vector<FireId>& ids) { dispatcher_.OnDurable(ids); },
                         [this] {
-                          absl::MutexLock lock(&mu_);
+                          MonotoneMutexLock lock(&mu_);
                           fenced_ = woken_ = true;
                         }});
 }
@@ -57,14 +57,14 @@ absl::Duration FireLoop::Turn(absl::Time now, MonoTime mono) {
   bool fenced = false;
   std::optional<std::string> successor;
   {
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     fenced = std::exchange(fenced_, false);
     successor = successor_;
     woken_ = false;
   }
   if (successor.has_value()) {
     if (leading() && term.has_value()) LetGo("asked to hand over", *successor);
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     successor_.reset();
     return absl::ZeroDuration();
   }
@@ -202,22 +202,22 @@ void FireLoop::KeepHouse(absl::Time now, MonoTime mono) {
 // --- Threads ----------------------------------------------------------------------------------
 
 void FireLoop::Wake() {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   woken_ = true;
 }
 
 bool FireLoop::leading() const {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   return leading_;
 }
 
 absl::Status FireLoop::HandOver(const std::string& successor) {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   if (!leading_) return absl::FailedPreconditionError("this node does not lead");
   successor_ = successor;
   woken_ = true;
   const auto done = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return !successor_.has_value(); };
-  if (mu_.AwaitWithTimeout(absl::Condition(&done), kStoreTimeout + kHandOverMax)) {
+  if (mu_.AwaitAtMost(kStoreTimeout + kHandOverMax, absl::Condition(&done))) {
     return absl::OkStatus();
   }
   successor_.reset();
@@ -234,9 +234,9 @@ absl::Status FireLoop::Start() {
 void FireLoop::TurnLoop() {
   while (true) {
     const absl::Duration sleep = RunOnce();
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     const auto awake = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return woken_ || stopping_; };
-    mu_.AwaitWithTimeout(absl::Condition(&awake), sleep);
+    mu_.AwaitAtMost(sleep, absl::Condition(&awake));
     if (stopping_) return;
   }
 }
@@ -245,15 +245,15 @@ void FireLoop::WatchLoop() {
   while (true) {
     const absl::Status status = store_.AwaitChange(kChangePollPeriod);
     if (status.ok()) Wake();
-    absl::MutexLock lock(&mu_);
-    if (!status.ok()) mu_.AwaitWithTimeout(absl::Condition(&stopping_), kRetryPause);
+    MonotoneMutexLock lock(&mu_);
+    if (!status.ok()) mu_.AwaitAtMost(kRetryPause, absl::Condition(&stopping_));
     if (stopping_) return;
   }
 }
 
 void FireLoop::Stop() {
   {
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     if (stopping_) return;
     stopping_ = true;
   }

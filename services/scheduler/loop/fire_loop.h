@@ -10,8 +10,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/synchronization/mutex.h"
 #include "services/base/clock.h"
+#include "services/base/monotone_mutex.h"
 #include "services/scheduler/core/planner.h"
 #include "services/scheduler/dispatch/dispatcher.h"
 #include "services/scheduler/dispatch/update_writer.h"
@@ -208,7 +208,7 @@ class FireLoop {
   MonoTime next_take_over_, next_ready_;
   std::optional<MonoTime> store_lost_at_;  // It has not answered since.
 
-  mutable absl::Mutex mu_;
+  mutable MonotoneMutex mu_;
   bool leading_ ABSL_GUARDED_BY(mu_) = false;
   bool fenced_ ABSL_GUARDED_BY(mu_) = false;  // The writer met a newer token.
   bool woken_ ABSL_GUARDED_BY(mu_) = false;

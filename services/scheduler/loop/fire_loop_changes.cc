@@ -220,7 +220,7 @@ QueuedFire FireLoop::ToQueued(const Fire& fire, int64_t batch_id, Slot slot) {
 void FireLoop::HandleEnded() {
   std::vector<FireId> ended;
   {
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     ended.swap(ended_);
   }
   std::vector<QueuedFire> released;

@@ -52,7 +52,7 @@ absl::Status FireLoop::TakeOver(FencingToken token, absl::Time now) {
   unread_after_.reset();
   unended_before_.reset();
   {
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     leading_ = true;
     ended_.clear();
   }
@@ -135,7 +135,7 @@ absl::Status FireLoop::RefreshCursors(absl::Time at, int limit) {
 void FireLoop::StepDown(absl::string_view why) {
   bool led = false;
   {
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     led = std::exchange(leading_, false);
     ended_.clear();
   }

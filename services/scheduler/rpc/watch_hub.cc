@@ -16,7 +16,7 @@ WatchHub::~WatchHub() { Stop(); }
 
 bool WatchHub::Add(std::shared_ptr<Watcher> watcher) {
   {
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     if (stopping_ || watchers_.size() >= kWatchersMax) return false;
     watchers_.insert(watcher);
   }
@@ -25,7 +25,7 @@ bool WatchHub::Add(std::shared_ptr<Watcher> watcher) {
 }
 
 void WatchHub::Remove(const std::shared_ptr<Watcher>& watcher) {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   watchers_.erase(watcher);
 }
 
@@ -37,7 +37,7 @@ void WatchHub::Soon(std::shared_ptr<Watcher> watcher) {
 void WatchHub::Stop() {
   std::vector<std::shared_ptr<Watcher>> open;
   {
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     stopping_ = true;
     open.assign(watchers_.begin(), watchers_.end());
   }
@@ -47,7 +47,7 @@ void WatchHub::Stop() {
 }
 
 void WatchHub::Wake() {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   woken_ = true;
 }
 
@@ -55,10 +55,10 @@ void WatchHub::Loop() {
   while (true) {
     std::vector<std::shared_ptr<Watcher>> open;
     {
-      absl::MutexLock lock(&mu_);
+      MonotoneMutexLock lock(&mu_);
       const auto wanted = [this]()
                               ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return stopping_ || woken_; };
-      mu_.AwaitWithTimeout(absl::Condition(&wanted), kWatchPollEvery);
+      mu_.AwaitAtMost(kWatchPollEvery, absl::Condition(&wanted));
       if (stopping_) return;
       woken_ = false;
       open.assign(watchers_.begin(), watchers_.end());

@@ -7,6 +7,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/synchronization/mutex.h"
+#include "services/base/monotone_mutex.h"
 #include "services/scheduler/rpc/worker_pool.h"
 
 namespace z4j::scheduler {
@@ -45,7 +46,7 @@ class WatchHub {
   void Loop() ABSL_LOCKS_EXCLUDED(mu_);
 
   WorkerPool& pool_;
-  absl::Mutex mu_;
+  MonotoneMutex mu_;
   absl::flat_hash_set<std::shared_ptr<Watcher>> watchers_ ABSL_GUARDED_BY(mu_);
   bool woken_ ABSL_GUARDED_BY(mu_) = false;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;

@@ -17,13 +17,13 @@ absl::StatusOr<bool> Listener::Read(absl::Duration timeout) {
 }
 
 absl::Status Listener::Await(absl::Duration timeout) {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   if (reading_) {
     const int64_t before = changes_;
     const auto woken = [this, before]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
       return changes_ != before || !reading_;
     };
-    mu_.AwaitWithTimeout(absl::Condition(&woken), timeout);
+    mu_.AwaitAtMost(timeout, absl::Condition(&woken));
     return absl::OkStatus();
   }
   reading_ = true;
@@ -40,7 +40,7 @@ absl::Status Listener::Await(absl::Duration timeout) {
   const int64_t before = changes_;
   const auto woken = [this, before]()
                          ABSL_SHARED_LOCKS_REQUIRED(mu_) { return changes_ != before; };
-  mu_.AwaitWithTimeout(absl::Condition(&woken), std::min(timeout, absl::Milliseconds(100)));
+  mu_.AwaitAtMost(std::min(timeout, absl::Milliseconds(100)), absl::Condition(&woken));
   return changed.status();
 }
 

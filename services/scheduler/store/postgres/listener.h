@@ -5,8 +5,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "services/base/monotone_mutex.h"
 #include "services/scheduler/store/postgres/pq.h"
 
 namespace z4j::scheduler {
@@ -26,7 +26,7 @@ class Listener {
   absl::StatusOr<bool> Read(absl::Duration timeout);
 
   pq::Connection connection_;  // Of the thread that set `reading_`.
-  absl::Mutex mu_;
+  MonotoneMutex mu_;
   bool reading_ ABSL_GUARDED_BY(mu_) = false;
   int64_t changes_ ABSL_GUARDED_BY(mu_) = 0;
 };

@@ -20,9 +20,9 @@ Pool::Pool(ConnectionOptions options, int size) : options_(std::move(options)) {
 absl::StatusOr<Pool::Lease> Pool::Acquire() {
   std::unique_ptr<Connection> connection;
   {
-    absl::MutexLock lock(&mu_);
+    MonotoneMutexLock lock(&mu_);
     const auto some = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return !idle_.empty(); };
-    if (!mu_.AwaitWithTimeout(absl::Condition(&some), options_.deadline)) {
+    if (!mu_.AwaitAtMost(options_.deadline, absl::Condition(&some))) {
       return absl::ResourceExhaustedError("postgres: all connections are in use; try again");
     }
     connection = std::move(idle_.back());
@@ -34,7 +34,7 @@ absl::StatusOr<Pool::Lease> Pool::Acquire() {
 }
 
 void Pool::Return(std::unique_ptr<Connection> connection) {
-  absl::MutexLock lock(&mu_);
+  MonotoneMutexLock lock(&mu_);
   idle_.push_back(std::move(connection));
 }
 

@@ -6,7 +6,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
+#include "services/base/monotone_mutex.h"
 #include "services/scheduler/store/postgres/pq.h"
 
 namespace z4j::scheduler::pq {
@@ -42,7 +42,7 @@ class Pool {
   void Return(std::unique_ptr<Connection> connection) ABSL_LOCKS_EXCLUDED(mu_);
 
   const ConnectionOptions options_;
-  absl::Mutex mu_;
+  MonotoneMutex mu_;
   std::vector<std::unique_ptr<Connection>> idle_ ABSL_GUARDED_BY(mu_);
 };
 
