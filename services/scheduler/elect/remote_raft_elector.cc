@@ -106,7 +106,7 @@ bool RemoteRaftElector::Lead(Session& session, FencingToken token) {
   {
     absl::MutexLock lock(&mu_);
     // Who resigned while waiting stands back, too.
-    if (clock_.MonoNow() >= paused_until_) token_ = token;
+    if (!stopping_.cancelled() && clock_.MonoNow() >= paused_until_) token_ = token;
   }
   while (true) {
     wake_up_.Clear();
@@ -125,9 +125,33 @@ bool RemoteRaftElector::Lead(Session& session, FencingToken token) {
   on_change_();
   // The end of the session ends the leadership, too.
   if (session.lost() || stopping_.cancelled()) return false;
+  return PassOn(session, token);
+}
+
+bool RemoteRaftElector::PassOn(Session& session, FencingToken token) {
+  std::string successor;
+  {
+    absl::MutexLock lock(&mu_);
+    successor = std::exchange(successor_, "");
+  }
+  uint64_t next = 0;  // The first that waits.
+  if (!successor.empty()) next = FindCandidate(session, successor).value_or(0);
   CallOptions call;
   call.deadline = clock_.MonoNow() + kRemoteTellMax;
-  return session.Resign(election_, static_cast<uint64_t>(token.value), 0, call).ok();
+  return session.Resign(election_, static_cast<uint64_t>(token.value), next, call).ok();
+}
+
+absl::StatusOr<uint64_t> RemoteRaftElector::FindCandidate(Session& session,
+                                                          const std::string& name) {
+  CallOptions call;
+  call.deadline = clock_.MonoNow() + kRemoteTellMax;
+  const auto candidates = session.Candidates(election_, call);
+  if (!candidates.ok()) return candidates.status();
+  for (const Session::Candidate& candidate : *candidates) {
+    const bool fits = name.empty() ? candidate.owner != options_.node : candidate.owner == name;
+    if (fits) return candidate.session_id;
+  }
+  return absl::NotFoundError("no such node waits to lead");
 }
 
 void RemoteRaftElector::SetSession(std::shared_ptr<Session> session) {
@@ -156,22 +180,39 @@ LeaderInfo RemoteRaftElector::Leader() {
   return leader_.token <= given_up_ ? LeaderInfo{} : leader_;
 }
 
-void RemoteRaftElector::Resign(absl::Duration pause) {
+void RemoteRaftElector::ResignTo(const std::string& successor, absl::Duration pause) {
   {
     absl::MutexLock lock(&mu_);
     if (token_.has_value()) given_up_ = *token_;
     token_.reset();
     paused_until_ = clock_.MonoNow() + pause;
+    successor_ = successor;
   }
   wake_up_.Notify();
 }
 
+absl::Status RemoteRaftElector::CheckSuccessor(const std::string& successor) {
+  if (successor == options_.node) {
+    return absl::InvalidArgumentError(absl::StrCat(successor, " leads already; name another node"));
+  }
+  std::shared_ptr<Session> session;
+  {
+    absl::MutexLock lock(&mu_);
+    session = session_;
+  }
+  if (session == nullptr) return absl::FailedPreconditionError("the consensus does not answer");
+  const absl::StatusOr<uint64_t> found = FindCandidate(*session, successor);
+  if (!absl::IsNotFound(found.status())) return found.status();
+  if (successor.empty()) return absl::FailedPreconditionError("no other node waits to lead");
+  return absl::InvalidArgumentError(absl::StrCat(successor, " does not wait to lead"));
+}
+
 void RemoteRaftElector::Stop() {
+  stopping_.Cancel();
   {
     absl::MutexLock lock(&mu_);
     token_.reset();
   }
-  stopping_.Cancel();
   wake_up_.Notify();
   if (watch_ != nullptr) watch_->Stop();
   if (thread_.joinable()) thread_.join();

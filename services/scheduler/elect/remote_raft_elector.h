@@ -47,7 +47,11 @@ class RemoteRaftElector final : public LeaderElector {
   absl::Status Start(absl::AnyInvocable<void()> on_change) override;
   std::optional<LeaderTerm> Current(MonoTime now) override ABSL_LOCKS_EXCLUDED(mu_);
   LeaderInfo Leader() override ABSL_LOCKS_EXCLUDED(mu_);
-  void Resign(absl::Duration pause) override ABSL_LOCKS_EXCLUDED(mu_);
+  void Resign(absl::Duration pause) override { ResignTo("", pause); }
+  void ResignTo(const std::string& successor, absl::Duration pause) override
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // Asks the cluster, at most kRemoteTellMax long: only who waits in the queue can be next.
+  absl::Status CheckSuccessor(const std::string& successor) override ABSL_LOCKS_EXCLUDED(mu_);
   void Stop() override ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
@@ -61,6 +65,10 @@ class RemoteRaftElector final : public LeaderElector {
   void Strive() ABSL_LOCKS_EXCLUDED(mu_);
   // Holds `token` until it is given up or lost.  True: given up, and the session lives on.
   bool Lead(Session& session, FencingToken token) ABSL_LOCKS_EXCLUDED(mu_);
+  // Tells the cluster that `token` is given up.  False: it could not be told.
+  bool PassOn(Session& session, FencingToken token) ABSL_LOCKS_EXCLUDED(mu_);
+  // The waiting session of the node `name`, or of any other node if it is empty.  NOT_FOUND: none.
+  absl::StatusOr<uint64_t> FindCandidate(Session& session, const std::string& name);
   // Waits out the pause after a resignation.  False: stopping.
   bool StandBack() ABSL_LOCKS_EXCLUDED(mu_);
   void SetSession(std::shared_ptr<Session> session) ABSL_LOCKS_EXCLUDED(mu_);
@@ -82,6 +90,7 @@ class RemoteRaftElector final : public LeaderElector {
   FencingToken given_up_ ABSL_GUARDED_BY(mu_);  // The last; what is heard of it is out of date.
   LeaderInfo leader_ ABSL_GUARDED_BY(mu_);      // As observed.
   MonoTime paused_until_ ABSL_GUARDED_BY(mu_);
+  std::string successor_ ABSL_GUARDED_BY(mu_);  // Named by the last resignation.
 };
 
 }  // namespace z4j::scheduler

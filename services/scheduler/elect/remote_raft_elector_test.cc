@@ -2,14 +2,17 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "services/base/testing/status_matchers.h"
 #include "services/consensus/client/testing/fake_cluster.h"
 #include "services/scheduler/elect/testing/candidate.h"
+#include "services/scheduler/elect/testing/elector_contract.h"
 
 namespace z4j::scheduler {
 namespace {
@@ -25,6 +28,32 @@ RemoteRaftElector::Options WithTtl(absl::Duration ttl) {
   options.session_ttl = ttl;
   return options;
 }
+
+class RemoteCluster final : public ElectorCluster {
+ public:
+  RemoteCluster() {
+    for (const char* name : {"n1", "n2", "n3"}) {
+      RemoteRaftElector::Options options = WithTtl(kTtl);
+      options.endpoints = consensus_.endpoints();
+      options.cluster = "test";
+      options.node = name;
+      electors_.push_back(*RemoteRaftElector::Create(options, clock_));
+    }
+  }
+  std::vector<LeaderElector*> electors() override {
+    std::vector<LeaderElector*> all;
+    for (const auto& elector : electors_) all.push_back(elector.get());
+    return all;
+  }
+
+ private:
+  SystemClock clock_;
+  FakeCluster consensus_{3};
+  std::vector<std::unique_ptr<RemoteRaftElector>> electors_;
+};
+
+INSTANTIATE_TEST_SUITE_P(RemoteRaft, ElectorContract,
+                         testing::Values([] { return std::make_unique<RemoteCluster>(); }));
 
 // One scheduler: an elector on the shared consensus cluster.
 struct Node {
@@ -94,24 +123,28 @@ TEST_F(RemoteRaftElectorTest, TrustsItsTermNoLongerThanTheSession) {
   EXPECT_EQ(a.elector->Current(clock_.MonoNow() + kTtl), std::nullopt);
 }
 
-TEST_F(RemoteRaftElectorTest, HandsOverWhenTheLeaderStops) {
-  Node a(cluster_, clock_, "a"), b(cluster_, clock_, "b");
+TEST_F(RemoteRaftElectorTest, TheNamedSuccessorIsNextAheadOfTheQueue) {
+  Node a(cluster_, clock_, "a"), b(cluster_, clock_, "b"), c(cluster_, clock_, "c");
   const LeaderTerm first = Start(a, b);
-  a.elector->Stop();
-  EXPECT_FALSE(a.candidate.Leads());
-  EXPECT_GT(b.candidate.AwaitTerm().token, first.token);
-  AwaitLeader(b, "b");
+  ASSERT_OK(c.candidate.Start());
+  cluster_.AwaitQueue(kElection, 2);
+  EXPECT_OK(a.elector->CheckSuccessor("c"));
+  a.elector->ResignTo("c", absl::Hours(1));
+  EXPECT_GT(c.candidate.AwaitTerm().token, first.token);
+  EXPECT_FALSE(b.candidate.Leads());
 }
 
-TEST_F(RemoteRaftElectorTest, ANodeThatResignedStandsBackForItsPause) {
+TEST_F(RemoteRaftElectorTest, OnlyWhoWaitsCanBeNamed) {
   Node a(cluster_, clock_, "a"), b(cluster_, clock_, "b");
-  const LeaderTerm first = Start(a, b);
-  a.elector->Resign(absl::Hours(1));
-  EXPECT_FALSE(a.candidate.Leads());
-  b.candidate.AwaitTerm(first.token);
-  b.elector->Resign(absl::ZeroDuration());
-  EXPECT_GT(b.candidate.AwaitTerm().token, first.token);
-  EXPECT_FALSE(a.candidate.Leads());
+  ASSERT_OK(a.candidate.Start());
+  a.candidate.AwaitTerm();
+  EXPECT_THAT(a.elector->CheckSuccessor(""), StatusIs(absl::StatusCode::kFailedPrecondition));
+  ASSERT_OK(b.candidate.Start());
+  cluster_.AwaitQueue(kElection, 1);
+  EXPECT_OK(a.elector->CheckSuccessor(""));
+  EXPECT_OK(a.elector->CheckSuccessor("b"));
+  EXPECT_THAT(a.elector->CheckSuccessor("c"), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(a.elector->CheckSuccessor("a"), StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
 TEST_F(RemoteRaftElectorTest, AResignationThatNobodyConfirmsEndsTheSession) {
