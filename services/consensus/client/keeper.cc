@@ -78,10 +78,10 @@ bool Keeper::Step(std::unique_lock<std::mutex>& lock) {
       return true;
     case KeepAlive::Act::kDrop:
       keep_alive_.Dropped();
-      stream_->Cancel();
+      Cancel(lock);
       return true;
     case KeepAlive::Act::kRest:
-      if (stream_ != nullptr) stream_->Cancel();
+      if (stream_ != nullptr) Cancel(lock);
       step.at = now + absl::InfiniteDuration();
       break;
     case KeepAlive::Act::kWait:
@@ -119,6 +119,12 @@ void Keeper::Sign(std::unique_lock<std::mutex>& lock) {
   keep_alive_.Signed(connection_.clock().MonoNow());
   // A sign that cannot leave counts as one without an answer, which ends the stream in time.
   stream_->Sign();
+}
+
+void Keeper::Cancel(std::unique_lock<std::mutex>& lock) {
+  lock.unlock();
+  stream_->Cancel();
+  lock.lock();
 }
 
 void Keeper::OnAnswer(const v1::KeepAliveResponse& answer) {

@@ -46,6 +46,7 @@ class Keeper {
   bool Step(std::unique_lock<std::mutex>& lock);
   void Dial(std::unique_lock<std::mutex>& lock);
   void Sign(std::unique_lock<std::mutex>& lock);
+  void Cancel(std::unique_lock<std::mutex>& lock);
   void TakeEnd(std::unique_lock<std::mutex>& lock);
   void OnAnswer(const v1::KeepAliveResponse& answer);
 
