@@ -2,12 +2,14 @@
 
 #include <grpcpp/support/status.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "services/base/field_error.h"
+#include "services/base/retry_after.h"
 
 namespace z4j {
 namespace {
@@ -42,6 +44,14 @@ void AddBadRequest(const std::vector<FieldViolation>& violations, google::rpc::S
   out->add_details()->PackFrom(bad_request);
 }
 
+void AddRetryInfo(absl::Duration after, google::rpc::Status* out) {
+  const int64_t nanos = absl::ToInt64Nanoseconds(after);
+  google::rpc::RetryInfo info;
+  info.mutable_retry_delay()->set_seconds(nanos / 1'000'000'000);
+  info.mutable_retry_delay()->set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
+  out->add_details()->PackFrom(info);
+}
+
 }  // namespace
 
 google::rpc::Status ToRpcStatus(const absl::Status& status) {
@@ -55,6 +65,9 @@ google::rpc::Status ToRpcStatus(const absl::Status& status) {
   info.set_reason(violations.empty() ? absl::StatusCodeToString(status.code()) : "INVALID_FIELD");
   out.add_details()->PackFrom(info);
   if (!violations.empty()) AddBadRequest(violations, &out);
+  if (const std::optional<absl::Duration> after = RetryAfterOf(status); after.has_value()) {
+    AddRetryInfo(*after, &out);
+  }
   return out;
 }
 
@@ -79,7 +92,14 @@ absl::Status FromRpcStatus(const google::rpc::Status& status) {
     }
     if (!violations.empty()) return FieldError(std::move(violations));
   }
-  return absl::Status(static_cast<absl::StatusCode>(status.code()), status.message());
+  const absl::Status out(static_cast<absl::StatusCode>(status.code()), status.message());
+  google::rpc::RetryInfo retry;
+  for (const auto& detail : status.details()) {
+    if (!detail.UnpackTo(&retry)) continue;
+    return RetryAfter(out, absl::Seconds(retry.retry_delay().seconds()) +
+                               absl::Nanoseconds(retry.retry_delay().nanos()));
+  }
+  return out;
 }
 
 absl::Status FromGrpcStatus(const grpc::Status& status) {

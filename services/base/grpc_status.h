@@ -14,12 +14,12 @@ class Status;
 namespace z4j {
 
 // The status with google.rpc.Status in its details: ErrorInfo (domain "z4j.dev", reason the name of
-// the code, or INVALID_FIELD) and, for what FieldError made, BadRequest.  Long texts are cut so
-// that the trailers stay below what proxies and clients accept.
+// the code, or INVALID_FIELD) and, for what FieldError made, BadRequest; for RetryAfter's,
+// RetryInfo.  Long texts are cut so that the trailers stay below what proxies and clients accept.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 google::rpc::Status ToRpcStatus(const absl::Status& status);
 
-// The way back, for clients; FieldViolationsOf then finds the violations.
+// The way back, for clients; FieldViolationsOf and RetryAfterOf then find what it carries.
 absl::Status FromGrpcStatus(const grpc::Status& status);
 absl::Status FromRpcStatus(const google::rpc::Status& status);
 

@@ -6,6 +6,7 @@
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "services/base/field_error.h"
+#include "services/base/retry_after.h"
 #include "services/base/testing/status_matchers.h"
 
 namespace z4j {
@@ -24,6 +25,15 @@ TEST(GrpcStatusTest, FieldViolationsSurviveTheRoundTrip) {
   const absl::Status back = FromGrpcStatus(ToGrpcStatus(FieldError(violations)));
   EXPECT_EQ(FieldViolationsOf(back), violations);
   EXPECT_EQ(back, FieldError(violations));
+}
+
+TEST(GrpcStatusTest, WhenToTryAgainSurvivesTheRoundTrip) {
+  const absl::Duration after = absl::Seconds(2) + absl::Nanoseconds(345'678);
+  const absl::Status status = RetryAfter(absl::ResourceExhaustedError("later"), after);
+  const absl::Status back = FromGrpcStatus(ToGrpcStatus(status));
+  EXPECT_EQ(back, status);
+  EXPECT_EQ(RetryAfterOf(back), after);
+  EXPECT_EQ(RetryAfterOf(absl::ResourceExhaustedError("later")), std::nullopt);
 }
 
 TEST(GrpcStatusTest, DetailsNameDomainAndReason) {

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <openssl/rand.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +16,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "services/base/private_file.h"
 #include "services/base/status_macros.h"
 
 namespace z4j::scheduler {
@@ -44,37 +44,6 @@ std::string RandomBytes(size_t count) {
     std::abort();  // No randomness, no keys.
   }
   return bytes;
-}
-
-absl::StatusOr<std::string> ReadPrivateFile(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return SystemError("cannot open", path);
-  const auto closer = absl::MakeCleanup([fd] { close(fd); });
-  struct stat info;
-  if (fstat(fd, &info) != 0) return SystemError("cannot inspect", path);
-  if (!S_ISREG(info.st_mode)) {
-    return absl::FailedPreconditionError(absl::StrCat("audit key file '", path, "' is no file"));
-  }
-  if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("audit key file '", path,
-                     "' may be read or written by others than its owner; run: chmod 600 ", path));
-  }
-  std::string text(kKeyFileBytesMax + 1, '\0');
-  size_t size = 0;
-  while (size < text.size()) {
-    const ssize_t got = read(fd, text.data() + size, text.size() - size);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return SystemError("cannot read", path);
-    if (got == 0) break;
-    size += static_cast<size_t>(got);
-  }
-  if (size > kKeyFileBytesMax) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("audit key file '", path, "' is longer than ", kKeyFileBytesMax, " bytes"));
-  }
-  text.resize(size);
-  return text;
 }
 
 absl::Status WriteAll(int fd, absl::string_view text, const std::string& path) {
@@ -145,7 +114,8 @@ absl::StatusOr<Keyring> ParseKeyFile(absl::string_view text) {
 }
 
 absl::StatusOr<Keyring> LoadKeyFile(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string text, ReadPrivateFile(path));
+  ASSIGN_OR_RETURN(const std::string text,
+                   ReadPrivateFile(path, "audit key file", kKeyFileBytesMax));
   return ParseKeyFile(text);
 }
 
