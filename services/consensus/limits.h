@@ -64,6 +64,11 @@ inline constexpr absl::Duration kCheckpointEvery =
     absl::Seconds(1);  // Of signs of life, in the log.
 inline constexpr absl::Duration kElectionTimeoutMin = absl::Milliseconds(50);
 inline constexpr absl::Duration kElectionTimeoutMax = absl::Seconds(10);
+// Elections that a node loses without anybody leading in between: so many follow each other at once
+// (split votes; each has half a chance or more), then it waits twice as long each time, up to
+// kElectionBackOffMax.  Twelve a minute remain.
+inline constexpr int kElectionsAtOnce = 5;
+inline constexpr absl::Duration kElectionBackOffMax = absl::Seconds(5);
 
 // --- Calls ----------------------------------------------------------------------------------
 inline constexpr size_t kWaitingCallsMax = 20'000;  // Proposals, reads and changes of one node.

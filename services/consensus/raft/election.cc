@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "services/base/check.h"
@@ -87,10 +88,24 @@ void Raft::Impl::CountVote(NodeId from, bool granted) {
   }
 }
 
+// Elections that a quorum allowed and nobody won: the disks or the network need longer for one than
+// it is given, or several candidates go on meeting.  More time helps with both, and new terms cost
+// everybody a write.  Pre-votes change nothing anywhere and are not delayed.
+absl::Duration Raft::Impl::BackedOff(absl::Duration timeout) const {
+  if (Broken(Rule::kLostElectionsBackOff)) return timeout;
+  absl::Duration longer = timeout;
+  for (int i = kElectionsAtOnce; i < elections_lost_ && longer < kElectionBackOffMax; ++i) {
+    longer *= 2;
+    Hit(Mark::kElectionBackedOff);
+  }
+  return std::max(timeout, std::min(longer, kElectionBackOffMax));
+}
+
 void Raft::Impl::ResetElectionTimer(bool redraw) {
   if (redraw) {
     const int64_t shortest = absl::ToInt64Nanoseconds(options_.election_timeout);
     election_timeout_ = absl::Nanoseconds(shortest + static_cast<int64_t>(rng_.Below(shortest)));
+    election_timeout_ = BackedOff(election_timeout_);
   }
   election_due_ = now_ + election_timeout_;
 }
@@ -128,6 +143,7 @@ void Raft::Impl::StartElection(bool transfer) {
   term_ = term_.Next();
   vote_ = options_.id;
   role_ = Candidate{/*pre=*/false, {}};
+  ++elections_lost_;  // Until it is won.
   ResetElectionTimer(/*redraw=*/true);
   auto free = disk_.Withhold(SelfVote{term_}, CurrentHardState(), log_.last());
   AskForVotes(term_, /*pre=*/false, transfer);

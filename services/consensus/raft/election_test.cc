@@ -40,6 +40,30 @@ TEST(ElectionTest, TimeoutsAreDrawnBetweenOneAndTwoAndAnewEachTime) {
   EXPECT_GT(drawn.size(), 90);
 }
 
+TEST(ElectionTest, ElectionsThatNobodyWinsAreGivenMoreTimeUntilSomebodyLeads) {
+  LoneNode node;
+  node.OutliveWithholding();
+  uint64_t term = 1;
+  absl::Duration longest;
+  for (int lost = 1; lost <= kElectionsAtOnce + 20; ++lost) {
+    node.Tick(node.raft().NextTick() - node.now());
+    ASSERT_OK(node.Step(2, ++term, VoteReply{/*pre=*/true, /*granted=*/true}));
+    node.Sent();
+    ASSERT_EQ(node.status().soft.role, Role::kCandidate);
+    ASSERT_EQ(node.status().soft.term, Term{term});
+    const absl::Duration wait = node.raft().NextTick() - node.now();
+    EXPECT_GE(wait, kTestTimeout);
+    if (lost <= kElectionsAtOnce) {
+      EXPECT_LT(wait, 2 * kTestTimeout);
+    }
+    EXPECT_LE(wait, kElectionBackOffMax);
+    longest = std::max(longest, wait);
+  }
+  EXPECT_EQ(longest, kElectionBackOffMax);
+  ASSERT_OK(node.Step(2, term, Heartbeat()));
+  EXPECT_LT(node.raft().NextTick() - node.now(), 2 * kTestTimeout);
+}
+
 // R9: a member that lags must not depose a leader just because it hears none.
 TEST(ElectionTest, APreVoteIsGrantedOnlyToALogThatIsAsNew) {
   LoneNode node({.term = 3, .log = {1, 2, 3}});

@@ -11,6 +11,7 @@ namespace z4j::consensus {
 
 void Raft::Impl::HearLeader(NodeId from) {
   Z4J_CHECK(leader() == nullptr);  // Two leaders in one term: §5.2's Election Safety is broken.
+  elections_lost_ = 0;
   const auto* follower = std::get_if<Follower>(&role_);
   if (follower != nullptr && follower->leader == from) {
     ResetElectionTimer(/*redraw=*/false);

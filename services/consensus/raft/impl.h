@@ -110,6 +110,7 @@ class Raft::Impl {
   bool Promotable() const;
   bool Withholds(const VoteRequest& request) const;
   bool MayGrant(const Message& message, const VoteRequest& request) const;
+  absl::Duration BackedOff(absl::Duration timeout) const;
   void ResetElectionTimer(bool redraw);
   void BecomeFollower(Term term, NodeId leader);
   void StartPreVote();
@@ -188,7 +189,8 @@ class Raft::Impl {
   Index applied_;
 
   std::variant<Follower, Candidate, Leader> role_;
-  absl::Duration election_timeout_;  // The one drawn, in [E, 2 E).
+  absl::Duration election_timeout_;  // The one drawn, in [E, 2 E), or longer after lost elections.
+  int elections_lost_ = 0;           // Or under way, since a leader was known.
   MonoTime election_due_;
   MonoTime leader_heard_;  // The vote is kept back for E from here on; at first the boot.
   ReadsAsked reads_asked_;

@@ -19,6 +19,7 @@ void Raft::Impl::BecomeLeader() {
     me.uncommitted_bytes += log_.At(index).data->size();
   }
   role_ = std::move(me);
+  elections_lost_ = 0;
   ResetElectionTimer(/*redraw=*/true);
   ReconcilePeers();
   AppendAsLeader(EntryKind::kNoOp, MakePayload(""));

@@ -47,6 +47,7 @@ enum class Rule : int {
   kOldSnapshotIsIgnored = 31,      // A snapshot behind the commit index replaces the log.
   kApplyOnlyWhatIsOnDisk = 32,     // Entries are applied before this node's disk has them.
   kTransferWaitsForMatch = 33,     // TimeoutNow goes to a target that lacks entries.
+  kLostElectionsBackOff = 34,      // Elections that nobody wins follow each other for ever.
   kCount,                          // Of the rules of the core.
 
   // Of the storage.
