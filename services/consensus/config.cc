@@ -2,13 +2,15 @@
 
 #include <unistd.h>
 
+#include <utility>
+
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "services/base/address.h"
 #include "services/base/field_error.h"
 #include "services/base/settings/setting_table.h"
 #include "services/consensus/limits.h"
+#include "services/consensus/transport/authentication.h"
 
 namespace z4j::consensus {
 namespace {
@@ -75,7 +77,10 @@ const std::vector<Setting<ServeConfig>>& Table() {
       {{"peer_tls_key", "", "Its private key, PEM file"}, Text(&C::peer_tls_key)},
       {{"peer_tls_ca", "", "Nodes and clients must show a certificate of this authority, PEM file"},
        Text(&C::peer_tls_ca)},
-      {{"insecure", "false", "Allow plaintext on an address that others can reach", true},
+      {{"peer_secret_file", "",
+        "The secret that all nodes share, id:base64, instead of certificates or besides them"},
+       Text(&C::peer_secret_file)},
+      {{"insecure", "false", "Believe everybody on an address that others can reach", true},
        OneOf<bool>(&C::insecure, {{"true", true}, {"false", false}})},
       {{"log_level", "info", "debug, info, warning or error"},
        OneOf<LogLevel>(&C::log_level, {{"debug", LogLevel::kDebug},
@@ -112,11 +117,10 @@ void CheckListener(const ServeConfig& config, std::vector<FieldViolation>& viola
     violations.push_back({config.tls() ? "--peer-tls-key" : "--peer-tls-cert",
                           "certificate, key and authority belong together; give all three"});
   }
-  if (!config.tls() && !config.insecure && !IsLoopback(config.listen)) {
-    violations.push_back(
-        {"--listen", absl::StrCat("others could speak as nodes on ", config.listen,
-                                  "; give --peer-tls-cert, --peer-tls-key and --peer-tls-ca, or "
-                                  "--insecure if the network is trusted")});
+  const bool authenticated = config.tls() || !config.peer_secret_file.empty();
+  for (FieldViolation& violation :
+       FieldViolationsOf(CheckPeerListener(config.listen, authenticated, config.insecure))) {
+    violations.push_back(std::move(violation));
   }
 }
 

@@ -22,7 +22,7 @@ struct ServeConfig {
   Members initial_cluster;
   std::vector<std::string> join;
   absl::Duration election_timeout = absl::Milliseconds(150);
-  std::string peer_tls_cert, peer_tls_key, peer_tls_ca;
+  std::string peer_tls_cert, peer_tls_key, peer_tls_ca, peer_secret_file;
   bool insecure = false;
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kText;  // Default: JSON unless standard error is a terminal.

@@ -56,6 +56,9 @@ TEST(ConsensusConfigTest, PlaintextWhereOthersCanReachItIsRefusedUnlessInsecureI
   given["peer_tls_key"] = "k";
   given["peer_tls_ca"] = "a";
   EXPECT_OK(LoadConfig(given));
+  given = open;
+  given["peer_secret_file"] = "f";
+  EXPECT_OK(LoadConfig(given));
 }
 
 TEST(ConsensusConfigTest, EverySettingAtFaultIsNamed) {

@@ -4,14 +4,11 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <fstream>
 #include <memory>
-#include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "services/base/cli/serving.h"
-#include "services/base/field_error.h"
 #include "services/base/http/http_server.h"
 #include "services/base/http/probes.h"
 #include "services/base/log.h"
@@ -25,20 +22,13 @@ namespace {
 
 constexpr char kProgram[] = "z4j-consensus";
 
-absl::StatusOr<std::string> ReadFile(const std::string& path, const char* setting) {
-  if (path.empty()) return std::string();
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file) return FieldError(FlagOf(setting), absl::StrCat("cannot read ", path));
-  return text.str();
-}
-
 absl::StatusOr<ConsensusOptions> OptionsOf(const ServeConfig& config) {
   ConsensusOptions options;
-  ASSIGN_OR_RETURN(options.tls.certificate, ReadFile(config.peer_tls_cert, "peer_tls_cert"));
-  ASSIGN_OR_RETURN(options.tls.key, ReadFile(config.peer_tls_key, "peer_tls_key"));
-  ASSIGN_OR_RETURN(options.tls.ca, ReadFile(config.peer_tls_ca, "peer_tls_ca"));
+  ASSIGN_OR_RETURN(options.authentication,
+                   LoadPeerAuthentication({.tls_certificate = config.peer_tls_cert,
+                                           .tls_key = config.peer_tls_key,
+                                           .tls_ca = config.peer_tls_ca,
+                                           .secret = config.peer_secret_file}));
   options.id = config.node_id;
   options.data_dir = config.data_dir;
   options.listen = config.listen;

@@ -10,20 +10,9 @@
 #include "absl/time/time.h"
 #include "services/consensus/node/node.h"
 #include "services/consensus/server/founding.h"
-
-namespace grpc {
-class AuthContext;
-}
+#include "services/consensus/transport/authentication.h"
 
 namespace z4j::consensus {
-
-// Contents of PEM files; all empty: plaintext.
-struct ConsensusTls {
-  std::string certificate, key;
-  // Who signed the certificates of the nodes.  Whoever connects must show one of it, too.
-  std::string ca;
-  bool on() const { return !certificate.empty(); }
-};
 
 // What a node is told.  What it needs to know only once, to make its directory, is passed over when
 // the directory is there.
@@ -34,9 +23,9 @@ struct ConsensusOptions {
   std::string listen;
   // The same on all nodes; nodes with different ones do not talk to each other.
   absl::Duration election_timeout = absl::Milliseconds(150);
-  ConsensusTls tls;
-  // As GrpcTransportOptions has it; empty: every node is believed.
-  std::function<absl::Status(NodeId peer, const grpc::AuthContext& connection)> authenticate;
+  // How the nodes prove to each other who they are; clients need certificates of the same authority
+  // if it is TLS.  None: whoever reaches `listen` is believed (see CheckPeerListener).
+  PeerAuthentication authentication;
 
   // --- Only to make the directory -------------------------------------------------------------
   // With the members it decides which cluster it is; so that two that once had the same addresses

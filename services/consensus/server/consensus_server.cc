@@ -6,7 +6,6 @@
 #include "services/base/field_error.h"
 #include "services/base/log.h"
 #include "services/base/status_macros.h"
-#include "services/consensus/server/credentials.h"
 #include "services/consensus/server/join.h"
 
 namespace z4j::consensus {
@@ -34,8 +33,9 @@ absl::Status Complete(ConsensusOptions& options) {
   if (!options.join.empty() && !options.members.empty()) {
     return FieldError("join", "is for a cluster that runs, members for one that begins; give one");
   }
-  if (options.tls.on() && (options.tls.key.empty() || options.tls.ca.empty())) {
-    return FieldError("tls", "needs certificate, key and authority");
+  if (const auto& tls = options.authentication.tls; tls.has_value()) {
+    const absl::Status named = CheckPeerName(tls->own_names, options.id);
+    if (!named.ok()) return FieldError("authentication", named.message());
   }
   if (options.listen.empty() && own != options.members.end()) options.listen = own->second;
   if (options.listen.empty()) return FieldError("listen", "is empty");
@@ -67,8 +67,9 @@ ConsensusServer::~ConsensusServer() { Stop(); }
 
 absl::StatusOr<Beginning> ConsensusServer::Begin() const {
   if (!options_.join.empty()) {
-    ASSIGN_OR_RETURN(const ClusterId cluster,
-                     AskForCluster(options_.join, ChannelCredentialsOf(options_.tls)));
+    ASSIGN_OR_RETURN(
+        const ClusterId cluster,
+        AskForCluster(options_.join, MakePeerCredentials(options_.authentication).channel));
     return Beginning{cluster, Config{}};
   }
   Members members = options_.members;
@@ -89,9 +90,7 @@ absl::Status ConsensusServer::Build() {
   transport.election_timeout = options_.election_timeout;
   transport.version = Z4J_VERSION;
   transport.listen_address = options_.listen;
-  transport.server_credentials = ServerCredentialsOf(options_.tls);
-  transport.channel_credentials = ChannelCredentialsOf(options_.tls);
-  transport.authenticate = options_.authenticate;
+  transport.authentication = options_.authentication;
   transport_ = std::make_unique<GrpcTransport>(std::move(transport), clock_);
   ASSIGN_OR_RETURN(node_, Node::Create(ReplicaOptionsOf(options_), Listeners(), *directory_.storage,
                                        *transport_, clock_));

@@ -150,8 +150,9 @@ TEST(ConsensusServerTest, OptionsThatAreWrongAreNamedAndNothingIsMade) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("election_timeout")));
   EXPECT_THAT(with([](Options& it) { it.join = {"127.0.0.1:1"}; }),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("join")));
-  EXPECT_THAT(with([](Options& it) { it.tls.certificate = "certificate"; }),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("tls")));
+  EXPECT_THAT(
+      with([](Options& it) { it.authentication.tls = PeerTls{.own_names = {.dns = {"node-7"}}}; }),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("names node-7")));
 }
 
 }  // namespace

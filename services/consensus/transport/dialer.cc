@@ -3,6 +3,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -10,6 +11,7 @@
 #include "services/base/log.h"
 #include "services/base/status_macros.h"
 #include "services/consensus/transport/limits.h"
+#include "services/consensus/transport/mac.h"
 #include "z4j/raft/v1/raft.grpc.pb.h"
 
 namespace z4j::consensus {
@@ -38,11 +40,13 @@ class Dialer::Stream final : public grpc::ClientBidiReactor<pb::PeerFrame, pb::P
  public:
   explicit Stream(std::shared_ptr<Dialer> dialer)
       : dialer_(std::move(dialer)),
+        handshake_(Handshake::Side::kDialer, PeerCall::kStream, dialer_->host_.self(),
+                   RandomBytes(kNonceBytes)),
         stub_(pb::PeerService::NewStub(MakePeerChannel(dialer_->address_, dialer_->credentials_))) {
   }
 
   void Begin() {
-    write_ = HelloFrame(dialer_->host_.self());
+    write_ = handshake_.Begin();
     stub_->async()->Stream(&context_, this);
     AddHold();  // The outbox writes from anywhere until it is detached.
     StartWrite(&write_);
@@ -53,6 +57,7 @@ class Dialer::Stream final : public grpc::ClientBidiReactor<pb::PeerFrame, pb::P
   // --- FrameWriter ---
   void Write(pb::PeerFrame frame) override {
     write_ = std::move(frame);
+    handshake_.sealer().Seal(&write_);
     StartWrite(&write_);
   }
 
@@ -71,18 +76,8 @@ class Dialer::Stream final : public grpc::ClientBidiReactor<pb::PeerFrame, pb::P
       RemoveHold();
       return;
     }
-    absl::Status status;
-    if (greeted_) {
-      status = dialer_->host_.Deliver(who_, std::move(read_));
-    } else {
-      greeted_ = true;
-      status = dialer_->Greeted(read_, *context_.auth_context(), &who_);
-      if (status.ok()) dialer_->outbox_.Attach(this);
-    }
-    if (!status.ok() && refused_.ok()) {
-      refused_ = std::move(status);
-      context_.TryCancel();
-    }
+    if (refused_.ok()) refused_ = handshake_.done() ? Deliver() : Greet();
+    if (!refused_.ok()) context_.TryCancel();
     StartRead(&read_);  // After the cancellation it fails, which ends the stream.
   }
   void OnDone(const grpc::Status& status) override {
@@ -92,14 +87,31 @@ class Dialer::Stream final : public grpc::ClientBidiReactor<pb::PeerFrame, pb::P
   }
 
  private:
+  absl::Status Greet() {
+    PeerHost& host = dialer_->host_;
+    ASSIGN_OR_RETURN(std::optional<pb::PeerFrame> reply,
+                     host.Greet(handshake_, read_, *context_.auth_context()));
+    RETURN_IF_ERROR(dialer_->Connected(handshake_.peer().id));
+    dialer_->outbox_.Attach(this, /*busy=*/reply.has_value());
+    if (reply.has_value()) {
+      write_ = *std::move(reply);
+      StartWrite(&write_);
+    }
+    host.OnConnected(dialer_->peer_, true);
+    return absl::OkStatus();
+  }
+  absl::Status Deliver() {
+    RETURN_IF_ERROR(handshake_.opener().Open(&read_));
+    return dialer_->host_.Deliver(handshake_.peer(), std::move(read_));
+  }
+
   const std::shared_ptr<Dialer> dialer_;
+  Handshake handshake_;
   const std::unique_ptr<pb::PeerService::Stub> stub_;
   grpc::ClientContext context_;
   pb::PeerFrame write_;
   pb::PeerFrame read_;
   bool hello_written_ = false;
-  bool greeted_ = false;
-  NodeIdentity who_;
   absl::Status refused_;  // Why this side broke it off.
 };
 
@@ -135,22 +147,16 @@ MonoTime Dialer::Check(MonoTime now) {
   return now + timeout;
 }
 
-absl::Status Dialer::Greeted(const pb::PeerFrame& frame, const grpc::AuthContext& connection,
-                             NodeIdentity* who) {
-  ASSIGN_OR_RETURN(*who, CheckHello(frame, host_.self()));
-  if (who->id != peer_) {
+absl::Status Dialer::Connected(NodeId who) {
+  if (who != peer_) {
     return absl::FailedPreconditionError(
-        absl::StrCat("node ", who->id.value, " answers where node ", peer_.value, " should be"));
+        absl::StrCat("node ", who.value, " answers where node ", peer_.value, " should be"));
   }
-  RETURN_IF_ERROR(host_.Authenticate(who->id, connection));
-  {
-    absl::MutexLock lock(&mu_);
-    if (closed_) return absl::CancelledError("not a peer any more");
-    connected_ = true;
-    back_off_ = kReconnectMin;
-    complaint_.clear();
-  }
-  host_.OnConnected(peer_, true);
+  absl::MutexLock lock(&mu_);
+  if (closed_) return absl::CancelledError("not a peer any more");
+  connected_ = true;
+  back_off_ = kReconnectMin;
+  complaint_.clear();
   return absl::OkStatus();
 }
 

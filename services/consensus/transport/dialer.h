@@ -40,8 +40,7 @@ class Dialer : public std::enable_shared_from_this<Dialer> {
  private:
   class Stream;
 
-  absl::Status Greeted(const pb::PeerFrame& frame, const grpc::AuthContext& connection,
-                       NodeIdentity* who) ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status Connected(NodeId who) ABSL_LOCKS_EXCLUDED(mu_);
   void Ended(const absl::Status& why, std::shared_ptr<void> remains) ABSL_LOCKS_EXCLUDED(mu_);
 
   const NodeId peer_;

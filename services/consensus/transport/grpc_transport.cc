@@ -14,7 +14,10 @@
 #include "absl/synchronization/mutex.h"
 #include "services/base/check.h"
 #include "services/base/field_error.h"
+#include "services/base/log.h"
 #include "services/base/status_macros.h"
+#include "services/consensus/admission/connection_limiter.h"
+#include "services/consensus/admission/source.h"
 #include "services/consensus/transport/convert.h"
 #include "services/consensus/transport/dialer.h"
 #include "services/consensus/transport/limits.h"
@@ -31,7 +34,9 @@ class GrpcTransport::Impl final : public PeerHost {
       : options_(std::move(options)),
         self_{.identity = options_.identity,
               .election_timeout = options_.election_timeout,
-              .version = options_.version},
+              .version = options_.version,
+              .secrets = options_.authentication.secrets},
+        credentials_(MakePeerCredentials(options_.authentication)),
         clock_(clock) {}
 
   absl::Status Start(TransportEvents& events);
@@ -45,9 +50,19 @@ class GrpcTransport::Impl final : public PeerHost {
   // --- PeerHost ---
   const Self& self() const override { return self_; }
   Clock& clock() override { return clock_; }
-  absl::Status Authenticate(NodeId peer, const grpc::AuthContext& connection) override {
-    return options_.authenticate ? options_.authenticate(peer, connection) : absl::OkStatus();
+  absl::Status CheckCertificate(NodeId peer, const grpc::AuthContext& connection) override {
+    if (!options_.authentication.tls.has_value()) return absl::OkStatus();
+    return CheckPeerName(NamesOf(connection), peer);
   }
+  absl::Status Admit(const std::string& address) override ABSL_LOCKS_EXCLUDED(limiter_mu_) {
+    absl::MutexLock lock(&limiter_mu_);
+    return limiter_.Admit(SourceOf(address), clock_.MonoNow());
+  }
+  void Greeted(const std::string& address) override ABSL_LOCKS_EXCLUDED(limiter_mu_) {
+    absl::MutexLock lock(&limiter_mu_);
+    limiter_.Greeted(SourceOf(address), clock_.MonoNow());
+  }
+  void Refused(const std::string& address) override ABSL_LOCKS_EXCLUDED(limiter_mu_);
   void OnHello(const NodeIdentity& peer) override ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status Deliver(const NodeIdentity& peer, pb::PeerFrame&& frame) override
       ABSL_LOCKS_EXCLUDED(mu_);
@@ -77,6 +92,7 @@ class GrpcTransport::Impl final : public PeerHost {
 
   const GrpcTransportOptions options_;
   const Self self_;
+  const PeerCredentials credentials_;
   Clock& clock_;
   TransportEvents* events_ = nullptr;
   int port_ = 0;
@@ -93,6 +109,9 @@ class GrpcTransport::Impl final : public PeerHost {
   Waker waker_;
   std::thread thread_;
 
+  absl::Mutex limiter_mu_;
+  ConnectionLimiter limiter_ ABSL_GUARDED_BY(limiter_mu_);
+
   absl::Mutex streams_mu_;
   int streams_ ABSL_GUARDED_BY(streams_mu_) = 0;  // Outgoing ones that are not done.
   std::vector<std::shared_ptr<void>> remains_ ABSL_GUARDED_BY(streams_mu_);  // Of those that are.
@@ -100,13 +119,17 @@ class GrpcTransport::Impl final : public PeerHost {
 
 absl::Status GrpcTransport::Impl::Start(TransportEvents& events) {
   Z4J_CHECK(events_ == nullptr);
+  if (const auto& tls = options_.authentication.tls; tls.has_value()) {
+    // Otherwise all others would refuse it, and none of their logs stands here.
+    RETURN_IF_ERROR(CheckPeerName(tls->own_names, self_.identity.id));
+  }
   events_ = &events;
   snapshot_receiver_.Start(events);
   grpc::ServerBuilder builder;
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.SetMaxReceiveMessageSize(kPeerMessageBytesMax);
   builder.SetMaxSendMessageSize(kPeerMessageBytesMax);
-  builder.AddListeningPort(options_.listen_address, options_.server_credentials, &port_);
+  builder.AddListeningPort(options_.listen_address, credentials_.server, &port_);
   builder.RegisterService(&peer_server_);
   builder.RegisterService(&snapshot_receiver_);
   for (grpc::Service* service : options_.services) builder.RegisterService(service);
@@ -133,7 +156,7 @@ void GrpcTransport::Impl::SetPeers(const std::map<NodeId, std::string>& addresse
         dialer = std::move(known->second);
         dialers_.erase(known);
       } else {
-        dialer = std::make_shared<Dialer>(peer, address, options_.channel_credentials, *this);
+        dialer = std::make_shared<Dialer>(peer, address, credentials_.channel, *this);
       }
       dialers.emplace(peer, std::move(dialer));
     }
@@ -173,10 +196,20 @@ void GrpcTransport::Impl::SendSnapshot(Message install, std::unique_ptr<Snapshot
   }
   sender = std::make_unique<SnapshotSender>(
       SnapshotSender::Options{.address = dialer == nullptr ? "" : dialer->address(),
-                              .credentials = options_.channel_credentials,
+                              .credentials = credentials_.channel,
                               .bytes_per_second = options_.snapshot_bytes_per_second},
-      std::move(install), std::move(snapshot),
+      *this, std::move(install), std::move(snapshot),
       [this, peer](bool delivered) { events_->OnSnapshotSent(peer, delivered); });
+}
+
+void GrpcTransport::Impl::Refused(const std::string& address) {
+  const std::string source = SourceOf(address);
+  {
+    absl::MutexLock lock(&limiter_mu_);
+    if (!limiter_.Refused(source, clock_.MonoNow())) return;
+  }
+  LogWarning("a source fails to prove to be a node, and is let in but seldom",
+             {{"source", source}, {"for", absl::FormatDuration(kSourceBan)}});
 }
 
 void GrpcTransport::Impl::OnHello(const NodeIdentity& peer) {
@@ -187,7 +220,8 @@ void GrpcTransport::Impl::OnHello(const NodeIdentity& peer) {
 }
 
 absl::Status GrpcTransport::Impl::Deliver(const NodeIdentity& peer, pb::PeerFrame&& frame) {
-  if (!frame.has_message()) return absl::InvalidArgumentError("Hello comes once");
+  if (!frame.has_message())
+    return absl::InvalidArgumentError("only messages come after the greeting");
   ASSIGN_OR_RETURN(Message message, TakeMessage(std::move(*frame.mutable_message())));
   RETURN_IF_ERROR(CheckEnvelope(message, peer, self_.identity));
   if (std::holds_alternative<InstallSnapshot>(message.body)) {
@@ -230,7 +264,7 @@ MonoTime GrpcTransport::Impl::Turn(MonoTime now) {
     ended.assign(std::make_move_iterator(leaving_.begin()), std::make_move_iterator(running));
     leaving_.erase(leaving_.begin(), running);
   }
-  MonoTime next = peer_server_.Check(now);
+  MonoTime next = std::min(peer_server_.Check(now), snapshot_receiver_.Check(now));
   for (const auto& dialer : dialers) next = std::min(next, dialer->Check(now));
   return next;
 }

@@ -1,17 +1,13 @@
 #ifndef Z4J_CONSENSUS_TRANSPORT_GRPC_TRANSPORT_H_
 #define Z4J_CONSENSUS_TRANSPORT_GRPC_TRANSPORT_H_
 
-#include <grpcpp/security/auth_context.h>
-#include <grpcpp/security/credentials.h>
-#include <grpcpp/security/server_credentials.h>
-
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "services/base/clock.h"
+#include "services/consensus/transport/authentication.h"
 #include "services/consensus/transport/transport.h"
 
 namespace grpc {
@@ -25,11 +21,8 @@ struct GrpcTransportOptions {
   absl::Duration election_timeout;  // Peers must have the same.
   std::string version;              // Of the program, for people.
   std::string listen_address;       // "host:port"; port 0: any, see port().
-  std::shared_ptr<grpc::ServerCredentials> server_credentials;
-  std::shared_ptr<grpc::ChannelCredentials> channel_credentials;
-  // UNAUTHENTICATED unless who holds this connection may speak for `peer`.  Asked on either side of
-  // every stream, by several threads, before anything else is believed; empty: everybody may.
-  std::function<absl::Status(NodeId peer, const grpc::AuthContext& connection)> authenticate;
+  // How this node and its peers prove who they are; none: whoever says to be one is believed.
+  PeerAuthentication authentication;
   // Of each snapshot that this node sends, so that it leaves room for others; 0: no limit.
   uint64_t snapshot_bytes_per_second = 0;
   // Served on the same port, for clients.  They outlive the transport, and Stop() waits until their

@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 
 #include "absl/time/clock.h"
+#include "services/base/grpc_status.h"
+#include "services/base/retry_after.h"
 #include "services/base/testing/status_matchers.h"
+#include "services/consensus/admission/limits.h"
 #include "services/consensus/transport/convert.h"
 #include "services/consensus/transport/handshake.h"
 #include "services/consensus/transport/testing/test_node.h"
@@ -120,9 +123,6 @@ TEST_F(GrpcTransportTest, TheSameAddressCannotBeListenedOnTwice) {
 // One who speaks to node 2 and need not be a node.
 class StrangerTest : public testing::Test {
  protected:
-  explicit StrangerTest(std::function<void(GrpcTransportOptions&)> change = {})
-      : node_(2, std::move(change)) {}
-
   void SetUp() override { ASSERT_OK(node_.Start()); }
   void Dial() {
     stub_ = pb::PeerService::NewStub(
@@ -147,10 +147,11 @@ class StrangerTest : public testing::Test {
     return frame;
   }
 
-  TestNode node_;
+  TestNode node_{2};
   Self self_{.identity = {.cluster = {7}, .id = {1}, .incarnation = {101}},
              .election_timeout = absl::Milliseconds(1500),
-             .version = "stranger"};
+             .version = "stranger",
+             .secrets = nullptr};
   grpc::ClientContext context_;
   std::unique_ptr<pb::PeerService::Stub> stub_;
   std::unique_ptr<grpc::ClientReaderWriter<pb::PeerFrame, pb::PeerFrame>> stream_;
@@ -192,6 +193,39 @@ TEST_F(StrangerTest, ASnapshotWithoutItsBytesIsRefused) {
   EXPECT_THAT(node_.events.messages(), SizeIs(0));
 }
 
+// More often than a node with a wrong configuration would; see ConnectionLimiter.
+TEST_F(StrangerTest, WhoFailsTooOftenIsBannedForAWhile) {
+  const auto fail = [this] {
+    self_.identity.cluster = {8};
+    grpc::ClientContext context;
+    const auto stream = stub_->Stream(&context);
+    stream->Write(HelloFrame(self_));
+    pb::PeerFrame frame;
+    while (stream->Read(&frame)) {
+    }
+    return stream->Finish();
+  };
+  stub_ = pb::PeerService::NewStub(
+      grpc::CreateChannel(node_.address(), grpc::InsecureChannelCredentials()));
+  int failed = 0;
+  grpc::Status banned = fail();
+  for (; banned.error_code() == grpc::StatusCode::FAILED_PRECONDITION; banned = fail()) ++failed;
+  EXPECT_GT(failed, kFailedGreetingsPerMinute);
+  ASSERT_EQ(banned.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_GT(RetryAfterOf(FromGrpcStatus(banned)), absl::ZeroDuration());
+  node_.clock.Shift(kBannedTryEvery);
+  self_.identity.cluster = {7};
+  for (int i = 0; i < 3; ++i) {  // One try; then it is free.
+    grpc::ClientContext context;
+    const auto stream = stub_->Stream(&context);
+    stream->Write(HelloFrame(self_));
+    pb::PeerFrame hello;
+    EXPECT_TRUE(stream->Read(&hello));
+    context.TryCancel();
+    stream->Finish();
+  }
+}
+
 TEST_F(StrangerTest, ASecondStreamOfTheSameNodeReplacesTheFirst) {
   Dial();
   stream_->Write(HelloFrame(self_));
@@ -211,22 +245,6 @@ TEST_F(StrangerTest, ASecondStreamOfTheSameNodeReplacesTheFirst) {
   EXPECT_TRUE(answer.message().has_vote_reply());
   context.TryCancel();
   second->Finish();
-}
-
-class UnknownStrangerTest : public StrangerTest {
- protected:
-  UnknownStrangerTest()
-      : StrangerTest([](GrpcTransportOptions& options) {
-          options.authenticate = [](NodeId, const grpc::AuthContext&) {
-            return absl::UnauthenticatedError("who are you?");
-          };
-        }) {}
-};
-
-TEST_F(UnknownStrangerTest, WhoCannotProveItsNumberIsRefused) {
-  Dial();
-  stream_->Write(HelloFrame(self_));
-  EXPECT_EQ(End(), grpc::StatusCode::UNAUTHENTICATED);
 }
 
 }  // namespace

@@ -29,6 +29,16 @@ inline constexpr absl::Duration kSnapshotCallTime = absl::Seconds(10);  // Then 
 inline constexpr int kSnapshotTries = 5;                                // Calls without headway.
 inline constexpr size_t kSnapshotSourceBytesMax = 128;
 
+// --- Who is who -----------------------------------------------------------------------------
+inline constexpr size_t kPeerVersionBytesMax = 128;  // It is hashed before anybody is known.
+inline constexpr size_t kPeerSecretsMax = 2;  // The one in use, and the one before or after it.
+inline constexpr size_t kPeerSecretBytesMin = 32;  // As strong as the MAC that it makes.
+inline constexpr size_t kPeerSecretIdCharsMax = 64;
+inline constexpr size_t kPeerSecretFileBytesMax = 64 * 1024;  // Anything longer is none.
+inline constexpr size_t kPeerPemBytesMax = 1024 * 1024;       // A bundle of authorities fits.
+inline constexpr size_t kNonceBytes = 32;  // Never drawn twice, however often one dials.
+inline constexpr absl::Duration kPeerTlsRefreshEvery = absl::Seconds(10);
+
 }  // namespace z4j::consensus
 
 #endif  // Z4J_CONSENSUS_TRANSPORT_LIMITS_H_

@@ -27,10 +27,10 @@ void Outbox::Push(Message message) {
   Pump();
 }
 
-void Outbox::Attach(FrameWriter* writer) {
+void Outbox::Attach(FrameWriter* writer, bool busy) {
   absl::MutexLock lock(&mu_);
   writer_ = writer;
-  writing_ = false;
+  writing_ = busy;
   unanswered_since_.reset();
   queue_.DropBefore(clock_.MonoNow() - stale_);
   Pump();

@@ -30,8 +30,9 @@ class Outbox {
 
   void Push(Message message) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // From now on `writer`, which is not writing, is given what is queued.
-  void Attach(FrameWriter* writer) ABSL_LOCKS_EXCLUDED(mu_);
+  // From now on `writer` is given what is queued; if it is `busy` with something else, after
+  // Written().
+  void Attach(FrameWriter* writer, bool busy) ABSL_LOCKS_EXCLUDED(mu_);
   // `writer` has written what it was given, and gets the next.
   void Written(FrameWriter* writer) ABSL_LOCKS_EXCLUDED(mu_);
   // `writer` is not called again.  What was queued for it is lost.

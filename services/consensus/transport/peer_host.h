@@ -4,6 +4,8 @@
 #include <grpcpp/security/auth_context.h>
 
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "absl/status/status.h"
 #include "services/base/clock.h"
@@ -18,10 +20,22 @@ class PeerHost {
 
   virtual const Self& self() const = 0;
   virtual Clock& clock() = 0;
-  // OK if who holds the connection may speak for `peer`; UNAUTHENTICATED.
-  virtual absl::Status Authenticate(NodeId peer, const grpc::AuthContext& connection) = 0;
+  // OK if the certificate of who holds the connection names `peer`, or none is used;
+  // UNAUTHENTICATED.
+  virtual absl::Status CheckCertificate(NodeId peer, const grpc::AuthContext& connection) = 0;
+  // The next step of a greeting: what it says, and what the connection itself shows.  Codes as
+  // Handshake::Take.
+  absl::StatusOr<std::optional<pb::PeerFrame>> Greet(Handshake& handshake,
+                                                     const pb::PeerFrame& frame,
+                                                     const grpc::AuthContext& connection);
 
-  // `peer` said Hello on a stream of its own: it is there.
+  // Somebody at `address` (as gRPC writes it) dials this node: RESOURCE_EXHAUSTED if that is too
+  // often.  Then either of the others, unless the dialer went away by itself.
+  virtual absl::Status Admit(const std::string& address) = 0;
+  virtual void Greeted(const std::string& address) = 0;
+  virtual void Refused(const std::string& address) = 0;
+
+  // `peer` greeted by a stream of its own: it is there.
   virtual void OnHello(const NodeIdentity& peer) = 0;
   // Takes a message that came by a stream of `peer`.  INVALID_ARGUMENT: no correct node sends it.
   virtual absl::Status Deliver(const NodeIdentity& peer, pb::PeerFrame&& frame) = 0;

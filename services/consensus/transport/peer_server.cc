@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "services/base/grpc_status.h"
 #include "services/base/log.h"
 #include "services/base/status_macros.h"
 #include "services/consensus/transport/limits.h"
+#include "services/consensus/transport/mac.h"
 
 namespace z4j::consensus {
 
@@ -20,6 +22,8 @@ class PeerServer::Incoming final : public grpc::ServerBidiReactor<pb::PeerFrame,
   Incoming(PeerServer& server, grpc::CallbackServerContext* context)
       : server_(server),
         context_(context),
+        handshake_(Handshake::Side::kListener, PeerCall::kStream, server.host_.self(),
+                   RandomBytes(kNonceBytes)),
         outbox_(
             std::make_shared<Outbox>(server.host_.clock(), server.host_.self().election_timeout)) {}
 
@@ -31,17 +35,15 @@ class PeerServer::Incoming final : public grpc::ServerBidiReactor<pb::PeerFrame,
     closing_ = status;
     if (!writing_) Finish(status);
   }
-  // Once it has said Hello.
-  const NodeIdentity& peer() const { return peer_; }
+  // Once it has greeted.
+  const NodeIdentity& peer() const { return handshake_.peer(); }
+  std::string address() const { return context_->peer(); }
   const std::shared_ptr<Outbox>& outbox() const { return outbox_; }
 
   // --- FrameWriter ---
-  void Write(pb::PeerFrame frame) override ABSL_LOCKS_EXCLUDED(mu_) {
-    absl::MutexLock lock(&mu_);
-    if (closing_.has_value()) return;
-    writing_ = true;
-    write_ = std::move(frame);
-    StartWrite(&write_);
+  void Write(pb::PeerFrame frame) override {
+    handshake_.sealer().Seal(&frame);
+    WriteAsIs(std::move(frame));
   }
 
   // --- gRPC ---
@@ -54,24 +56,22 @@ class PeerServer::Incoming final : public grpc::ServerBidiReactor<pb::PeerFrame,
         return;
       }
     }
-    if (!ok) return;  // Reading fails as well, and ends it.
-    if (!std::exchange(hello_written_, true)) {
-      outbox_->Attach(this);
-    } else {
+    if (!handshake_.done()) {
+      StartRead(&read_);  // The proof; nothing is being written when it comes.
+    } else if (ok) {
       outbox_->Written(this);
-    }
+    }  // Otherwise reading fails as well, and ends it.
   }
   void OnReadDone(bool ok) override {
     if (!ok) {
       End(grpc::Status::OK);
       return;
     }
-    const absl::Status status = peer_.id ? server_.host_.Deliver(peer_, std::move(read_)) : Greet();
-    if (status.ok()) {
-      StartRead(&read_);
-      return;
-    }
-    server_.Complain(context_->peer(), status.ToString());
+    const bool greeted = handshake_.done();
+    const absl::Status status = greeted ? Deliver() : Greet();
+    if (status.ok()) return;
+    if (!greeted) server_.host_.Refused(address());
+    server_.Complain(address(), status.ToString());
     End(ToGrpcStatus(status));
   }
   void OnDone() override {
@@ -82,21 +82,40 @@ class PeerServer::Incoming final : public grpc::ServerBidiReactor<pb::PeerFrame,
 
  private:
   absl::Status Greet() {
-    ASSIGN_OR_RETURN(NodeIdentity peer, CheckHello(read_, server_.host_.self()));
-    RETURN_IF_ERROR(server_.host_.Authenticate(peer.id, *context_->auth_context()));
-    peer_ = peer;
+    PeerHost& host = server_.host_;
+    ASSIGN_OR_RETURN(std::optional<pb::PeerFrame> reply,
+                     host.Greet(handshake_, read_, *context_->auth_context()));
+    if (!handshake_.done()) {
+      WriteAsIs(*std::move(reply));  // From here on the next frame may come.
+      return absl::OkStatus();
+    }
     server_.Greeted(this);
-    Write(HelloFrame(server_.host_.self()));
-    server_.host_.OnHello(peer);
+    outbox_->Attach(this, /*busy=*/reply.has_value());
+    if (reply.has_value()) WriteAsIs(*std::move(reply));
+    host.Greeted(address());
+    host.OnHello(peer());
+    StartRead(&read_);
     return absl::OkStatus();
+  }
+  absl::Status Deliver() {
+    RETURN_IF_ERROR(handshake_.opener().Open(&read_));
+    RETURN_IF_ERROR(server_.host_.Deliver(peer(), std::move(read_)));
+    StartRead(&read_);
+    return absl::OkStatus();
+  }
+  void WriteAsIs(pb::PeerFrame frame) ABSL_LOCKS_EXCLUDED(mu_) {
+    absl::MutexLock lock(&mu_);
+    if (closing_.has_value()) return;
+    writing_ = true;
+    write_ = std::move(frame);
+    StartWrite(&write_);
   }
 
   PeerServer& server_;
   grpc::CallbackServerContext* const context_;
+  Handshake handshake_;
   const std::shared_ptr<Outbox> outbox_;
-  NodeIdentity peer_;
   pb::PeerFrame read_;
-  bool hello_written_ = false;
 
   absl::Mutex mu_;
   pb::PeerFrame write_;  // While writing_.
@@ -107,6 +126,7 @@ class PeerServer::Incoming final : public grpc::ServerBidiReactor<pb::PeerFrame,
 grpc::ServerBidiReactor<pb::PeerFrame, pb::PeerFrame>* PeerServer::Stream(
     grpc::CallbackServerContext* context) {
   auto* stream = new Incoming(*this, context);
+  const absl::Status admitted = host_.Admit(context->peer());
   absl::MutexLock lock(&mu_);
   const bool full = streams_.size() >= kPeerStreamsMax;
   streams_[stream] = host_.clock().MonoNow() + kPeerHelloTimeout;
@@ -114,6 +134,8 @@ grpc::ServerBidiReactor<pb::PeerFrame, pb::PeerFrame>* PeerServer::Stream(
     stream->End(grpc::Status(grpc::StatusCode::UNAVAILABLE, "this node is going away"));
   } else if (full) {
     stream->End(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "too many streams"));
+  } else if (!admitted.ok()) {
+    stream->End(ToGrpcStatus(admitted));
   } else {
     stream->Begin();
   }
@@ -151,16 +173,22 @@ void PeerServer::Complain(const std::string& address, const std::string& reason)
 }
 
 MonoTime PeerServer::Check(MonoTime now) {
-  absl::MutexLock lock(&mu_);
   MonoTime next = now + kPeerHelloTimeout;
-  for (const auto& [stream, deadline] : streams_) {
-    if (!deadline.has_value()) continue;
-    if (now >= *deadline) {
-      stream->Abort();
-    } else {
-      next = std::min(next, *deadline);
+  std::vector<std::string> late;
+  {
+    absl::MutexLock lock(&mu_);
+    for (auto& [stream, deadline] : streams_) {
+      if (!deadline.has_value()) continue;
+      if (now >= *deadline) {
+        stream->Abort();
+        late.push_back(stream->address());
+        deadline.reset();  // Once.
+      } else {
+        next = std::min(next, *deadline);
+      }
     }
   }
+  for (const std::string& address : late) host_.Refused(address);
   return next;
 }
 

@@ -26,7 +26,7 @@ class PeerServer final : public pb::PeerService::CallbackService {
   // Sends by the stream that `peer` opened; null: it has none.
   std::shared_ptr<Outbox> OutboxOf(NodeId peer) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Ends streams that have not said Hello in time; says when to be called again.
+  // Ends streams that have not greeted in time; says when to be called again.
   MonoTime Check(MonoTime now) ABSL_LOCKS_EXCLUDED(mu_);
   // Refuses new streams, ends all, waits until they are gone.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
@@ -41,7 +41,7 @@ class PeerServer final : public pb::PeerService::CallbackService {
   PeerHost& host_;
   absl::Mutex mu_;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
-  // All, with the time by which they have to say Hello, unless they have.
+  // All, with the time by which they have to greet, unless they have.
   std::map<Incoming*, std::optional<MonoTime>> streams_ ABSL_GUARDED_BY(mu_);
   std::map<NodeId, Incoming*> greeted_ ABSL_GUARDED_BY(mu_);
   std::string complaint_ ABSL_GUARDED_BY(mu_);  // The last one logged.

@@ -2,7 +2,9 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -14,26 +16,50 @@
 #include "services/consensus/storage/crc32c.h"
 #include "services/consensus/transport/convert.h"
 #include "services/consensus/transport/limits.h"
+#include "services/consensus/transport/mac.h"
 
 namespace z4j::consensus {
+namespace {
 
-// The gRPC side of one call; it deletes itself when the call is done.  Between a read and the next
-// one it is the writing thread's.
-class SnapshotReceiver::Call final : public grpc::ServerReadReactor<pb::SnapshotChunk> {
+pb::PeerFrame AckFrame(uint64_t bytes_stored, bool complete) {
+  pb::PeerFrame frame;
+  frame.mutable_snapshot_ack()->set_bytes_stored(bytes_stored);
+  frame.mutable_snapshot_ack()->set_complete(complete);
+  return frame;
+}
+
+}  // namespace
+
+// The gRPC side of one call; it deletes itself when the call is done.  It reads or writes, never
+// both at once, and in between it is the writing thread's.
+class SnapshotReceiver::Call final : public grpc::ServerBidiReactor<pb::PeerFrame, pb::PeerFrame> {
  public:
-  Call(SnapshotReceiver& receiver, grpc::CallbackServerContext* context, pb::SnapshotAck* response)
-      : receiver_(receiver), context_(context), ack(*response) {}
+  Call(SnapshotReceiver& receiver, grpc::CallbackServerContext* context)
+      : receiver_(receiver),
+        context_(context),
+        handshake(Handshake::Side::kListener, PeerCall::kSnapshot, receiver.host_.self(),
+                  RandomBytes(kNonceBytes)) {}
 
-  void Read() { StartRead(&chunk); }
+  void Read() { StartRead(&frame); }
+  void WriteThenRead(pb::PeerFrame answer) {
+    answer_ = std::move(answer);
+    StartWrite(&answer_);
+  }
+  void WriteAndEnd(pb::PeerFrame answer) {
+    answer_ = std::move(answer);
+    StartWriteAndFinish(&answer_, grpc::WriteOptions(), grpc::Status::OK);
+  }
   void Abort() { context_->TryCancel(); }
-  absl::Status Authenticate(PeerHost& host, NodeId from) const {
-    return host.Authenticate(from, *context_->auth_context());
+  std::string address() const { return context_->peer(); }
+  absl::StatusOr<std::optional<pb::PeerFrame>> Greet(PeerHost& host) {
+    return host.Greet(handshake, frame, *context_->auth_context());
   }
 
   void OnReadDone(bool ok) override {
     is_read = ok;
     receiver_.Enqueue(this);
   }
+  void OnWriteDone(bool) override { Read(); }  // Fails if the write has.
   void OnDone() override {
     receiver_.Gone(this);
     delete this;
@@ -42,28 +68,52 @@ class SnapshotReceiver::Call final : public grpc::ServerReadReactor<pb::Snapshot
  private:
   SnapshotReceiver& receiver_;
   grpc::CallbackServerContext* const context_;
+  pb::PeerFrame answer_;
 
  public:
-  pb::SnapshotAck& ack;
-  pb::SnapshotChunk chunk;
+  Handshake handshake;
+  pb::PeerFrame frame;
   bool is_read = false;  // False: nothing more comes.
-  NodeId from;           // None: the first chunk has not come.
+  NodeId from;           // None: the header has not come.
 };
 
-grpc::ServerReadReactor<pb::SnapshotChunk>* SnapshotReceiver::Send(
-    grpc::CallbackServerContext* context, pb::SnapshotAck* response) {
-  auto* call = new Call(*this, context, response);
+grpc::ServerBidiReactor<pb::PeerFrame, pb::PeerFrame>* SnapshotReceiver::Send(
+    grpc::CallbackServerContext* context) {
+  auto* call = new Call(*this, context);
+  const absl::Status admitted = host_.Admit(context->peer());
   absl::MutexLock lock(&mu_);
   const bool full = calls_.size() >= kSnapshotCallsMax;
-  calls_.insert(call);
+  calls_[call] = host_.clock().MonoNow() + kPeerHelloTimeout;
   if (stopping_) {
     call->Finish(grpc::Status(grpc::StatusCode::UNAVAILABLE, "this node is going away"));
   } else if (full) {
     call->Finish(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "too many snapshots at once"));
+  } else if (!admitted.ok()) {
+    call->Finish(ToGrpcStatus(admitted));
   } else {
     call->Read();
   }
   return call;
+}
+
+MonoTime SnapshotReceiver::Check(MonoTime now) {
+  MonoTime next = now + kPeerHelloTimeout;
+  std::vector<std::string> late;
+  {
+    absl::MutexLock lock(&mu_);
+    for (auto& [call, deadline] : calls_) {
+      if (!deadline.has_value()) continue;
+      if (now >= *deadline) {
+        call->Abort();
+        late.push_back(call->address());
+        deadline.reset();  // Once.
+      } else {
+        next = std::min(next, *deadline);
+      }
+    }
+  }
+  for (const std::string& address : late) host_.Refused(address);
+  return next;
 }
 
 void SnapshotReceiver::Start(TransportEvents& events) {
@@ -75,7 +125,7 @@ void SnapshotReceiver::Stop() {
   {
     absl::MutexLock lock(&mu_);
     stopping_ = true;
-    for (Call* call : calls_) call->Abort();
+    for (const auto& [call, deadline] : calls_) call->Abort();
     const auto none = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return calls_.empty(); };
     mu_.Await(absl::Condition(&none));
   }
@@ -105,46 +155,78 @@ void SnapshotReceiver::Loop() {
       call = queue_.front();
       queue_.pop_front();
     }
-    const std::optional<absl::Status> end = Handle(call);
-    if (!end.has_value()) {
+    absl::StatusOr<Next> next = Handle(call);
+    if (next.ok() && next->say.has_value()) call->handshake.sealer().Seal(&*next->say);
+    if (!next.ok() || next->ends) {
+      End(call, next.status(), next.ok() ? std::move(next->say) : std::nullopt);
+    } else if (next->say.has_value()) {
+      call->WriteThenRead(*std::move(next->say));
+    } else {
       call->Read();
-      continue;
     }
-    const auto part = parts_.find(call->from);
-    if (part != parts_.end() && part->second.owner == call) part->second.owner = nullptr;
-    if (!end->ok()) {
-      LogWarning("a snapshot is refused",
-                 {{"peer", call->from.value}, {"reason", end->ToString()}});
-    }
-    call->Finish(ToGrpcStatus(*end));  // From here on it may be gone.
   }
   parts_.clear();
 }
 
-std::optional<absl::Status> SnapshotReceiver::Handle(Call* call) {
-  if (!call->is_read) return absl::OkStatus();  // The ack says how far it came.
+void SnapshotReceiver::End(Call* call, const absl::Status& status,
+                           std::optional<pb::PeerFrame> last) {
+  const auto part = parts_.find(call->from);
+  if (part != parts_.end() && part->second.owner == call) part->second.owner = nullptr;
+  if (!status.ok()) {
+    LogWarning("a snapshot is refused",
+               {{"peer", call->handshake.peer().id.value}, {"reason", status.ToString()}});
+  }
+  // From here on the call may be gone.
+  if (last.has_value()) {
+    call->WriteAndEnd(*std::move(last));
+  } else {
+    call->Finish(ToGrpcStatus(status));
+  }
+}
+
+absl::StatusOr<SnapshotReceiver::Next> SnapshotReceiver::Handle(Call* call) {
+  if (!call->is_read) return Next{.say = {}, .ends = true};
+  if (!call->handshake.done()) {
+    absl::StatusOr<Next> next = Greet(call);
+    if (!next.ok()) host_.Refused(call->address());
+    return next;
+  }
+  RETURN_IF_ERROR(call->handshake.opener().Open(&call->frame));
   if (!call->from) {
-    if (!call->chunk.has_header()) {
-      return absl::InvalidArgumentError("the first chunk must have a header");
+    if (!call->frame.has_snapshot_header()) {
+      return absl::InvalidArgumentError("a snapshot begins with its header");
     }
-    RETURN_IF_ERROR(Begin(call, std::move(*call->chunk.mutable_header())));
+    return Begin(call, std::move(*call->frame.mutable_snapshot_header()));
+  }
+  if (!call->frame.has_snapshot_chunk()) {
+    return absl::InvalidArgumentError("after a snapshot's header come its pieces");
   }
   const auto part = parts_.find(call->from);
   if (part == parts_.end() || part->second.owner != call) {
     return absl::AbortedError("another call brings this snapshot");
   }
-  return Store(call, call->chunk);
+  return Store(call, call->frame.snapshot_chunk());
 }
 
-absl::Status SnapshotReceiver::Begin(Call* call, pb::SnapshotHeader&& header) {
+absl::StatusOr<SnapshotReceiver::Next> SnapshotReceiver::Greet(Call* call) {
+  Next next;
+  ASSIGN_OR_RETURN(next.say, call->Greet(host_));
+  if (!call->handshake.done()) return next;
+  host_.Greeted(call->address());
+  absl::MutexLock lock(&mu_);
+  calls_[call].reset();
+  return next;
+}
+
+absl::StatusOr<SnapshotReceiver::Next> SnapshotReceiver::Begin(Call* call,
+                                                               pb::SnapshotHeader&& header) {
   ASSIGN_OR_RETURN(Message install, TakeMessage(std::move(*header.mutable_message())));
   if (!std::holds_alternative<InstallSnapshot>(install.body)) {
     return FieldError("header.message.body", "must be install_snapshot");
   }
   if (header.sha256().size() != kSha256Bytes) return FieldError("header.sha256", "has 32 bytes");
-  const NodeIdentity sender{install.cluster, install.from, install.incarnation};
+  const NodeIdentity& sender = call->handshake.peer();
   RETURN_IF_ERROR(CheckEnvelope(install, sender, host_.self().identity));
-  RETURN_IF_ERROR(call->Authenticate(host_, install.from));
 
   Part part;
   part.install = std::move(install);
@@ -155,7 +237,8 @@ absl::Status SnapshotReceiver::Begin(Call* call, pb::SnapshotHeader&& header) {
                    absl::BytesToHexString(part.sha256));
   if (spoiled_ > 0) absl::StrAppend(&part.source, "-", spoiled_);
   Z4J_CHECK(part.source.size() <= kSnapshotSourceBytesMax);
-  return OpenPart(call, std::move(part));
+  RETURN_IF_ERROR(OpenPart(call, std::move(part)));
+  return Next{.say = AckFrame(parts_.at(call->from).writer->size(), /*complete=*/false)};
 }
 
 absl::Status SnapshotReceiver::OpenPart(Call* call, Part part) {
@@ -184,16 +267,19 @@ absl::Status SnapshotReceiver::OpenPart(Call* call, Part part) {
   return absl::OkStatus();
 }
 
-std::optional<absl::Status> SnapshotReceiver::Store(Call* call, const pb::SnapshotChunk& chunk) {
+absl::StatusOr<SnapshotReceiver::Next> SnapshotReceiver::Store(Call* call,
+                                                               const pb::SnapshotChunk& chunk) {
   Part& part = parts_.at(call->from);
   const uint64_t stored = part.writer->size();
-  call->ack.set_bytes_stored(stored);
   if (stored > part.size_bytes) {
     parts_.erase(call->from);
     ++spoiled_;
     return absl::DataLossError("more is stored than the whole has");
   }
-  if (chunk.offset() != stored) return absl::OkStatus();  // "Go on from bytes_stored."
+  if (chunk.offset() != stored) {
+    return FieldError("chunk.offset",
+                      absl::StrCat(chunk.offset(), " comes where ", stored, " bytes are stored"));
+  }
   if (chunk.data().size() > kSnapshotChunkBytes || chunk.data().size() > part.size_bytes - stored) {
     return FieldError("chunk.data", "is more than a chunk, or than the whole");
   }
@@ -205,12 +291,11 @@ std::optional<absl::Status> SnapshotReceiver::Store(Call* call, const pb::Snapsh
     return status;
   }
   if (part.hash.has_value()) part.hash->Update(chunk.data());
-  call->ack.set_bytes_stored(part.writer->size());
-  if (part.writer->size() < part.size_bytes) return std::nullopt;
+  if (part.writer->size() < part.size_bytes) return Next{};
   return Complete(call);
 }
 
-absl::Status SnapshotReceiver::Complete(Call* call) {
+absl::StatusOr<SnapshotReceiver::Next> SnapshotReceiver::Complete(Call* call) {
   Part part = std::move(parts_.at(call->from));
   parts_.erase(call->from);
   if (part.hash.has_value() && part.hash->Finish() != part.sha256) {
@@ -220,8 +305,7 @@ absl::Status SnapshotReceiver::Complete(Call* call) {
   RETURN_IF_ERROR(part.writer->Commit());
   LogInfo("snapshot received", {{"peer", call->from.value}, {"bytes", part.size_bytes}});
   events_->OnMessage(std::move(part.install));
-  call->ack.set_complete(true);
-  return absl::OkStatus();
+  return Next{.say = AckFrame(part.size_bytes, /*complete=*/true), .ends = true};
 }
 
 }  // namespace z4j::consensus

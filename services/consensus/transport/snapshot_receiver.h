@@ -5,7 +5,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <thread>
 
@@ -25,12 +24,13 @@ class SnapshotReceiver final : public pb::SnapshotService::CallbackService {
  public:
   explicit SnapshotReceiver(PeerHost& host) : host_(host) {}
 
-  grpc::ServerReadReactor<pb::SnapshotChunk>* Send(grpc::CallbackServerContext* context,
-                                                   pb::SnapshotAck* response) override
-      ABSL_LOCKS_EXCLUDED(mu_);
+  grpc::ServerBidiReactor<pb::PeerFrame, pb::PeerFrame>* Send(
+      grpc::CallbackServerContext* context) override ABSL_LOCKS_EXCLUDED(mu_);
 
   // Before the first call can come.
   void Start(TransportEvents& events);
+  // Ends calls that have not greeted in time; says when to be called again.
+  MonoTime Check(MonoTime now) ABSL_LOCKS_EXCLUDED(mu_);
   // Refuses new calls, ends all, joins the thread.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -54,12 +54,18 @@ class SnapshotReceiver final : public pb::SnapshotService::CallbackService {
   void Gone(Call* call) ABSL_LOCKS_EXCLUDED(mu_);
   void Loop() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Takes what `call` has read and says how the call ends; none: it goes on.
-  std::optional<absl::Status> Handle(Call* call);
-  absl::Status Begin(Call* call, pb::SnapshotHeader&& header);
+  // What follows what a call has read.
+  struct Next {
+    std::optional<pb::PeerFrame> say;
+    bool ends = false;
+  };
+  absl::StatusOr<Next> Handle(Call* call) ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<Next> Greet(Call* call) ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<Next> Begin(Call* call, pb::SnapshotHeader&& header);
   absl::Status OpenPart(Call* call, Part part);
-  std::optional<absl::Status> Store(Call* call, const pb::SnapshotChunk& chunk);
-  absl::Status Complete(Call* call);
+  absl::StatusOr<Next> Store(Call* call, const pb::SnapshotChunk& chunk);
+  absl::StatusOr<Next> Complete(Call* call);
+  void End(Call* call, const absl::Status& status, std::optional<pb::PeerFrame> last);
 
   PeerHost& host_;
   TransportEvents* events_ = nullptr;
@@ -68,7 +74,8 @@ class SnapshotReceiver final : public pb::SnapshotService::CallbackService {
   int spoiled_ = 0;
 
   absl::Mutex mu_;
-  std::set<Call*> calls_ ABSL_GUARDED_BY(mu_);
+  // All, with the time by which they have to greet, unless they have.
+  std::map<Call*, std::optional<MonoTime>> calls_ ABSL_GUARDED_BY(mu_);
   std::deque<Call*> queue_ ABSL_GUARDED_BY(mu_);  // Have read something, or failed to.
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   std::thread thread_;

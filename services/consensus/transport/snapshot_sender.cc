@@ -17,6 +17,7 @@
 #include "services/consensus/transport/convert.h"
 #include "services/consensus/transport/dialer.h"
 #include "services/consensus/transport/limits.h"
+#include "services/consensus/transport/mac.h"
 #include "z4j/raft/v1/raft.grpc.pb.h"
 
 namespace z4j::consensus {
@@ -39,10 +40,11 @@ bool MayRetry(const absl::Status& status) {
 
 }  // namespace
 
-SnapshotSender::SnapshotSender(Options options, Message install,
+SnapshotSender::SnapshotSender(Options options, PeerHost& host, Message install,
                                std::unique_ptr<SnapshotReader> snapshot,
                                std::function<void(bool)> done)
     : options_(std::move(options)),
+      host_(host),
       install_(std::move(install)),
       snapshot_(std::move(snapshot)),
       done_(std::move(done)),
@@ -90,23 +92,19 @@ absl::Status SnapshotSender::Deliver() {
   header.set_size_bytes(snapshot_->size());
   ASSIGN_OR_RETURN(*header.mutable_sha256(), Hash());
 
-  uint64_t offset = 0;
   uint64_t most = 0;  // That the peer ever said to hold.
   absl::Status last = absl::UnavailableError("the peer takes no bytes");
   for (int tries = 0; tries < kSnapshotTries; ++tries) {
     if (tries > 0 && !Pause(kReconnectMax)) break;
-    const absl::StatusOr<pb::SnapshotAck> ack = Call(offset, header);
+    uint64_t stored = 0;
+    const absl::StatusOr<pb::SnapshotAck> ack = Call(header, &stored);
     if (cancelled()) break;
-    if (!ack.ok()) {
-      if (!MayRetry(ack.status())) return ack.status();
-      last = ack.status();
-      continue;
-    }
-    if (ack->complete()) return absl::OkStatus();
-    offset = std::min<uint64_t>(ack->bytes_stored(), snapshot_->size());
-    if (offset > most) {
-      most = offset;
-      tries = -1;  // Headway: all tries anew, and at once.
+    if (ack.ok() && ack->complete()) return absl::OkStatus();
+    if (!ack.ok() && !MayRetry(ack.status())) return ack.status();
+    last = ack.ok() ? absl::UnavailableError("the peer broke off") : ack.status();
+    if (stored > most) {
+      most = stored;
+      tries = 0;  // The call before made headway: all tries anew.
     }
   }
   return cancelled() ? absl::CancelledError("given up by this node") : last;
@@ -124,8 +122,8 @@ absl::StatusOr<std::string> SnapshotSender::Hash() {
   return hash.Finish();
 }
 
-absl::StatusOr<pb::SnapshotAck> SnapshotSender::Call(uint64_t offset,
-                                                     const pb::SnapshotHeader& header) {
+absl::StatusOr<pb::SnapshotAck> SnapshotSender::Call(const pb::SnapshotHeader& header,
+                                                     uint64_t* stored) {
   const auto stub =
       pb::SnapshotService::NewStub(MakePeerChannel(options_.address, options_.credentials));
   grpc::ClientContext context;
@@ -136,34 +134,73 @@ absl::StatusOr<pb::SnapshotAck> SnapshotSender::Call(uint64_t offset,
     context_ = &context;
   }
   pb::SnapshotAck ack;
-  const auto writer = stub->Send(&context, &ack);
-  absl::Status failed;
-  const MonoTime began = clock_.MonoNow();
-  const uint64_t first = offset;
-  do {
-    absl::StatusOr<std::string> bytes = snapshot_->Read(offset, kSnapshotChunkBytes);
-    if (!bytes.ok()) {
-      failed = bytes.status();
-      context.TryCancel();
-      break;
-    }
-    pb::SnapshotChunk chunk;
-    if (offset == first) *chunk.mutable_header() = header;
-    chunk.set_offset(offset);
-    offset += bytes->size();
-    chunk.set_crc32c(Crc32c(*bytes));
-    chunk.set_data(*std::move(bytes));
-    if (!writer->Write(chunk) || !Pace(began, offset - first)) break;
-  } while (offset < snapshot_->size());
-  writer->WritesDone();
-  const grpc::Status status = writer->Finish();
+  const auto stream = stub->Send(&context);
+  const absl::Status said = Talk(*stream, context, header, stored, &ack);
+  if (!said.ok()) context.TryCancel();
+  stream->WritesDone();
+  pb::PeerFrame rest;
+  while (stream->Read(&rest)) {
+  }
+  const grpc::Status status = stream->Finish();
   {
     absl::MutexLock lock(&mu_);
     context_ = nullptr;
   }
-  if (!failed.ok()) return absl::InternalError(failed.message());  // Reading again would not help.
+  RETURN_IF_ERROR(said);
   RETURN_IF_ERROR(FromGrpcStatus(status));
   return ack;
+}
+
+absl::Status SnapshotSender::Talk(ClientStream& stream, const grpc::ClientContext& context,
+                                  const pb::SnapshotHeader& header, uint64_t* stored,
+                                  pb::SnapshotAck* ack) {
+  Handshake handshake(Handshake::Side::kDialer, PeerCall::kSnapshot, host_.self(),
+                      RandomBytes(kNonceBytes));
+  pb::PeerFrame frame;
+  if (!stream.Write(handshake.Begin()) || !stream.Read(&frame)) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::optional<pb::PeerFrame> proof,
+                   host_.Greet(handshake, frame, *context.auth_context()));
+  if (handshake.peer().id != install_.to) {
+    return absl::FailedPreconditionError(absl::StrCat("node ", handshake.peer().id.value,
+                                                      " answers where node ", install_.to.value,
+                                                      " should be"));
+  }
+  if (proof.has_value() && !stream.Write(*proof)) return absl::OkStatus();
+
+  const auto say = [&](pb::PeerFrame&& said) {
+    handshake.sealer().Seal(&said);
+    return stream.Write(said);
+  };
+  // False: the call has ended.
+  const auto hear = [&]() -> absl::StatusOr<bool> {
+    if (!stream.Read(&frame)) return false;
+    RETURN_IF_ERROR(handshake.opener().Open(&frame));
+    if (!frame.has_snapshot_ack()) return absl::InvalidArgumentError("the peer must acknowledge");
+    *ack = frame.snapshot_ack();
+    return true;
+  };
+  frame.Clear();
+  *frame.mutable_snapshot_header() = header;
+  if (!say(std::move(frame))) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const bool begun, hear());
+  if (!begun) return absl::OkStatus();
+  const uint64_t first = std::min<uint64_t>(ack->bytes_stored(), snapshot_->size());
+  *stored = first;
+
+  const MonoTime began = clock_.MonoNow();
+  uint64_t offset = first;
+  do {
+    absl::StatusOr<std::string> bytes = snapshot_->Read(offset, kSnapshotChunkBytes);
+    if (!bytes.ok()) return absl::InternalError(bytes.status().message());  // Not to be retried.
+    frame.Clear();
+    pb::SnapshotChunk* chunk = frame.mutable_snapshot_chunk();
+    chunk->set_offset(offset);
+    offset += bytes->size();
+    chunk->set_crc32c(Crc32c(*bytes));
+    chunk->set_data(*std::move(bytes));
+    if (!say(std::move(frame)) || !Pace(began, offset - first)) return absl::OkStatus();
+  } while (offset < snapshot_->size());
+  return hear().status();
 }
 
 bool SnapshotSender::Pace(MonoTime since, uint64_t bytes) {

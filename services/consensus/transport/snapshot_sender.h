@@ -14,12 +14,15 @@
 #include "services/base/clock.h"
 #include "services/consensus/raft/message.h"
 #include "services/consensus/storage/log_storage.h"
+#include "services/consensus/transport/peer_host.h"
 #include "services/consensus/transport/waker.h"
 #include "z4j/raft/v1/raft.pb.h"
 
 namespace grpc {
 class ClientContext;
-}
+template <class W, class R>
+class ClientReaderWriter;
+}  // namespace grpc
 
 namespace z4j::consensus {
 
@@ -34,8 +37,9 @@ class SnapshotSender {
     uint64_t bytes_per_second = 0;  // 0: as fast as it goes.
   };
 
-  // `done` is called by the thread at its end, unless Cancel() came before.
-  SnapshotSender(Options options, Message install, std::unique_ptr<SnapshotReader> snapshot,
+  // `done` is called by the thread at its end, unless Cancel() came before.  `host` outlives this.
+  SnapshotSender(Options options, PeerHost& host, Message install,
+                 std::unique_ptr<SnapshotReader> snapshot,
                  std::function<void(bool delivered)> done);
   ~SnapshotSender();  // Cancels and joins.
 
@@ -45,17 +49,23 @@ class SnapshotSender {
   bool ended() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
+  using ClientStream = grpc::ClientReaderWriter<pb::PeerFrame, pb::PeerFrame>;
+
   void Run();
   absl::Status Deliver();
   absl::StatusOr<std::string> Hash();
-  // One call, from `offset` on.
-  absl::StatusOr<pb::SnapshotAck> Call(uint64_t offset, const pb::SnapshotHeader& header);
+  // One call.  `*stored` is what the peer held at its beginning, if it said so.
+  absl::StatusOr<pb::SnapshotAck> Call(const pb::SnapshotHeader& header, uint64_t* stored);
+  // What is said in it.  OK as well if the call has ended, which its own status explains.
+  absl::Status Talk(ClientStream& stream, const grpc::ClientContext& context,
+                    const pb::SnapshotHeader& header, uint64_t* stored, pb::SnapshotAck* ack);
   // Waits until `bytes` may have been sent since `since`; false: cancelled.
   bool Pace(MonoTime since, uint64_t bytes);
   bool Pause(absl::Duration duration) { return !waker_.Wait(duration); }
   bool cancelled() const ABSL_LOCKS_EXCLUDED(mu_);
 
   const Options options_;
+  PeerHost& host_;
   SystemClock clock_;
   Waker waker_;  // Cancel() alone wakes.
   const Message install_;

@@ -8,6 +8,7 @@
 #include "services/consensus/storage/memory_log_storage.h"
 #include "services/consensus/storage/snapshot_format.h"
 #include "services/consensus/transport/convert.h"
+#include "services/consensus/transport/handshake.h"
 #include "services/consensus/transport/testing/test_node.h"
 #include "z4j/raft/v1/raft.grpc.pb.h"
 
@@ -93,28 +94,42 @@ class SnapshotTransferTest : public testing::Test {
     ASSERT_THAT(b_.events.messages(), SizeIs(1));
     EXPECT_EQ(std::get<InstallSnapshot>(b_.events.messages()[0].body).send_id, 77);
   }
-  // As SendSnapshot would, but as the test likes.
-  grpc::Status SendChunks(std::vector<pb::SnapshotChunk> chunks, pb::SnapshotAck* ack) {
+  // As SendSnapshot would, but as the test likes: the last acknowledgement is put into `ack`.
+  grpc::Status SendFrames(const std::vector<pb::PeerFrame>& frames, pb::SnapshotAck* ack) {
     const auto stub = pb::SnapshotService::NewStub(
         grpc::CreateChannel(b_.address(), grpc::InsecureChannelCredentials()));
     grpc::ClientContext context;
-    const auto writer = stub->Send(&context, ack);
-    for (const pb::SnapshotChunk& chunk : chunks) {
-      if (!writer->Write(chunk)) break;
+    const auto stream = stub->Send(&context);
+    stream->Write(HelloFrame({.identity = identity_,
+                              .election_timeout = absl::Milliseconds(1500),
+                              .version = "test",
+                              .secrets = nullptr}));
+    for (const pb::PeerFrame& frame : frames) {
+      if (!stream->Write(frame)) break;
     }
-    writer->WritesDone();
-    return writer->Finish();
+    stream->WritesDone();
+    pb::PeerFrame frame;
+    while (stream->Read(&frame)) {
+      if (frame.has_snapshot_ack()) *ack = frame.snapshot_ack();
+    }
+    return stream->Finish();
   }
-  pb::SnapshotChunk FirstChunk(const std::string& whole, const std::string& data) {
-    pb::SnapshotChunk chunk;
-    SetMessage(a_.To(kB, InstallSnapshot{Meta(), 77}), chunk.mutable_header()->mutable_message());
-    chunk.mutable_header()->set_size_bytes(whole.size());
+  pb::PeerFrame Header(const std::string& whole) {
+    pb::PeerFrame frame;
+    pb::SnapshotHeader* header = frame.mutable_snapshot_header();
+    SetMessage(a_.To(kB, InstallSnapshot{Meta(), 77}), header->mutable_message());
+    header->set_size_bytes(whole.size());
     Sha256 hash;
     hash.Update(whole);
-    chunk.mutable_header()->set_sha256(hash.Finish());
-    chunk.set_data(data);
-    chunk.set_crc32c(Crc32c(data));
-    return chunk;
+    header->set_sha256(hash.Finish());
+    return frame;
+  }
+  static pb::PeerFrame Chunk(uint64_t offset, const std::string& data) {
+    pb::PeerFrame frame;
+    frame.mutable_snapshot_chunk()->set_offset(offset);
+    frame.mutable_snapshot_chunk()->set_data(data);
+    frame.mutable_snapshot_chunk()->set_crc32c(Crc32c(data));
+    return frame;
   }
 
   const NodeIdentity identity_{.cluster = {7}, .id = {1}, .incarnation = {101}};
@@ -148,45 +163,58 @@ TEST_F(SnapshotTransferTest, ToAPeerThatNobodyKnowsFails) {
 }
 
 TEST_F(SnapshotTransferTest, AWrongChecksumStoresNothing) {
-  pb::SnapshotChunk chunk = FirstChunk("some state", "some state");
-  chunk.set_data("same state");
+  pb::PeerFrame chunk = Chunk(0, "some state");
+  chunk.mutable_snapshot_chunk()->set_data("same state");
   pb::SnapshotAck ack;
-  EXPECT_EQ(SendChunks({chunk}, &ack).error_code(), grpc::StatusCode::DATA_LOSS);
+  EXPECT_EQ(SendFrames({Header("some state"), chunk}, &ack).error_code(),
+            grpc::StatusCode::DATA_LOSS);
   EXPECT_EQ(written_, 0);
 }
 
 TEST_F(SnapshotTransferTest, AWholeThatIsNotWhatWasSaidIsNotInstalled) {
   pb::SnapshotAck ack;
-  EXPECT_EQ(SendChunks({FirstChunk("some state", "same state")}, &ack).error_code(),
+  EXPECT_EQ(SendFrames({Header("some state"), Chunk(0, "same state")}, &ack).error_code(),
             grpc::StatusCode::DATA_LOSS);
   EXPECT_THAT(b_.events.messages(), SizeIs(0));
   EXPECT_THAT(target_.NewestSnapshot(), StatusIs(absl::StatusCode::kNotFound));
   // And the true one is not built on it.
-  EXPECT_TRUE(SendChunks({FirstChunk("some state", "some state")}, &ack).ok());
+  EXPECT_TRUE(SendFrames({Header("some state"), Chunk(0, "some state")}, &ack).ok());
   EXPECT_TRUE(ack.complete());
   EXPECT_EQ(*(*target_.NewestSnapshot())->Read(0, 100), "some state");
 }
 
 TEST_F(SnapshotTransferTest, TheReceiverSaysWhereToGoOn) {
   pb::SnapshotAck ack;
-  ASSERT_TRUE(SendChunks({FirstChunk("some state", "some")}, &ack).ok());
-  EXPECT_EQ(ack.bytes_stored(), 4);
-  pb::SnapshotChunk rest = FirstChunk("some state", " state");
-  rest.set_offset(3);
-  ASSERT_TRUE(SendChunks({rest}, &ack).ok());
+  ASSERT_TRUE(SendFrames({Header("some state"), Chunk(0, "some")}, &ack).ok());
+  EXPECT_EQ(ack.bytes_stored(), 0);
+  EXPECT_EQ(SendFrames({Header("some state"), Chunk(3, " state")}, &ack).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(ack.bytes_stored(), 4);
   EXPECT_FALSE(ack.complete());
-  rest.set_offset(4);
-  ASSERT_TRUE(SendChunks({rest}, &ack).ok());
+  ASSERT_TRUE(SendFrames({Header("some state"), Chunk(4, " state")}, &ack).ok());
   EXPECT_TRUE(ack.complete());
 }
 
 TEST_F(SnapshotTransferTest, ASnapshotOfAnotherClusterIsRefused) {
-  pb::SnapshotChunk chunk = FirstChunk("some state", "some state");
-  chunk.mutable_header()->mutable_message()->set_cluster(8);
+  pb::PeerFrame header = Header("some state");
+  header.mutable_snapshot_header()->mutable_message()->set_cluster(8);
   pb::SnapshotAck ack;
-  EXPECT_EQ(SendChunks({chunk}, &ack).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(SendFrames({header, Chunk(0, "some state")}, &ack).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(written_, 0);
+}
+
+TEST_F(SnapshotTransferTest, WhoDoesNotGreetIsRefused) {
+  const auto stub = pb::SnapshotService::NewStub(
+      grpc::CreateChannel(b_.address(), grpc::InsecureChannelCredentials()));
+  grpc::ClientContext impolite, silent;
+  const auto stream = stub->Send(&impolite), nothing = stub->Send(&silent);
+  stream->Write(Header("some state"));
+  pb::PeerFrame frame;
+  EXPECT_FALSE(stream->Read(&frame));
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_FALSE(nothing->Read(&frame));
+  EXPECT_EQ(nothing->Finish().error_code(), grpc::StatusCode::CANCELLED);
 }
 
 class SlowSnapshotTransferTest : public SnapshotTransferTest {

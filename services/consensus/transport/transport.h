@@ -49,7 +49,8 @@ class Transport {
  public:
   virtual ~Transport() = default;
 
-  // Once.  `events` outlives Stop().  UNAVAILABLE: the address cannot be listened on.
+  // Once.  `events` outlives Stop().  UNAVAILABLE: the address cannot be listened on;
+  // UNAUTHENTICATED: this node's own certificate does not name it.
   virtual absl::Status Start(TransportEvents& events) = 0;
 
   // Whom to keep a connection to, and where ("host:port"); this node itself is passed over.  What

@@ -3,6 +3,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -51,6 +52,10 @@ class RecordedEvents final : public TransportEvents {
     return Await([this, peer, times]()
                      ABSL_NO_THREAD_SAFETY_ANALYSIS { return downs_[peer] >= times; });
   }
+  bool WasDown(NodeId peer) {
+    absl::MutexLock lock(&mu_);
+    return downs_[peer] > 0;
+  }
   bool AwaitSent() {
     return Await([this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return !sent_.empty(); });
   }
@@ -81,6 +86,18 @@ class RecordedEvents final : public TransportEvents {
   std::vector<bool> sent_ ABSL_GUARDED_BY(mu_);
 };
 
+// The machine's clock, which a test may put forward.
+class ShiftedClock final : public Clock {
+ public:
+  absl::Time Now() override { return clock_.Now(); }
+  MonoTime MonoNow() override { return clock_.MonoNow() + absl::Seconds(shift_s_.load()); }
+  void Shift(absl::Duration by) { shift_s_ += absl::ToInt64Seconds(by); }
+
+ private:
+  SystemClock clock_;
+  std::atomic<int64_t> shift_s_ = 0;
+};
+
 // One node of cluster 7 on loopback: the transport alone.
 class TestNode {
  public:
@@ -89,13 +106,11 @@ class TestNode {
     options_.election_timeout = absl::Milliseconds(1500);
     options_.version = "test";
     options_.listen_address = "127.0.0.1:0";
-    options_.server_credentials = grpc::InsecureServerCredentials();
-    options_.channel_credentials = grpc::InsecureChannelCredentials();
     if (change) change(options_);
   }
 
   absl::Status Start() {
-    transport_ = std::make_unique<GrpcTransport>(options_, clock_);
+    transport_ = std::make_unique<GrpcTransport>(options_, clock);
     absl::Status status = transport_->Start(events);
     if (status.ok()) options_.listen_address = absl::StrCat("127.0.0.1:", transport_->port());
     return status;
@@ -126,10 +141,10 @@ class TestNode {
   }
 
   RecordedEvents events;
+  ShiftedClock clock;
 
  private:
   GrpcTransportOptions options_;
-  SystemClock clock_;
   std::unique_ptr<GrpcTransport> transport_;
 };
 
