@@ -2,34 +2,59 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "services/base/status_macros.h"
 #include "services/consensus/limits.h"
-#include "services/consensus/storage/snapshot_format.h"
 
 namespace z4j::consensus {
 
-std::string EncodeBackup(const NodeIdentity& identity, const SnapshotMeta& meta,
-                         std::string_view state) {
+namespace {
+
+std::string HeaderOf(const NodeIdentity& identity, const SnapshotMeta& meta) {
   SnapshotHeader header;
   header.identity = identity;
   header.meta = meta;
   header.chunk_bytes = kSnapshotChunkBytes;
-  std::string bytes = EncodeSnapshotHeader(header);
-  // What was just encoded can be parsed.
-  const uint32_t crc = ParseSnapshotHeader(bytes)->crc;
-  Sha256 sha256;
-  sha256.Update(bytes);
-  bytes.reserve(bytes.size() + kSnapshotFooterBytes + state.size() +
-                (state.size() / kSnapshotChunkBytes + 1) * kChunkHeaderBytes);
-  uint64_t number = 0;
-  for (size_t at = 0; at < state.size(); at += kSnapshotChunkBytes) {
-    const std::string_view chunk = state.substr(at, kSnapshotChunkBytes);
-    sha256.Update(chunk);
-    bytes += EncodeChunk(crc, number++, chunk);
+  return EncodeSnapshotHeader(header);
+}
+
+}  // namespace
+
+BackupWriter::BackupWriter(const NodeIdentity& identity, const SnapshotMeta& meta,
+                           std::string state)
+    : state_(std::move(state)), made_(HeaderOf(identity, meta)) {
+  header_crc_ = ParseSnapshotHeader(made_)->crc;  // What was just encoded can be parsed.
+  sha256_.Update(made_);
+  const uint64_t chunks = (state_.size() + kSnapshotChunkBytes - 1) / kSnapshotChunkBytes;
+  size_ = made_.size() + chunks * kChunkHeaderBytes + state_.size() + kSnapshotFooterBytes;
+}
+
+std::string BackupWriter::Next(size_t most) {
+  while (made_.size() < most && !closed_) {
+    if (at_ < state_.size()) {
+      const std::string_view chunk = std::string_view(state_).substr(at_, kSnapshotChunkBytes);
+      made_ += EncodeChunk(header_crc_, chunks_++, chunk);
+      sha256_.Update(chunk);
+      at_ += chunk.size();
+    } else {
+      made_ += EncodeSnapshotFooter(state_.size(), sha256_.Finish());
+      closed_ = true;
+    }
   }
-  return bytes += EncodeSnapshotFooter(state.size(), sha256.Finish());
+  std::string next = made_.substr(0, most);
+  made_.erase(0, next.size());
+  return next;
+}
+
+std::string EncodeBackup(const NodeIdentity& identity, const SnapshotMeta& meta,
+                         std::string state) {
+  BackupWriter writer(identity, meta, std::move(state));
+  std::string bytes;
+  bytes.reserve(writer.size());
+  while (bytes.size() < writer.size()) bytes += writer.Next(kSnapshotChunkBytes);
+  return bytes;
 }
 
 absl::StatusOr<Backup> DecodeBackup(std::string_view bytes) {
