@@ -52,6 +52,12 @@ void AddRetryInfo(absl::Duration after, google::rpc::Status* out) {
   out->add_details()->PackFrom(info);
 }
 
+// The codes of absl are gRPC's.
+grpc::Status Wrap(const google::rpc::Status& details) {
+  return grpc::Status(static_cast<grpc::StatusCode>(details.code()), details.message(),
+                      details.SerializeAsString());
+}
+
 }  // namespace
 
 google::rpc::Status ToRpcStatus(const absl::Status& status) {
@@ -72,11 +78,13 @@ google::rpc::Status ToRpcStatus(const absl::Status& status) {
 }
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
-  if (status.ok()) return grpc::Status::OK;
-  const google::rpc::Status details = ToRpcStatus(status);
-  // The codes of absl are gRPC's.
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), details.message(),
-                      details.SerializeAsString());
+  return status.ok() ? grpc::Status::OK : Wrap(ToRpcStatus(status));
+}
+
+grpc::Status ToGrpcStatus(const absl::Status& status, const google::protobuf::Message& detail) {
+  google::rpc::Status details = ToRpcStatus(status);
+  details.add_details()->PackFrom(detail);
+  return Wrap(details);
 }
 
 absl::Status FromRpcStatus(const google::rpc::Status& status) {
@@ -111,6 +119,15 @@ absl::Status FromGrpcStatus(const grpc::Status& status) {
     return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
   }
   return FromRpcStatus(details);
+}
+
+bool FindDetail(const grpc::Status& status, google::protobuf::Message* detail) {
+  google::rpc::Status details;
+  if (!details.ParseFromString(status.error_details())) return false;
+  for (const auto& any : details.details()) {
+    if (any.UnpackTo(detail)) return true;
+  }
+  return false;
 }
 
 }  // namespace z4j

@@ -9,6 +9,9 @@ class Status;
 namespace google::rpc {
 class Status;
 }
+namespace google::protobuf {
+class Message;
+}
 
 // The one place where absl::Status meets gRPC's.
 namespace z4j {
@@ -18,10 +21,14 @@ namespace z4j {
 // RetryInfo.  Long texts are cut so that the trailers stay below what proxies and clients accept.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 google::rpc::Status ToRpcStatus(const absl::Status& status);
+// With one more detail, of the service's own.
+grpc::Status ToGrpcStatus(const absl::Status& status, const google::protobuf::Message& detail);
 
 // The way back, for clients; FieldViolationsOf and RetryAfterOf then find what it carries.
 absl::Status FromGrpcStatus(const grpc::Status& status);
 absl::Status FromRpcStatus(const google::rpc::Status& status);
+// Fills `detail` with the one of its type in the status; false if there is none.
+bool FindDetail(const grpc::Status& status, google::protobuf::Message* detail);
 
 }  // namespace z4j
 
