@@ -82,6 +82,26 @@ inline constexpr size_t kInboxMessagesMax =
 // Of a hand-over before the process ends: many election timeouts, and less than what ends processes
 // waits for before it kills them (10 s and more).
 inline constexpr absl::Duration kStepDownMax = absl::Seconds(3);
+// No call waits longer for a majority, whatever its deadline; it is sent again then.
+inline constexpr absl::Duration kCallTimeMax = absl::Seconds(60);
+inline constexpr size_t kGrantWaitsMax = kPlacesMax;  // Calls of one node that wait to hold.
+inline constexpr size_t kWatchersMax = 1000;  // Streams of either kind: each change looks at all.
+// Changes of leader that a stream has not taken yet; each may announce 4 KiB.
+inline constexpr size_t kObserveBufferMax = 100;
+// A watch stream that is behind reads so much of the history at a time; more follows when it is
+// sent.  The history is the bound of how far it may fall behind.
+inline constexpr size_t kWatchReadChangesMax = 256;
+inline constexpr size_t kWatchReadBytesMax = 256 * 1024;
+inline constexpr size_t kKeepAlivesInFlightMax =
+    1000;  // Of one stream; then it is read no further.
+inline constexpr int kPageSizeDefault = 50;
+inline constexpr int kPageSizeMax = 1000;
+inline constexpr size_t kPageBytesMax = 1024 * 1024;  // Well under gRPC's 4 MiB.
+// A learner that lacks more would, as a voter, hold up what needs its vote.
+inline constexpr uint64_t kPromoteLagEntriesMax = 1000;
+// Not applied yet, though decided: some tenths of a second's work.  More is not ready.
+inline constexpr uint64_t kApplyLagEntriesMax = 5000;
+inline constexpr uint64_t kDiskFreeBytesMin = 256 * 1024 * 1024;  // A snapshot and some segments.
 
 // --- Disk -----------------------------------------------------------------------------------
 inline constexpr size_t kSegmentBytes = 16 * 1024 * 1024;

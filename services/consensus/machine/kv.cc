@@ -127,14 +127,22 @@ std::vector<KvEntry> Kv::List(const std::string& prefix, const std::string& afte
   return entries;
 }
 
-absl::StatusOr<std::vector<KvChanged>> Kv::ChangesFrom(Revision from) const {
+absl::StatusOr<std::vector<KvChanged>> Kv::ChangesFrom(Revision from, size_t changes_max,
+                                                       size_t bytes_max) const {
   if (from <= compacted_) {
     return absl::AbortedError("changes from that revision on are no longer kept");
   }
   const auto first = std::lower_bound(
       history_.begin(), history_.end(), from,
       [](const KvChanged& changed, Revision revision) { return changed.revision < revision; });
-  return std::vector<KvChanged>(first, history_.end());
+  size_t changes = 0;
+  size_t bytes = 0;
+  auto last = first;
+  for (; last != history_.end() && changes < changes_max && bytes < bytes_max; ++last) {
+    changes += last->changes.size();
+    for (const KvChange& change : last->changes) bytes += Weight(change);
+  }
+  return std::vector<KvChanged>(first, last);
 }
 
 bool Kv::Index() {

@@ -1,6 +1,7 @@
 #ifndef Z4J_CONSENSUS_MACHINE_KV_H_
 #define Z4J_CONSENSUS_MACHINE_KV_H_
 
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
@@ -32,8 +33,10 @@ class Kv {
   // most `limit` and about `bytes_max` of them, but one if there is one.
   std::vector<KvEntry> List(const std::string& prefix, const std::string& after, size_t limit,
                             size_t bytes_max) const;
-  // What was written from `from` on, oldest first.  ABORTED: some of it is no longer kept.
-  absl::StatusOr<std::vector<KvChanged>> ChangesFrom(Revision from) const;
+  // What was written from `from` on, oldest first; at most about so many changes and bytes of it,
+  // but the first.  ABORTED: some of it is no longer kept.
+  absl::StatusOr<std::vector<KvChanged>> ChangesFrom(Revision from, size_t changes_max = SIZE_MAX,
+                                                     size_t bytes_max = SIZE_MAX) const;
   // The oldest revision that ChangesFrom takes.
   Revision oldest_revision() const { return {compacted_.value + 1}; }
   size_t bytes() const { return bytes_; }

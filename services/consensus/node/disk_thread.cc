@@ -9,8 +9,11 @@
 
 namespace z4j::consensus {
 
-DiskThread::DiskThread(LogStorage& storage, Events events)
-    : storage_(storage), events_(std::move(events)), bytes_used_(storage.bytes_used()) {}
+DiskThread::DiskThread(LogStorage& storage, Clock& clock, Events events)
+    : storage_(storage),
+      clock_(clock),
+      events_(std::move(events)),
+      bytes_used_(storage.bytes_used()) {}
 
 DiskThread::~DiskThread() { Stop(); }
 
@@ -65,18 +68,32 @@ void DiskThread::Run() {
 
 absl::Status DiskThread::Do(Job job) {
   if (!job.writes.empty()) {
-    absl::Status status = storage_.Append(job.writes);
+    absl::Status status = Append(job.writes);
     while (absl::IsResourceExhausted(status)) {
       ReportFull(true);
       RETURN_IF_ERROR(Compact(job));  // Makes room, perhaps.
       if (jobs_.WaitClosed(kDiskRetryEvery)) return absl::OkStatus();
       job.Add(jobs_.TakeAll(absl::ZeroDuration()));
-      status = storage_.Append(job.writes);
+      status = Append(job.writes);
     }
     RETURN_IF_ERROR(status);
     events_.persisted(job.writes.back().seq);
   }
   return Compact(job);
+}
+
+absl::Status DiskThread::Append(const std::vector<Write>& writes) {
+  const MonoTime begun = clock_.MonoNow();
+  absl::Status status = storage_.Append(writes);
+  const absl::Duration took = clock_.MonoNow() - begun;
+  absl::MutexLock lock(&mu_);
+  appends_.Add(took);
+  return status;
+}
+
+absl::Duration DiskThread::AppendPercentile(int percent) const {
+  absl::MutexLock lock(&mu_);
+  return appends_.Percentile(percent);
 }
 
 absl::Status DiskThread::Compact(Job& job) {

@@ -8,8 +8,12 @@
 #include <thread>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "services/base/clock.h"
 #include "services/consensus/node/mailbox.h"
+#include "services/consensus/node/measures.h"
 #include "services/consensus/storage/log_storage.h"
 
 namespace z4j::consensus {
@@ -29,8 +33,8 @@ class DiskThread {
     std::function<void(const absl::Status& status)> failed;
   };
 
-  // `storage` outlives this, and nobody else writes its log.
-  DiskThread(LogStorage& storage, Events events);
+  // `storage` and `clock` outlive this, and nobody else writes the log.
+  DiskThread(LogStorage& storage, Clock& clock, Events events);
   ~DiskThread();  // Stops.
 
   void Start();
@@ -41,6 +45,8 @@ class DiskThread {
   void Put(std::vector<Write> writes, std::optional<Index> compact);
   // Of the storage, after the last job.  Thread-safe.
   uint64_t bytes_used() const { return bytes_used_; }
+  // Of what the last appends took, with their syncs.  Thread-safe.
+  absl::Duration AppendPercentile(int percent) const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   struct Job {
@@ -53,14 +59,18 @@ class DiskThread {
 
   void Run();
   absl::Status Do(Job job);
+  absl::Status Append(const std::vector<Write>& writes) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status Compact(Job& job);
   void ReportFull(bool full);
 
   LogStorage& storage_;
+  Clock& clock_;
   const Events events_;
   Mailbox<Job> jobs_;
   std::atomic<uint64_t> bytes_used_;
   bool full_ = false;  // As reported; the thread's own.
+  mutable absl::Mutex mu_;
+  RecentDurations appends_ ABSL_GUARDED_BY(mu_);
   std::thread thread_;
 };
 

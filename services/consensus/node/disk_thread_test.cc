@@ -43,7 +43,9 @@ class DiskThreadTest : public testing::Test {
   std::vector<uint64_t> persisted_;
   std::vector<bool> full_;
   absl::Status failed_;
+  SystemClock clock_;
   DiskThread thread_{storage_,
+                     clock_,
                      {.persisted =
                           [this](uint64_t seq) {
                             absl::MutexLock lock(&mu_);

@@ -47,7 +47,8 @@ Node::Node(std::unique_ptr<Replica> replica, const ReplicaOptions& options, Node
       listeners_(std::move(listeners)),
       election_timeout_(options.raft.election_timeout),
       replica_(std::move(replica)),
-      disk_(storage, DiskEvents()),
+      next_turn_(clock.MonoNow()),
+      disk_(storage, clock, DiskEvents()),
       snapshots_(storage, transport, SnapshotEvents()) {
   Publish(replica_->status());
 }
@@ -106,6 +107,11 @@ absl::Status Node::Read(MonoTime deadline, OnDone done) {
   return Put(Call{std::move(begin), std::move(done)});
 }
 
+absl::Status Node::Look(OnDone done) {
+  auto begin = [](Replica& replica, MonoTime, CallId call) { replica.Look(call); };
+  return Put(Call{std::move(begin), std::move(done)});
+}
+
 absl::Status Node::KeepAlive(SessionId session, MonoTime deadline, OnDone done) {
   auto begin = [session, deadline](Replica& replica, MonoTime now, CallId call) {
     replica.KeepAlive(now, call, deadline, session);
@@ -134,6 +140,20 @@ void Node::Campaign() {
 NodeStatus Node::Status() const {
   absl::MutexLock lock(&mu_);
   return status_;
+}
+
+NodeHealth Node::Health() const {
+  NodeHealth health;
+  health.append_p50 = disk_.AppendPercentile(50);
+  health.append_p99 = disk_.AppendPercentile(99);
+  const MonoTime now = clock_.MonoNow();
+  absl::MutexLock lock(&mu_);
+  health.status = status_;
+  if (unsynced_since_) health.oldest_unsynced = now - *unsynced_since_;
+  health.loop_stall = std::max(stalls_.At(now), now - next_turn_);
+  const std::optional<MonoTime> in_touch = status_.raft.in_touch;
+  health.in_touch = in_touch ? now - *in_touch : absl::InfiniteDuration();
+  return health;
 }
 
 std::optional<Leadership> Node::leadership() const {

@@ -33,7 +33,8 @@ namespace z4j::consensus {
 struct NodeListeners {
   // A leadership began or ended (none); not called when only its lease grows.
   std::function<void(const std::optional<Leadership>& leadership)> on_leadership;
-  // What was applied.  Everybody who is answered afterwards sees a machine that has it.
+  // Something was applied, and what came of it, if anything.  Everybody who is answered afterwards
+  // sees a machine that has it.
   std::function<void(const std::vector<Event>& events, const CoordinationMachine& machine)>
       on_events;
   // The node cannot go on: its disk failed, or what the leader sent cannot be taken.  Called once,
@@ -50,6 +51,15 @@ struct NodeStatus {
   Epoch epoch;
   std::optional<Token> leader_token;  // As far as this node knows who leads.
   uint64_t messages_refused = 0;      // By Raft: of another cluster, of nodes that are no members.
+};
+
+// How a node does, for operators.
+struct NodeHealth {
+  NodeStatus status;
+  absl::Duration append_p50, append_p99;  // Of the last appends to the log, with their syncs.
+  absl::Duration oldest_unsynced;         // How long the oldest write has waited for the disk.
+  absl::Duration loop_stall;              // The core thread's longest of the last minute.
+  absl::Duration in_touch;                // Since RaftStatus::in_touch; infinite if that is none.
 };
 
 // A node of the consensus service: a Replica, and the threads that do what it says.
@@ -92,6 +102,8 @@ class Node final : private TransportEvents {
                        OnDone done);
   // Done: what was written before the call is in replica.machine().
   absl::Status Read(MonoTime deadline, OnDone done);
+  // Done at the next turn: for what may be stale, and for what is known here.
+  absl::Status Look(OnDone done);
   absl::Status KeepAlive(SessionId session, MonoTime deadline, OnDone done);
   absl::Status Change(ConfigChange change, MonoTime deadline, OnDone done);
   absl::Status Transfer(NodeId target, MonoTime deadline, OnDone done);
@@ -100,6 +112,9 @@ class Node final : private TransportEvents {
 
   // --- What is known, as of the last turn; without waiting for the core thread ------------------
   NodeStatus Status() const ABSL_LOCKS_EXCLUDED(mu_);
+  // Counts up to now: it tells also of a core thread or a disk that stands still.
+  NodeHealth Health() const ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Duration election_timeout() const { return election_timeout_; }
   // Whoever acts as the leader asks before each act, and compares lease_until with the clock at
   // which it acts: a hand-over ends a lease before its time.
   std::optional<Leadership> leadership() const ABSL_LOCKS_EXCLUDED(mu_);
@@ -141,6 +156,7 @@ class Node final : private TransportEvents {
   void Take(Happening happening, MonoTime now);
   void Settle(MonoTime now);
   void Publish(RaftStatus raft) ABSL_LOCKS_EXCLUDED(mu_);
+  void EndTurn(MonoTime due) ABSL_LOCKS_EXCLUDED(mu_);
   void TellPeers(const std::map<NodeId, Member>& members);
   void Send(std::vector<Message> messages);
   void WatchDisk(MonoTime now);
@@ -165,11 +181,15 @@ class Node final : private TransportEvents {
   bool disk_stalled_ = false;
   uint64_t messages_refused_ = 0;
   std::optional<Term> leading_;     // As told to on_leadership.
+  Index told_;                      // As told to on_events.
   std::map<NodeId, Member> peers_;  // As told to the transport.
 
   mutable absl::Mutex mu_;
   NodeStatus status_ ABSL_GUARDED_BY(mu_);
   std::optional<Leadership> leadership_ ABSL_GUARDED_BY(mu_);
+  LongestOfMinute stalls_ ABSL_GUARDED_BY(mu_);
+  MonoTime next_turn_ ABSL_GUARDED_BY(mu_);  // At the latest, if the core thread does not stall.
+  std::optional<MonoTime> unsynced_since_ ABSL_GUARDED_BY(mu_);
 
   DiskThread disk_;
   SnapshotThread snapshots_;

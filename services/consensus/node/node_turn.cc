@@ -8,9 +8,12 @@
 namespace z4j::consensus {
 
 void Node::Run() {
-  Settle(clock_.MonoNow());
+  const MonoTime begun = clock_.MonoNow();
+  Settle(begun);
+  EndTurn(begun);
   while (failure_.ok()) {
-    std::vector<Input> inputs = inbox_.TakeAll(NextTurn() - clock_.MonoNow());
+    const MonoTime due = NextTurn();
+    std::vector<Input> inputs = inbox_.TakeAll(due - clock_.MonoNow());
     const MonoTime now = clock_.MonoNow();
     if (inbox_.closed()) {
       Refuse(std::move(inputs));
@@ -24,8 +27,19 @@ void Node::Run() {
     WatchDisk(now);
     if (now >= replica_->NextTick()) replica_->Tick(now);
     Settle(now);
+    EndTurn(std::min(due, now));
   }
   Finish();
+}
+
+// What was due at `due` is done only now.
+void Node::EndTurn(MonoTime due) {
+  const MonoTime now = clock_.MonoNow();
+  const MonoTime next = NextTurn();
+  absl::MutexLock lock(&mu_);
+  stalls_.Add(now, now - due);
+  next_turn_ = next;
+  unsynced_since_ = unsynced_.empty() ? std::nullopt : std::make_optional(unsynced_.front().since);
 }
 
 MonoTime Node::NextTurn() const {
@@ -82,7 +96,9 @@ void Node::Settle(MonoTime now) {
   if (std::exchange(leading_, term) != term && listeners_.on_leadership) {
     listeners_.on_leadership(leadership);
   }
-  if (!work.events.empty() && listeners_.on_events) {
+  const Index applied = replica_->machine().applied();
+  const bool moved = std::exchange(told_, applied) != applied;
+  if ((moved || !work.events.empty()) && listeners_.on_events) {
     listeners_.on_events(work.events, replica_->machine());
   }
   for (const CallResult& result : work.replies) Answer(result);

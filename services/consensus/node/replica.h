@@ -111,6 +111,8 @@ class Replica {
                Command command);
   // Done: whatever was done before the call is applied here.  On a follower the leader is asked.
   void Read(MonoTime now, CallId call, MonoTime deadline);
+  // Done, at the end of the turn: for reads that may be stale, of what is known here.
+  void Look(CallId call) { Answer(call, Fate::kDone); }
   // A sign of life of a session, which only a leader takes.  Done: it is noted; whether the session
   // is alive is in the machine.
   void KeepAlive(MonoTime now, CallId call, MonoTime deadline, SessionId session);
@@ -128,6 +130,11 @@ class Replica {
   // Whoever leads, as this node knows it: none until its first own entry is applied here.
   std::optional<Token> leader_token() const;
   const CoordinationMachine& machine() const { return machine_; }
+  SoftState soft() const { return raft_.soft(); }
+  std::optional<MonoTime> InTouch() const { return raft_.InTouch(); }
+  Index snapshot_index() const { return snapshot_index_; }
+  // The present state, for a backup.  As large as the state; takes as long as a snapshot.
+  SnapshotToSave Present() const { return {raft_.MetaAt(applied_), machine_.Save()}; }
   RaftStatus status() const { return raft_.Status(); }
   // Set once what came from the leader cannot be taken: the node must stop.
   const absl::Status& failure() const { return failure_; }

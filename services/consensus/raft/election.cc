@@ -114,6 +114,7 @@ void Raft::Impl::ResetElectionTimer(bool redraw) {
 void Raft::Impl::LeaveRole() {
   DropReads();
   const Leader* me = leader();
+  if (me != nullptr) in_touch_ = InTouch();
   if (me != nullptr && me->transfer && !me->timeout_now_sent) Hit(Mark::kTransferAborted);
 }
 

@@ -20,6 +20,7 @@ void Raft::Impl::HearLeader(NodeId from) {
     BecomeFollower(term_, from);
   }
   if (!Broken(Rule::kWithholdAfterHeartbeat)) leader_heard_ = now_;
+  in_touch_ = now_;
 }
 
 void Raft::Impl::OnAppendRequest(NodeId from, AppendRequest request) {

@@ -26,6 +26,10 @@ MonoTime Raft::Impl::QuorumHeardUntil() const {
   return QuorumTime(now_, &Progress::heard) + options_.election_timeout;
 }
 
+std::optional<MonoTime> Raft::Impl::InTouch() const {
+  return leader() != nullptr ? QuorumTime(now_, &Progress::heard) : in_touch_;
+}
+
 // Returns whether this node still leads.
 bool Raft::Impl::CheckQuorum() {
   if (now_ < QuorumHeardUntil() || Broken(Rule::kCheckQuorum)) return true;

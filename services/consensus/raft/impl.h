@@ -52,6 +52,8 @@ class Raft::Impl {
   MonoTime LeaseUntil() const;
   RaftStatus Status() const;
   Index commit() const { return commit_; }
+  SoftState soft() const { return {CurrentRole(), term_, KnownLeader()}; }
+  std::optional<MonoTime> InTouch() const;
   SnapshotMeta MetaAt(Index index) const;
 
  private:
@@ -193,6 +195,7 @@ class Raft::Impl {
   int elections_lost_ = 0;           // Or under way, since a leader was known.
   MonoTime election_due_;
   MonoTime leader_heard_;  // The vote is kept back for E from here on; at first the boot.
+  std::optional<MonoTime> in_touch_;  // Of a follower, or of the leadership before.
   ReadsAsked reads_asked_;
   std::optional<MonoTime> stalled_since_;
 

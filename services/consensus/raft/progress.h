@@ -51,8 +51,8 @@ struct Progress {
   bool answered = false;             // At least one came.
   MonoTime acknowledged = kLongAgo;  // The newest send instant that was answered.
   uint64_t read_round = 0;           // The newest read round that was answered.
-  std::optional<absl::Duration> round_trip;
-  bool connected = true;  // The transport's hint.
+  std::optional<absl::Duration> round_trip;  // Smoothed, as TCP does.
+  bool connected = true;                     // The transport's hint.
   Inflights inflights;
   SendLog sends;
 

@@ -151,7 +151,7 @@ Index Raft::Impl::Compact(const SnapshotMeta& meta) {
 
 RaftStatus Raft::Impl::Status() const {
   RaftStatus status;
-  status.soft = {CurrentRole(), term_, KnownLeader()};
+  status.soft = soft();
   status.first = log_.first();
   status.last = log_.last();
   status.commit = commit_;
@@ -159,13 +159,15 @@ RaftStatus Raft::Impl::Status() const {
   status.persisted = disk_.persisted();
   status.config = config();
   status.damaged = damaged_;
+  status.in_touch = InTouch();
   if (const Leader* me = leader()) {
     status.lease_until = LeaseUntil();
     if (me->transfer) status.transferring_to = me->transfer->target;
     for (const auto& [id, peer] : me->peers) {
       status.peers.push_back({id, peer.match, peer.next, peer.applied, peer.state,
                               peer.answered && now_ - peer.heard < options_.election_timeout,
-                              peer.round_trip});
+                              peer.round_trip,
+                              peer.answered ? std::make_optional(peer.heard) : std::nullopt});
     }
   }
   return status;
@@ -204,6 +206,8 @@ Output Raft::TakeOutput() { return impl_->TakeOutput(); }
 bool Raft::HasOutput() const { return impl_->HasOutput(); }
 MonoTime Raft::LeaseUntil() const { return impl_->LeaseUntil(); }
 Index Raft::commit() const { return impl_->commit(); }
+SoftState Raft::soft() const { return impl_->soft(); }
+std::optional<MonoTime> Raft::InTouch() const { return impl_->InTouch(); }
 RaftStatus Raft::Status() const { return impl_->Status(); }
 SnapshotMeta Raft::MetaAt(Index index) const { return impl_->MetaAt(index); }
 

@@ -108,7 +108,8 @@ struct PeerStatus {
   Index applied;
   enum class State : uint8_t { kProbe, kReplicate, kSnapshot } state = State::kProbe;
   bool recently_active = false;
-  std::optional<absl::Duration> round_trip;  // Of the newest answered message.
+  std::optional<absl::Duration> round_trip;  // From a message to its answer, smoothed.
+  std::optional<MonoTime> heard;             // When the last answer came.
 };
 
 struct RaftStatus {
@@ -116,6 +117,7 @@ struct RaftStatus {
   Index first, last, commit, applied, persisted;
   Config config;
   std::optional<MonoTime> lease_until;  // Leader only.
+  std::optional<MonoTime> in_touch;     // As Raft::InTouch().
   NodeId transferring_to;
   bool damaged = false;
   std::vector<PeerStatus> peers;  // Leader only; sorted by id.
@@ -188,6 +190,11 @@ class Raft {
   // if not leader.  Computed from send instants at each call.  Own-term commit required.
   MonoTime LeaseUntil() const;
   Index commit() const;
+  SoftState soft() const;
+  // Up to when this node certainly knew what was going on: when a follower last heard a leader; the
+  // newest instant at which a leader had answers of a quorum.  None: it has heard nobody since its
+  // start.
+  std::optional<MonoTime> InTouch() const;
   RaftStatus Status() const;
   // The configuration and term at `index`, for a snapshot taken there.  Status().first - 1 <= index
   // <= commit: not while an installed snapshot beyond `index` has not been taken by TakeOutput().

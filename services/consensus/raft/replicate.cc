@@ -119,7 +119,8 @@ bool Raft::Impl::TakeAcknowledgement(Progress& peer, const AppendReply& reply) {
   peer.read_round = std::max(peer.read_round, reply.read_context);
   const std::optional<Sent> sent = peer.sends.Take(reply.send_id);
   if (!sent.has_value()) return false;
-  peer.round_trip = now_ - sent->at;
+  const absl::Duration newest = now_ - sent->at;
+  peer.round_trip = peer.round_trip ? (*peer.round_trip * 7 + newest) / 8 : newest;
   if (!stalled_since_.has_value()) peer.acknowledged = std::max(peer.acknowledged, sent->at);
   return sent->heartbeat;
 }

@@ -32,18 +32,23 @@ NodeCluster::~NodeCluster() {
   for (auto& [id, running] : nodes_) running.node->Stop();
 }
 
-NodeId NodeCluster::Start(std::unique_ptr<LogStorage> storage) {
+NodeId NodeCluster::Start(std::unique_ptr<LogStorage> storage, const NodeListeners& more,
+                          const std::function<void(Node&)>& created) {
   const NodeId id = storage->identity().id;
   Running running;
   running.storage = std::move(storage);
   running.network = network_.Join(id);
   options_.raft.seed = id.value;
   NodeListeners listeners;
-  listeners.on_leadership = [this, id](const std::optional<Leadership>& leadership) {
-    absl::MutexLock lock(&mu_);
-    leading_.erase(id);
-    if (leadership) leading_[id] = leadership->term;
+  listeners.on_leadership = [this, id, more](const std::optional<Leadership>& leadership) {
+    {
+      absl::MutexLock lock(&mu_);
+      leading_.erase(id);
+      if (leadership) leading_[id] = leadership->term;
+    }
+    if (more.on_leadership) more.on_leadership(leadership);
   };
+  listeners.on_events = more.on_events;
   listeners.on_fatal = [this, id](const absl::Status& status) {
     absl::MutexLock lock(&mu_);
     fatal_[id] = status;
@@ -52,6 +57,7 @@ NodeId NodeCluster::Start(std::unique_ptr<LogStorage> storage) {
       Node::Create(options_, std::move(listeners), *running.storage, *running.network, clock_);
   Z4J_CHECK(node.ok());
   running.node = *std::move(node);
+  if (created) created(*running.node);
   Z4J_CHECK(running.node->Start().ok());
   nodes_[id] = std::move(running);
   return id;

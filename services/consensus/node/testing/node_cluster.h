@@ -30,8 +30,10 @@ class NodeCluster {
   explicit NodeCluster(absl::Duration election_timeout, ReplicaOptions options = {});
   ~NodeCluster();  // Stops all.
 
-  // Starts the node that `storage` belongs to; not while other threads use the cluster.
-  NodeId Start(std::unique_ptr<LogStorage> storage);
+  // Starts the node that `storage` belongs to; not while other threads use the cluster.  `more` is
+  // told after the cluster itself, which keeps on_fatal; `created` has the node before it starts.
+  NodeId Start(std::unique_ptr<LogStorage> storage, const NodeListeners& more = {},
+               const std::function<void(Node&)>& created = {});
   // The node takes no more calls; it remains until the cluster is gone.
   void Stop(NodeId id) { node(id).Stop(); }
 
