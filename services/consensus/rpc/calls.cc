@@ -1,0 +1,21 @@
+#include "services/consensus/rpc/calls.h"
+
+#include <algorithm>
+
+#include "services/consensus/limits.h"
+
+namespace z4j::consensus {
+
+MonoTime DeadlineOf(const RpcContext& rpc, const grpc::CallbackServerContext& context) {
+  // gRPC counts by the wall clock; only what is left of it matters.
+  const absl::Duration left = absl::FromChrono(context.deadline()) - rpc.clock.Now();
+  return rpc.clock.MonoNow() + std::clamp(left, absl::ZeroDuration(), kCallTimeMax);
+}
+
+grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext* context, const grpc::Status& status) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(status);
+  return reactor;
+}
+
+}  // namespace z4j::consensus
