@@ -113,7 +113,7 @@ def main() -> int:
     if not only_style:
         total += ctest(build)
     if not only_style and not only_cpp:
-        for folder in ("adapters/tests", "tests/differential", "tests/integration"):
+        for folder in ("adapters/tests", "tests/differential", "tests/integration", "tests/chaos"):
             if list((ROOT / folder).glob("**/test_*.py")):
                 total += pytest(folder, build)
     print(f"{total.passed} passed, {total.failed} failed")

@@ -64,8 +64,8 @@ class Program:
         """Whether it can be used; subclasses ask the program itself."""
         return self.running()
 
-    def start(self, timeout_s: float = 60.0) -> None:
-        """Starts it and waits until it is ready."""
+    def launch(self) -> None:
+        """Starts it without waiting: it needs others that start after it."""
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 self.command,
@@ -77,12 +77,20 @@ class Program:
                 start_new_session=True,
             )
 
+    def await_ready(self, timeout_s: float = 60.0) -> None:
+        """Waits until it is ready."""
+
         def up() -> bool:
             if not self.running():
                 raise RuntimeError(f"{self.name} ended: {self.log()[-2000:]}")
             return self.ready()
 
         wait_for(f"{self.name} to be ready", up, timeout_s)
+
+    def start(self, timeout_s: float = 60.0) -> None:
+        """Starts it and waits until it is ready."""
+        self.launch()
+        self.await_ready(timeout_s)
 
     @property
     def pid(self) -> int:
@@ -93,6 +101,11 @@ class Program:
     def running(self) -> bool:
         """Whether the process is there."""
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        """Of the process that was started last; None while it runs, -9 if it was killed."""
+        return None if self._process is None else self._process.poll()
 
     def log(self) -> str:
         """All it has printed so far."""

@@ -30,13 +30,15 @@ class SchedulerServer(Program):
         name: str = "scheduler",
         database: str = "",
         args: tuple[str, ...] = (),
+        host: str = "127.0.0.1",
     ) -> None:
         self.port = free_port()
         self.http_port = free_port()
-        self.address = f"127.0.0.1:{self.port}"
+        self.host = host
+        self.address = f"{host}:{self.port}"
         self.binary = build_dir() / "services" / "scheduler" / "z4j-scheduler"
         command = [str(self.binary), "serve", "--listen", self.address]
-        command += ["--http-listen", f"127.0.0.1:{self.http_port}"]
+        command += ["--http-listen", f"{host}:{self.http_port}"]
         command += ["--data-dir", str(folder / "data"), "--node-id", name]
         if database:
             command += ["--database", database]
@@ -44,7 +46,9 @@ class SchedulerServer(Program):
 
     def get(self, path: str) -> str:
         """One HTTP GET."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=5) as page:
+        with urllib.request.urlopen(
+            f"http://{self.host}:{self.http_port}{path}", timeout=5
+        ) as page:
             return str(page.read().decode())
 
     def ready(self) -> bool:
@@ -69,7 +73,9 @@ class SchedulerServer(Program):
         return sorted(listed, key=lambda fire: str(fire["dueTime"]))
 
 
-def stub_adapter(folder: Path, server: SchedulerServer) -> Program:
+def stub_adapter(folder: Path, *servers: SchedulerServer) -> Program:
     """An adapter for the engine "stub", which runs nothing."""
-    command = [str(VENV_BIN / "z4j-adapter"), "stub", "--scheduler", server.address]
+    command = [str(VENV_BIN / "z4j-adapter"), "stub"]
+    for server in servers:
+        command += ["--scheduler", server.address]
     return Program("stub-adapter", command, folder)
