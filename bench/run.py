@@ -24,7 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "build" / "python")]
 
-from bench import celery_parts, memory_parts, parts, takeover_parts  # noqa: E402
+from bench import celery_parts, consensus_parts, memory_parts, parts, takeover_parts  # noqa: E402
 from bench.rig import Row  # noqa: E402
 
 
@@ -55,6 +55,10 @@ PARTS: dict[tuple[str, ...], Callable[[Path, ExitStack], Iterator[Row]]] = {
     ("takeover_ms.stop.100k", "takeover_ms.kill9.100k"): partial(
         takeover_parts.takeover, 100_000, "100k"
     ),
+    ("failover_ms.kill9",): partial(takeover_parts.failover, "kill9"),
+    ("failover_ms.sigstop",): partial(takeover_parts.failover, "sigstop"),
+    ("failover_ms.graceful",): partial(takeover_parts.failover, "graceful"),
+    ("raft_entries_per_s", "raft_commit_ms"): consensus_parts.entries,
     ("memory_bytes_per_schedule.100k", "startup_s.100k"): partial(
         memory_parts.intervals, 100_000, "100k"
     ),

@@ -2,54 +2,114 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import statistics
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from bench.rig import Row, create_many, interval, postgres_server, status
+from tests.harness.postgres_server import PostgresServer
+from tests.harness.processes import free_port, wait_for
 from tests.harness.scheduler_server import SchedulerServer
 
 FIRES_PER_S = 1000
-ROUNDS = 5
+ROUNDS = int(os.environ.get("Z4J_ROUNDS", "5"))
+FAILOVER_ROUNDS = int(os.environ.get("Z4J_ROUNDS", "12"))
 # In ms, the longest time between two fires; the first of the next leader ends it.
 PAUSE = """
 SELECT 1000 * extract(epoch FROM max(at - before)) FROM (
   SELECT decided_at AS at, lag(decided_at) OVER (ORDER BY decided_at) AS before
   FROM fires WHERE decided_at > '{since}') AS f
 """
+# Whether fires have been decided until so long after `since`.
+FIRED = "SELECT max(decided_at) > '{since}'::timestamptz + interval '{s} s' FROM fires"
 
 
-def takeover(count: int, name: str, folder: Path, stack: ExitStack) -> Iterator[Row]:
-    """Two nodes, at 1,000 fires a second spread evenly.  The pause holds everything: noticing that
-    the leader is gone, the election, raising the fence, reading what changed, the first commit."""
+def await_fires(postgres: PostgresServer, since: str, seconds: float) -> None:
+    """Waits until fires have been decided for so long after `since`."""
+    sql = FIRED.format(since=since, s=seconds)
+    wait_for("fires", lambda: postgres.sql(sql).strip() == "t")
+
+
+def pauses(
+    nodes: list[SchedulerServer],
+    postgres: PostgresServer,
+    rounds: int,
+    go: Callable[[SchedulerServer], None],
+    come_back: Callable[[SchedulerServer], None],
+) -> list[float]:
+    """Lets the leader go so many times; in ms, for how long nobody fired each time, in order.
+
+    The pause holds everything: noticing that the leader is gone, the election, raising the fence,
+    reading what changed, the first commit.
+    """
+    found = []
+    for _ in range(rounds):
+        # The followers have read the schedules, and the leader fires.
+        await_fires(postgres, postgres.sql("SELECT now()").strip(), 1)
+        leader = wait_for("a leader", lambda: [node for node in nodes if status(node).is_leader])[0]
+        since = postgres.sql("SELECT now() - interval '200 ms'").strip()
+        go(leader)
+        await_fires(postgres, since, 1.7)
+        found.append(float(postgres.sql(PAUSE.format(since=since))))
+        come_back(leader)
+    return sorted(found)
+
+
+def database(count: int, folder: Path, stack: ExitStack) -> tuple[PostgresServer, tuple[str, ...]]:
+    """`count` schedules, 1,000 fires a second spread evenly; what nodes on it need."""
     solo, postgres = postgres_server(folder, stack)
     begin, period = datetime.now(timezone.utc), timedelta(seconds=count / FIRES_PER_S)
     create_many(
         solo, count, lambda i: interval("null", period, begin + timedelta(seconds=i / FIRES_PER_S))
     )
     solo.stop()
-    keys = ("--audit-key-file", str(folder / "audit.keys"), "--log-level", "warning")
-    nodes = []
-    for node in ("a", "b"):
-        server = SchedulerServer(
-            folder / node, name=node, database=postgres.dsn, args=(*keys, "--election", "postgres")
+    return postgres, ("--audit-key-file", str(folder / "audit.keys"), "--log-level", "warning")
+
+
+def takeover(count: int, name: str, folder: Path, stack: ExitStack) -> Iterator[Row]:
+    """Two nodes that PostgreSQL elects."""
+    postgres, keys = database(count, folder, stack)
+    args = (*keys, "--election", "postgres")
+    nodes = [
+        stack.enter_context(
+            SchedulerServer(folder / node, name=node, database=postgres.dsn, args=args)
         )
-        nodes.append(stack.enter_context(server))
-    for how in ("stop", "kill9"):
-        pauses = []
-        for _ in range(ROUNDS):
-            time.sleep(5)  # The follower has read the schedules, and the leader fires.
-            leader = next(node for node in nodes if status(node).is_leader)
-            since = postgres.sql("SELECT now() - interval '200 ms'").strip()
-            if how == "stop":
-                leader.stop()
-            else:
-                leader.kill()
-            time.sleep(2)
-            pauses.append(float(postgres.sql(PAUSE.format(since=since))))
-            leader.start()
-        yield (f"takeover_ms.{how}.{name}.p50", statistics.median(pauses), "ms", ROUNDS)
-        yield (f"takeover_ms.{how}.{name}.max", max(pauses), "ms", ROUNDS)
+        for node in ("a", "b")
+    ]
+    for how, go in (("stop", SchedulerServer.stop), ("kill9", SchedulerServer.kill)):
+        found = pauses(nodes, postgres, ROUNDS, go, SchedulerServer.start)
+        yield (f"takeover_ms.{how}.{name}.p50", statistics.median(found), "ms", ROUNDS)
+        yield (f"takeover_ms.{how}.{name}.max", found[-1], "ms", ROUNDS)
+
+
+def failover(how: str, folder: Path, stack: ExitStack) -> Iterator[Row]:
+    """Three nodes that elect by the consensus embedded in them, 1,000 schedules."""
+    postgres, keys = database(1_000, folder, stack)
+    names = ("n1", "n2", "n3")
+    peers = ",".join(f"{name}=127.0.0.1:{free_port()}" for name in names)
+    args = (*keys, "--election", "raft", "--consensus-peers", peers)
+    nodes = [
+        SchedulerServer(folder / name, name=name, database=postgres.dsn, args=args)
+        for name in names
+    ]
+    for node in nodes:
+        stack.callback(node.kill)
+        node.launch()
+    for node in nodes:
+        node.await_ready()
+    go, come_back = {
+        "kill9": (SchedulerServer.kill, SchedulerServer.start),
+        "sigstop": (
+            lambda node: node.signal(signal.SIGSTOP),
+            lambda node: node.signal(signal.SIGCONT),
+        ),
+        "graceful": (SchedulerServer.stop, SchedulerServer.start),
+    }[how]
+    found = pauses(nodes, postgres, FAILOVER_ROUNDS, go, come_back)
+    p99 = found[min(len(found) - 1, int(0.99 * len(found)))]
+    yield (f"failover_ms.{how}.p50", statistics.median(found), "ms", len(found))
+    yield (f"failover_ms.{how}.p99", p99, "ms", len(found))

@@ -135,6 +135,7 @@ def test_fires_without_an_adapter_are_pending_with_the_reason_and_go_out_later(
     assert fire["state"] == "STATE_SUCCEEDED"
 
 
+@pytest.mark.timeout(240 + 30 * ROUNDS)
 @pytest.mark.parametrize(
     ("store", "victim"),
     [
