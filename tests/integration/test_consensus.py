@@ -17,9 +17,6 @@ from tests.harness.consensus_server import ConsensusCluster, ConsensusServer
 from tests.harness.processes import free_port, wait_for
 from tests.harness.scheduler_server import CliError
 
-# Most of it asks the nodes, which answer no clients before their services are put into the server.
-pytestmark = pytest.mark.skip(reason="the server does not serve clients yet")
-
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[ConsensusCluster]:

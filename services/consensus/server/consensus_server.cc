@@ -1,8 +1,12 @@
 #include "services/consensus/server/consensus_server.h"
 
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "grpc_health/v1/health.pb.h"
 #include "services/base/field_error.h"
 #include "services/base/log.h"
 #include "services/base/status_macros.h"
@@ -40,6 +44,14 @@ absl::Status Complete(ConsensusOptions& options) {
   if (options.listen.empty() && own != options.members.end()) options.listen = own->second;
   if (options.listen.empty()) return FieldError("listen", "is empty");
   return absl::OkStatus();
+}
+
+// Health and reflection, in every server of the process that is made afterwards.
+void DescribeServices() {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  // gRPC serves health without the description that reflection is asked for.
+  google::protobuf::LinkMessageReflection<grpc::health::v1::HealthCheckRequest>();
 }
 
 ReplicaOptions ReplicaOptionsOf(const ConsensusOptions& options) {
@@ -85,28 +97,38 @@ absl::Status ConsensusServer::Build() {
              {{"damage", damage()}, {"data_dir", options_.data_dir}});
   }
   directory_.storage = Measured(std::move(directory_.storage), metrics_, clock_);
+  services_ = std::make_unique<ConsensusServices>(
+      ServicesOptions{.identity = identity(),
+                      .version = Z4J_VERSION,
+                      .disk_free_bytes = [this] { return FreeBytes(); }},
+      clock_);
   GrpcTransportOptions transport;
   transport.identity = identity();
   transport.election_timeout = options_.election_timeout;
   transport.version = Z4J_VERSION;
   transport.listen_address = options_.listen;
   transport.authentication = options_.authentication;
+  transport.services = services_->services();
+  DescribeServices();
   transport_ = std::make_unique<GrpcTransport>(std::move(transport), clock_);
   ASSIGN_OR_RETURN(node_, Node::Create(ReplicaOptionsOf(options_), Listeners(), *directory_.storage,
                                        *transport_, clock_));
+  services_->Attach(*node_);
   metrics_.Follow(node_.get());
   return absl::OkStatus();
 }
 
 NodeListeners ConsensusServer::Listeners() {
-  NodeListeners listeners;
-  listeners.on_leadership = [this](const std::optional<Leadership>& leadership) {
+  NodeListeners listeners = services_->listeners();
+  listeners.on_leadership = [this, tell_services = std::move(listeners.on_leadership)](
+                                const std::optional<Leadership>& leadership) {
     if (leadership) {
       metrics_.LeadershipBegan();
       LogInfo("leads", {{"node", identity().id.value}, {"term", leadership->term.value}});
     } else {
       LogInfo("leads no more", {{"node", identity().id.value}});
     }
+    tell_services(leadership);
     if (options_.on_leadership) options_.on_leadership(leadership);
   };
   listeners.on_fatal = [this](const absl::Status& status) {
@@ -127,8 +149,12 @@ absl::Status ConsensusServer::StepDown(absl::Duration at_most) {
   return node_->StepDown(clock_.MonoNow() + at_most);
 }
 
+uint64_t ConsensusServer::FreeBytes() const { return directory_.disk->FreeBytes().value_or(0); }
+
 void ConsensusServer::Stop() {
-  if (node_ != nullptr) node_->Stop();
+  if (node_ == nullptr) return;
+  services_->Shutdown();  // Streams end, so that their clients move on.
+  node_->Stop();
 }
 
 }  // namespace z4j::consensus

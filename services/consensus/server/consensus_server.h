@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "services/base/clock.h"
 #include "services/consensus/node/node.h"
+#include "services/consensus/rpc/services.h"
 #include "services/consensus/server/consensus_metrics.h"
 #include "services/consensus/server/consensus_options.h"
 #include "services/consensus/server/data_directory.h"
@@ -52,12 +53,14 @@ class ConsensusServer {
   absl::Status Build();
   absl::StatusOr<Beginning> Begin() const;
   NodeListeners Listeners();
+  uint64_t FreeBytes() const;
 
   ConsensusOptions options_;
   SystemClock clock_;
   ConsensusMetrics metrics_;
   // In the order in which they are built; each uses those above it.
   DataDirectory directory_;
+  std::unique_ptr<ConsensusServices> services_;
   std::unique_ptr<GrpcTransport> transport_;
   std::unique_ptr<Node> node_;
 };

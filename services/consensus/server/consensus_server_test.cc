@@ -1,10 +1,12 @@
 #include "services/consensus/server/consensus_server.h"
 
 #include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
 
 #include "absl/strings/str_cat.h"
 #include "services/base/testing/status_matchers.h"
 #include "services/consensus/server/testing/server_cluster.h"
+#include "z4j/consensus/v1/cluster.grpc.pb.h"
 
 namespace z4j::consensus {
 namespace {
@@ -120,6 +122,44 @@ TEST(ConsensusServerTest, WhatTheMembersWereIsAskedOnlyOnce) {
   EXPECT_EQ(cluster.server(kAll[0]).identity().cluster, before);
   EXPECT_EQ(cluster.server(kAll[0]).node().Status().raft.config.members.size(), 3u);
   EXPECT_THAT(cluster.Get(kAll[0], "key"), Optional(std::string("value")));
+}
+
+TEST(ConsensusServerTest, AFourthServerJoinsAndIsToldEverything) {
+  ServerCluster cluster(3);
+  cluster.StartAll();
+  cluster.Put("key", "value");
+  ServerCluster others(4, [&](ConsensusOptions& options) {
+    options.members.clear();
+    options.listen = absl::StrCat("127.0.0.1:", FreePort());
+    options.join = {cluster.members().at(kAll[1])};
+  });
+  const NodeId fourth{4};
+  ASSERT_OK(others.Start(fourth));
+  EXPECT_EQ(others.server(fourth).identity().cluster, cluster.server(kAll[0]).identity().cluster);
+
+  v1::AddLearnerRequest request;
+  request.set_node_id(fourth.value);
+  request.set_peer_address(absl::StrCat("127.0.0.1:", others.server(fourth).port()));
+  grpc::Status added(grpc::StatusCode::UNKNOWN, "not asked");
+  const MonoTime give_up = SystemClock().MonoNow() + ServerCluster::kAwaitMax;
+  while (!added.ok() && SystemClock().MonoNow() < give_up) {
+    const auto stub = v1::ClusterService::NewStub(grpc::CreateChannel(
+        cluster.members().at(cluster.AwaitLeader()), grpc::InsecureChannelCredentials()));
+    grpc::ClientContext context;
+    v1::AddLearnerResponse response;
+    added = stub->AddLearner(&context, request, &response);
+  }
+  ASSERT_TRUE(added.ok()) << added.error_message();
+  EXPECT_THAT(others.Get(fourth, "key"), Optional(std::string("value")));
+}
+
+TEST(ConsensusServerTest, NobodyToJoinMeansNothingIsMade) {
+  ServerCluster cluster(1, [](ConsensusOptions& options) {
+    options.listen = options.members.at(options.id);
+    options.members.clear();
+    options.join = {absl::StrCat("127.0.0.1:", FreePort())};
+  });
+  EXPECT_THAT(cluster.Start(kAll[0]), StatusIs(absl::StatusCode::kUnavailable));
 }
 
 TEST(ConsensusServerTest, ADirectoryHasOneProcessAndOneNode) {
