@@ -9,6 +9,7 @@
 #include "services/base/address.h"
 #include "services/base/field_error.h"
 #include "services/base/settings/setting_table.h"
+#include "services/scheduler/config_consensus.h"
 
 namespace z4j::scheduler {
 namespace {
@@ -38,9 +39,10 @@ const std::vector<Setting<ServerConfig>>& Table() {
       {{"listen", "127.0.0.1:7801", "Address for gRPC"}, Address(&C::listen, false)},
       {{"http_listen", "127.0.0.1:7800", "Address for /metrics, /livez, /readyz; empty: none"},
        Address(&C::http_listen, true)},
-      {{"election", "solo", "How the node that ticks is found: solo or postgres"},
-       OneOf<Election>(&C::election,
-                       {{"solo", Election::kSolo}, {"postgres", Election::kPostgres}})},
+      {{"election", "solo", "How the node that ticks is found: solo, postgres or raft"},
+       OneOf<Election>(&C::election, {{"solo", Election::kSolo},
+                                      {"postgres", Election::kPostgres},
+                                      {"raft", Election::kRaft}})},
       {{"node_id", "host name and port", "Name of this node, unique in the cluster"},
        Text(&C::node_id)},
       {{"tls_cert", "", "Server certificate chain, PEM file"}, Text(&C::tls_cert)},
@@ -64,6 +66,19 @@ const std::vector<Setting<ServerConfig>>& Table() {
        OneOf<DispatchPolicy>(&C::dispatch_policy, {{"least_loaded", DispatchPolicy::kLeastLoaded},
                                                    {"round_robin", DispatchPolicy::kRoundRobin},
                                                    {"affinity", DispatchPolicy::kAffinity}})},
+      {{"consensus_peers", "",
+        "All nodes of the consensus, this one included: n1=host:port,n2=host:port,n3=host:port"},
+       SetConsensusPeers},
+      {{"consensus_endpoints", "", "Nodes of a consensus cluster elsewhere: host:port,host:port"},
+       SetConsensusEndpoints},
+      {{"consensus_listen", "its address among the peers", "Address for the other nodes"},
+       Address(&C::consensus_listen, false)},
+      {{"consensus_data_dir", "consensus in the data folder",
+        "Folder of this node's consensus log"},
+       Text(&C::consensus_data_dir)},
+      {{"consensus_election_timeout", "150ms",
+        "Without a leader for so long, the nodes elect another; the same on all"},
+       SetConsensusElectionTimeout},
   };
   return *table;
 }
@@ -97,6 +112,7 @@ void CheckTogether(const Settings& given, const ServerConfig& config,
     violations.push_back(
         {"--audit-key-file", "required with --database: all nodes must share the same keys"});
   }
+  CheckConsensus(given, config, violations);
 }
 
 }  // namespace
@@ -118,6 +134,7 @@ absl::StatusOr<ServerConfig> LoadConfig(const Settings& flags, const Settings& e
   CheckTogether(given, config, violations);
   if (!violations.empty()) return FieldError(std::move(violations));
   if (config.node_id.empty()) config.node_id = DefaultNodeId(config.listen);
+  CompleteConsensus(config);
   config.make_audit_key = config.embedded() && config.audit_key_file.empty();
   if (config.audit_key_file.empty()) config.audit_key_file = config.data_dir + "/audit.key";
   return config;

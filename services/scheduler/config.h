@@ -13,8 +13,15 @@
 // What can be set for a server.
 namespace z4j::scheduler {
 
-enum class Election { kSolo, kPostgres };
+enum class Election { kSolo, kPostgres, kRaft };
 enum class DispatchPolicy { kLeastLoaded, kRoundRobin, kAffinity };
+
+// A node of the consensus that the schedulers themselves form.
+struct ConsensusPeer {
+  std::string name;     // Of the scheduler: its node_id.
+  uint32_t number = 0;  // That ends the name; > 0.
+  std::string address;  // "host:port" for the other nodes.
+};
 
 // Checked: what LoadConfig returns can be served.
 struct ServerConfig {
@@ -32,6 +39,12 @@ struct ServerConfig {
   LogFormat log_format = LogFormat::kText;  // Default: JSON unless standard error is a terminal.
   absl::Duration fire_retention = kFireRetentionDefault;
   DispatchPolicy dispatch_policy = DispatchPolicy::kLeastLoaded;
+  // With Election::kRaft one of the two; peers have this node among them.
+  std::vector<ConsensusPeer> consensus_peers;
+  std::vector<std::string> consensus_endpoints;
+  std::string consensus_listen;    // Default: this node's address among the peers.
+  std::string consensus_data_dir;  // Default: data_dir/consensus.
+  absl::Duration consensus_election_timeout = absl::Milliseconds(150);
 
   bool embedded() const { return database.empty(); }
   bool tls() const { return !tls_cert.empty(); }

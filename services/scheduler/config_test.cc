@@ -119,5 +119,71 @@ TEST(ConfigTest, DatabaseNeedsASharedAuditKey) {
             std::vector<std::string>{"--election"});
 }
 
+// What the first of three nodes with an embedded consensus is told.
+Settings RaftSettings(const Settings& changed = {}) {
+  Settings settings = {
+      {"election", "raft"},
+      {"node_id", "n1"},
+      {"database", "postgres://localhost/z4j"},
+      {"audit_key_file", "/etc/z4j/audit.key"},
+      {"consensus_peers", "n1=127.0.0.1:7803,n2=127.0.0.1:7813,n3=127.0.0.1:7823"}};
+  for (const auto& [name, value] : changed) {
+    if (value.empty()) {
+      settings.erase(name);
+    } else {
+      settings[name] = value;
+    }
+  }
+  return settings;
+}
+
+TEST(ConfigTest, RaftTakesTheNumbersOfItsPeersFromTheirNames) {
+  ASSERT_OK_AND_ASSIGN(const ServerConfig config, LoadConfig(RaftSettings(), {}, {}));
+  ASSERT_EQ(config.consensus_peers.size(), 3u);
+  EXPECT_EQ(config.consensus_peers[2].name, "n3");
+  EXPECT_EQ(config.consensus_peers[2].number, 3u);
+  EXPECT_EQ(config.consensus_peers[2].address, "127.0.0.1:7823");
+  EXPECT_EQ(config.consensus_listen, "127.0.0.1:7803");
+  EXPECT_EQ(config.consensus_data_dir, "./z4j-data/consensus");
+  EXPECT_EQ(config.consensus_election_timeout, absl::Milliseconds(150));
+  ASSERT_OK_AND_ASSIGN(
+      const ServerConfig remote,
+      LoadConfig(RaftSettings({{"consensus_peers", ""}, {"consensus_endpoints", "a:1, b:2"}}), {},
+                 {}));
+  EXPECT_EQ(remote.consensus_endpoints, (std::vector<std::string>{"a:1", "b:2"}));
+}
+
+TEST(ConfigTest, WhatRaftSettingsContradictIsNamed) {
+  const std::vector<std::pair<Settings, std::string>> cases = {
+      {{{"consensus_peers", ""}}, "--election"},
+      {{{"consensus_endpoints", "a:1"}}, "--consensus-endpoints"},
+      {{{"node_id", "n4"}}, "--node-id"},
+      {{{"node_id", ""}}, "--node-id"},
+      {{{"database", ""}}, "--database"},
+      {{{"consensus_listen", "0.0.0.0:7803"}}, "--consensus-listen"},
+      {{{"tls_cert", "c"}, {"tls_key", "k"}}, "--tls-client-ca"},
+      {{{"consensus_election_timeout", "5ms"}}, "--consensus-election-timeout"},
+      {{{"consensus_peers", "n1=127.0.0.1:1,n2=127.0.0.1"}}, "--consensus-peers"},
+      {{{"consensus_peers", "n1=127.0.0.1:1,n2=127.0.0.1:0"}}, "--consensus-peers"},
+      {{{"consensus_peers", "n1=127.0.0.1:1,two=127.0.0.1:2"}}, "--consensus-peers"},
+      {{{"consensus_peers", "n1=127.0.0.1:1,n0=127.0.0.1:2"}}, "--consensus-peers"},
+      {{{"consensus_peers", "n1=127.0.0.1:1,m1=127.0.0.1:2"}}, "--consensus-peers"},
+      {{{"consensus_peers", "n1=127.0.0.1:1,n2=127.0.0.1:1"}}, "--consensus-peers"},
+      {{{"consensus_peers", ""}, {"consensus_endpoints", "a:1"}, {"consensus_data_dir", "d"}},
+       "--consensus-data-dir"},
+  };
+  for (const auto& [changed, field] : cases) {
+    const absl::Status status = LoadConfig(RaftSettings(changed), {}, {}).status();
+    EXPECT_EQ(FieldsAtFault(status), std::vector<std::string>{field}) << status;
+  }
+  EXPECT_EQ(FieldsAtFault(LoadConfig({{"consensus_data_dir", "d"}}, {}, {}).status()),
+            std::vector<std::string>{"--consensus-data-dir"});
+}
+
+TEST(ConfigTest, OneNodeAloneMayTryRaftWithoutADatabase) {
+  EXPECT_OK(LoadConfig(
+      {{"election", "raft"}, {"node_id", "n1"}, {"consensus_peers", "n1=127.0.0.1:7803"}}, {}, {}));
+}
+
 }  // namespace
 }  // namespace z4j::scheduler

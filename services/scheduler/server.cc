@@ -18,7 +18,10 @@
 #include "services/scheduler/dispatch/stream_server.h"
 #include "services/scheduler/dispatch/update_writer.h"
 #include "services/scheduler/elect/postgres_elector.h"
+#include "services/scheduler/elect/raft_elector.h"
+#include "services/scheduler/elect/remote_raft_elector.h"
 #include "services/scheduler/elect/solo_elector.h"
+#include "services/scheduler/embedded_consensus.h"
 #include "services/scheduler/loop/fire_loop.h"
 #include "services/scheduler/metrics.h"
 #include "services/scheduler/mutate/committer.h"
@@ -28,6 +31,9 @@
 
 namespace z4j::scheduler {
 namespace {
+
+// The schedulers of one store campaign against each other under this name.
+constexpr char kClusterName[] = "z4j-scheduler";
 
 absl::StatusOr<std::string> ReadFile(const std::string& path, const char* setting) {
   if (path.empty()) return std::string();
@@ -46,11 +52,34 @@ absl::StatusOr<TlsFiles> ReadTlsFiles(const ServerConfig& config) {
   return tls;
 }
 
-std::unique_ptr<LeaderElector> MakeElector(const ServerConfig& config, ScheduleStore& store,
-                                           Clock& clock) {
+absl::StatusOr<std::unique_ptr<LeaderElector>> MakeRemoteElector(const ServerConfig& config,
+                                                                 Clock& clock) {
+  RemoteRaftElector::Options options;
+  options.endpoints = config.consensus_endpoints;
+  if (config.tls()) {
+    ASSIGN_OR_RETURN(TlsFiles tls, ReadTlsFiles(config));
+    options.tls = consensus::client::Tls{std::move(tls.client_ca), std::move(tls.certificate),
+                                         std::move(tls.key)};
+  }
+  options.cluster = kClusterName;
+  options.node = config.node_id;
+  options.address = config.listen;
+  return RemoteRaftElector::Create(std::move(options), clock);
+}
+
+// `consensus` may be null: then there is none in this process.
+absl::StatusOr<std::unique_ptr<LeaderElector>> MakeElector(const ServerConfig& config,
+                                                           ScheduleStore& store,
+                                                           EmbeddedConsensus* consensus,
+                                                           Clock& clock) {
   if (config.election == Election::kSolo) {
     return std::make_unique<SoloElector>(store, config.node_id);
   }
+  if (consensus != nullptr) {
+    return std::make_unique<RaftElector>(RaftElector::Options{config.consensus_election_timeout},
+                                         *consensus, clock);
+  }
+  if (config.election == Election::kRaft) return MakeRemoteElector(config, clock);
   PostgresElector::Options options;
   options.conninfo = config.database;
   options.node = config.node_id;
@@ -110,16 +139,20 @@ absl::Status Server::Build(OnFatal on_fatal) {
   // Those that come due together were often made together: their rows then share pages.
   committing.new_id = [this] { return TimeOrderedUuid(clock_.Now()); };
   committer_ = std::make_unique<Committer>(*store_, *keys_, clock_, std::move(committing));
-  elector_ = MakeElector(config_, *store_, clock_);
+  if (!config_.consensus_peers.empty()) {
+    consensus_ = std::make_unique<EmbeddedConsensus>(config_, clock_);
+  }
+  ASSIGN_OR_RETURN(elector_, MakeElector(config_, *store_, consensus_.get(), clock_));
   writer_ = std::make_unique<UpdateWriter>(*store_, clock_, metrics_.get());
   dispatcher_ =
       std::make_unique<Dispatcher>(*writer_, clock_, metrics_.get(), DispatcherOptions(config_));
   changes_ = std::make_unique<AuditedChanges>(*committer_, config_.node_id);
   streams_ = std::make_unique<StreamServer>(*dispatcher_, clock_, config_.node_id);
+  on_fatal_ = std::move(on_fatal);
   FireLoop::Options looping;
   looping.node = config_.node_id;
   looping.retention = config_.fire_retention;
-  looping.on_data_loss = std::move(on_fatal);
+  looping.on_data_loss = on_fatal_;
   looping.on_role = [this](bool leading) { streams_->SetLeader(leading); };
   loop_ = std::make_unique<FireLoop>(*store_, *elector_, *dispatcher_, *writer_, *changes_, clock_,
                                      metrics_.get(), std::move(looping));
@@ -142,6 +175,9 @@ absl::Status Server::Serve() {
   writer_->Start();
   dispatcher_->Start();
   streams_->Start();
+  if (consensus_ != nullptr) {
+    RETURN_IF_ERROR(consensus_->Start(on_fatal_));
+  }
   RETURN_IF_ERROR(loop_->Start());
   wake_loop_ = loop_.get();
   grpc_->SetServing(true);
@@ -168,6 +204,8 @@ void Server::Stop() {
   // From the outside to the inside: no new work, then finish what there is.
   if (grpc_) grpc_->SetServing(false);
   if (loop_) loop_->Stop();
+  // At once, so that this node is not elected again.
+  if (consensus_) consensus_->Stop();
   if (dispatcher_) dispatcher_->Stop();
   if (writer_) writer_->Stop();
   if (streams_) streams_->Stop();

@@ -25,6 +25,7 @@ namespace z4j::scheduler {
 class AuditedChanges;
 class Committer;
 class Dispatcher;
+class EmbeddedConsensus;
 class FireLoop;
 class GrpcServer;
 class Keyring;
@@ -55,6 +56,8 @@ class Server final : public ClusterView {
 
   // ClusterView
   ClusterStatus Status() override;
+  std::vector<HealthFinding> Health() override;
+  absl::StatusOr<std::string> TransferLeadership(const std::string& node) override;
   std::vector<AdapterStatus> Adapters() override;
   FireReason WaitReason(const std::string& engine) override;
   std::string WhyBlind(const std::string& engine, const std::string& instance) override;
@@ -62,6 +65,8 @@ class Server final : public ClusterView {
 
  private:
   explicit Server(const ServerConfig& config);
+  // Waits until another node ticks, or this one again.
+  absl::StatusOr<std::string> AwaitSuccessor();
   absl::Status Build(OnFatal on_fatal);
   absl::Status Serve();
   // On the committer's thread, after each transaction.
@@ -72,6 +77,7 @@ class Server final : public ClusterView {
   SystemClock clock_;
   const absl::Time started_at_;
   const MonoTime started_mono_;
+  OnFatal on_fatal_;
   std::atomic<bool> stopping_ = false;
 
   // In the order in which they are built; each uses some of those above it.
@@ -80,6 +86,7 @@ class Server final : public ClusterView {
   std::unique_ptr<ScheduleStore> store_;
   std::unique_ptr<Keyring> keys_;
   std::unique_ptr<Committer> committer_;
+  std::unique_ptr<EmbeddedConsensus> consensus_;  // Null: the election is another one.
   std::unique_ptr<LeaderElector> elector_;
   std::unique_ptr<UpdateWriter> writer_;
   std::unique_ptr<Dispatcher> dispatcher_;

@@ -1,6 +1,7 @@
 // What a node tells of itself.
 #include "absl/strings/str_cat.h"
 #include "services/scheduler/dispatch/dispatcher.h"
+#include "services/scheduler/embedded_consensus.h"
 #include "services/scheduler/server.h"
 #include "services/scheduler/store/postgres/migrations.h"
 #include "services/scheduler/store/sqlite/migrations.h"
@@ -21,13 +22,25 @@ std::string WhyFiresWait(const EngineStatus& engine) {
   }
 }
 
+const char* ElectionName(Election election) {
+  switch (election) {
+    case Election::kSolo:
+      return "solo";
+    case Election::kPostgres:
+      return "postgres";
+    case Election::kRaft:
+      return "raft";
+  }
+  return "";
+}
+
 }  // namespace
 
 ClusterStatus Server::Status() {
   ClusterStatus status;
   status.version = kVersion;
   status.node = config_.node_id;
-  status.election = config_.election == Election::kSolo ? "solo" : "postgres";
+  status.election = ElectionName(config_.election);
   status.store = config_.embedded() ? "sqlite" : "postgres";
   status.is_leader = elector_->Current(clock_.MonoNow()).has_value();
   status.leader = elector_->Leader();
@@ -40,6 +53,7 @@ ClusterStatus Server::Status() {
   // While the store cannot be reached, the rest is worth the more.
   if (auto counts = store_->CountSchedules(); counts.ok()) status.schedules = *std::move(counts);
   status.adapters = dispatcher_->Adapters();
+  if (consensus_ != nullptr) status.consensus = consensus_->State();
   status.started_at = started_at_;
   status.uptime = clock_.MonoNow() - started_mono_;
   return status;

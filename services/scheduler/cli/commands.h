@@ -12,6 +12,7 @@ void AddScheduleCommands(CLI::App& app, int& exit_code);  // schedule create|get
 void AddFireCommands(CLI::App& app, int& exit_code);      // fire list|get|watch|cancel
 void AddAuditCommands(CLI::App& app, int& exit_code);     // audit list|verify|export
 void AddStatusCommands(CLI::App& app, int& exit_code);    // status, adapter list
+void AddClusterCommands(CLI::App& app, int& exit_code);   // cluster status|transfer|health
 void AddCompletionCommand(CLI::App& app, int& exit_code);
 
 // `schedule list` and `schedule watch`; part of the schedule group, whose options they share.

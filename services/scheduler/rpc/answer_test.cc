@@ -173,6 +173,31 @@ TEST_F(AnswerTest, ABatchInWhichMuchIsWrongIsStillAnswered) {
   EXPECT_GT(response.results(0).error().details_size(), 0);
 }
 
+TEST_F(AnswerTest, HealthIsThatOfTheWorstFinding) {
+  cluster_.status.node = "n1";
+  ASSERT_OK_AND_ASSIGN(v1::GetHealthResponse health, GetHealth({}));
+  EXPECT_EQ(health.state(), v1::HEALTH_STATE_OK);
+  EXPECT_EQ(health.node(), "n1");
+  cluster_.findings = {{true, "no node ticks"}, {false, "n3 does not answer"}};
+  ASSERT_OK_AND_ASSIGN(health, GetHealth({}));
+  EXPECT_EQ(health.state(), v1::HEALTH_STATE_FAILING);
+  ASSERT_EQ(health.findings_size(), 2);
+  EXPECT_EQ(health.findings(1).state(), v1::HEALTH_STATE_DEGRADED);
+  EXPECT_EQ(health.findings(1).reason(), "n3 does not answer");
+}
+
+TEST_F(AnswerTest, TransferNamesTheNodeAndAnswersWithTheLeader) {
+  cluster_.transfer_result = std::string("n2");
+  v1::TransferLeadershipRequest request;
+  request.set_node("n2");
+  ASSERT_OK_AND_ASSIGN(const v1::TransferLeadershipResponse response, TransferLeadership(request));
+  EXPECT_EQ(response.leader(), "n2");
+  EXPECT_THAT(cluster_.transferred_to, testing::ElementsAre("n2"));
+  cluster_.transfer_result = absl::FailedPreconditionError("this node does not tick; ask n2");
+  EXPECT_THAT(TransferLeadership(request),
+              StatusIs(StatusCode::kFailedPrecondition, testing::HasSubstr("ask n2")));
+}
+
 TEST_F(AnswerTest, StatusLeavesTaskNamesOutWhenTheyAreTooMany) {
   AdapterStatus adapter;
   adapter.info.tasks.assign(10'000, std::string(100, 't'));

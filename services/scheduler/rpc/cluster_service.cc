@@ -1,5 +1,9 @@
 #include "services/scheduler/rpc/cluster_service.h"
 
+#include <algorithm>
+
+#include "services/base/log.h"
+#include "services/base/status_macros.h"
 #include "services/scheduler/core/recurrence.h"
 #include "services/scheduler/rpc/answer.h"
 #include "services/scheduler/rpc/unary.h"
@@ -17,6 +21,27 @@ void SetCounts(const std::map<ScheduleState, int64_t>& counts, v1::ScheduleCount
   out->set_finished(count(ScheduleState::kFinished));
   out->set_quarantined(count(ScheduleState::kQuarantined));
   out->set_total(out->enabled() + out->paused() + out->finished() + out->quarantined());
+}
+
+void SetConsensus(const ConsensusState& state, v1::ConsensusStatus* out) {
+  out->set_role(state.role);
+  out->set_term(state.term);
+  out->set_epoch(state.epoch);
+  out->set_last_index(state.last_index);
+  out->set_commit_index(state.commit_index);
+  out->set_applied_index(state.applied_index);
+  if (state.lease_remaining) SetDuration(*state.lease_remaining, out->mutable_lease_remaining());
+  for (const ConsensusPeerState& peer : state.peers) {
+    v1::ConsensusPeer* added = out->add_peers();
+    added->set_node(peer.name);
+    added->set_number(peer.number);
+    added->set_address(peer.address);
+    added->set_voter(peer.voter);
+    added->set_leader(peer.leader);
+    if (peer.reachable) added->set_reachable(*peer.reachable);
+    if (peer.lag_entries) added->set_lag_entries(*peer.lag_entries);
+    if (peer.round_trip) SetDuration(*peer.round_trip, added->mutable_round_trip());
+  }
 }
 
 void SetStatus(const ClusterStatus& status, v1::GetStatusResponse* out) {
@@ -38,6 +63,7 @@ void SetStatus(const ClusterStatus& status, v1::GetStatusResponse* out) {
     added->set_adapters(engine.adapters);
     added->set_reason(engine.reason);
   }
+  if (status.consensus) SetConsensus(*status.consensus, out->mutable_consensus());
   AnswerRoom room;
   for (const AdapterStatus& adapter : status.adapters) {
     v1::AdapterStatus* added = out->add_adapters();
@@ -55,6 +81,36 @@ grpc::ServerUnaryReactor* ClusterServiceImpl::GetStatus(grpc::CallbackServerCont
                                                         v1::GetStatusResponse* response) {
   return AnswerOnPool(rpc_, context, [this, response] {
     SetStatus(rpc_.cluster.Status(), response);
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* ClusterServiceImpl::GetHealth(grpc::CallbackServerContext* context,
+                                                        const v1::GetHealthRequest*,
+                                                        v1::GetHealthResponse* response) {
+  return AnswerOnPool(rpc_, context, [this, response] {
+    response->set_state(v1::HEALTH_STATE_OK);
+    for (const HealthFinding& finding : rpc_.cluster.Health()) {
+      const auto state = finding.failing ? v1::HEALTH_STATE_FAILING : v1::HEALTH_STATE_DEGRADED;
+      response->set_state(std::max(response->state(), state));
+      v1::HealthFinding* added = response->add_findings();
+      added->set_state(state);
+      added->set_reason(finding.reason);
+    }
+    response->set_node(rpc_.cluster.Status().node);
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* ClusterServiceImpl::TransferLeadership(
+    grpc::CallbackServerContext* context, const v1::TransferLeadershipRequest* request,
+    v1::TransferLeadershipResponse* response) {
+  const Caller caller = CallerOf(*context);
+  return AnswerOnPool(rpc_, context, [this, request, response, caller]() -> absl::Status {
+    LogInfo("asked to hand over", {{"actor", caller.actor}, {"to", request->node()}});
+    const MonoTime begin = rpc_.clock.MonoNow();
+    ASSIGN_OR_RETURN(*response->mutable_leader(), rpc_.cluster.TransferLeadership(request->node()));
+    SetDuration(rpc_.clock.MonoNow() - begin, response->mutable_elapsed());
     return absl::OkStatus();
   });
 }

@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/scheduler/core/fire.h"
 #include "services/scheduler/dispatch/adapter_link.h"
@@ -21,6 +23,35 @@ struct EngineBacklog {
   std::string reason;  // Why fires wait, in a sentence; empty: they do not.
 };
 
+// A member of the consensus that the schedulers form.
+struct ConsensusPeerState {
+  std::string name;
+  uint64_t number = 0;
+  std::string address;
+  bool voter = false, leader = false;
+  // What the leader alone knows.
+  std::optional<bool> reachable;
+  std::optional<uint64_t> lag_entries;
+  std::optional<absl::Duration> round_trip;
+};
+
+// The consensus node in this process.
+struct ConsensusState {
+  std::string role;  // "leader", "follower", "candidate".
+  uint64_t term = 0, epoch = 0;
+  uint64_t last_index = 0, commit_index = 0, applied_index = 0;
+  std::optional<absl::Duration> lease_remaining;
+  std::vector<ConsensusPeerState> peers;  // By number, this node included.
+  std::string damage;                     // Of its disk, in words; empty: none.
+  bool disk_full = false, disk_stalled = false;
+};
+
+// Something that is wrong.
+struct HealthFinding {
+  bool failing = false;  // It does not work; else it is degraded: the next failure may end it.
+  std::string reason;    // In a sentence.
+};
+
 // What this node knows of itself and its cluster.
 struct ClusterStatus {
   std::string version, node, election, store;
@@ -30,6 +61,7 @@ struct ClusterStatus {
   std::map<ScheduleState, int64_t> schedules;
   std::vector<EngineBacklog> engines;
   std::vector<AdapterStatus> adapters;
+  std::optional<ConsensusState> consensus;  // None: there is none in this process.
   absl::Time started_at;
   absl::Duration uptime;
 };
@@ -39,6 +71,11 @@ class ClusterView {
  public:
   virtual ~ClusterView() = default;
   virtual ClusterStatus Status() = 0;
+  // What is wrong with this node and, if it ticks, with the others; empty: nothing.
+  virtual std::vector<HealthFinding> Health() = 0;
+  // Lets `node` tick (empty: any other), and returns the id of the one that does then.  Waits.
+  // Codes as ClusterService.TransferLeadership.
+  virtual absl::StatusOr<std::string> TransferLeadership(const std::string& node) = 0;
   // Adapters connected to this node.
   virtual std::vector<AdapterStatus> Adapters() = 0;
   // Why PENDING fires of `engine` wait now: kNoAdapter, kEngineUnavailable, or kNone.

@@ -28,6 +28,11 @@ namespace z4j::scheduler {
 class FakeClusterView final : public ClusterView {
  public:
   ClusterStatus Status() override { return status; }
+  std::vector<HealthFinding> Health() override { return findings; }
+  absl::StatusOr<std::string> TransferLeadership(const std::string& node) override {
+    transferred_to.push_back(node);
+    return transfer_result;
+  }
   std::vector<AdapterStatus> Adapters() override { return status.adapters; }
   void CancelFire(const std::string& engine, const Fire& fire, bool terminate) override {
     cancelled.push_back(absl::StrCat(engine, " ", fire.id.ToString(), terminate ? " kill" : ""));
@@ -40,6 +45,9 @@ class FakeClusterView final : public ClusterView {
   }
 
   ClusterStatus status;
+  std::vector<HealthFinding> findings;
+  std::vector<std::string> transferred_to;
+  absl::StatusOr<std::string> transfer_result = std::string();
   FireReason wait_reason = FireReason::kNone;
   std::map<std::string, std::string> blind;  // Why, by "engine instance".
   std::vector<std::string> cancelled;
@@ -106,6 +114,8 @@ class RpcTest : public testing::Test {
   Z4J_CALL(ListAuditEntries, AuditService, audit_)
   Z4J_CALL(VerifyAuditChain, AuditService, audit_)
   Z4J_CALL(GetStatus, ClusterService, status_)
+  Z4J_CALL(GetHealth, ClusterService, status_)
+  Z4J_CALL(TransferLeadership, ClusterService, status_)
 #undef Z4J_CALL
 
   static std::string NameOf(const std::string& id) {

@@ -89,7 +89,7 @@ absl::StatusOr<FenceRow> PostgresScheduleStore::RaiseFence(FencingToken token,
                    WithConnection(control_, IfLost::kReport, [&](Connection& connection) {
                      return Raise(connection, token, holder);
                    }));
-  WarmUp(token);
+  if (!ready_) WarmUp(token);
   return old;
 }
 

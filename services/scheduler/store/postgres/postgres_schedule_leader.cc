@@ -150,6 +150,7 @@ absl::StatusOr<CommitResult> CommitOn(Connection& connection, FencingToken token
 void PostgresScheduleStore::MakeReady() {
   WarmUp(std::nullopt);
   WarmUpReads();
+  ready_ = true;
 }
 
 void PostgresScheduleStore::WarmUp(std::optional<FencingToken> token) {

@@ -1,6 +1,7 @@
 #ifndef Z4J_SCHEDULER_STORE_POSTGRES_POSTGRES_SCHEDULE_STORE_H_
 #define Z4J_SCHEDULER_STORE_POSTGRES_POSTGRES_SCHEDULE_STORE_H_
 
+#include <atomic>
 #include <optional>
 #include <string>
 #include <utility>
@@ -55,7 +56,7 @@ class PostgresScheduleStore final : public ScheduleStore {
   // Dials what leaders use, and has the database plan their statements.
   void MakeReady() override;
   // Waits for leader writes under way, at most kStoreTimeout; then it also readies the writing
-  // connections, so that the first burst does not find them cold.
+  // connections, unless MakeReady() has, so that the first burst does not find them cold.
   absl::StatusOr<FenceRow> RaiseFence(FencingToken token, const std::string& holder) override;
   absl::Status MarkLive(FencingToken token, absl::Time at) override;
   absl::Status SetOutages(FencingToken token, absl::Span<const Outage> outages,
@@ -80,6 +81,7 @@ class PostgresScheduleStore final : public ScheduleStore {
   void WarmUpUpdates();
   void WarmUpReads();
 
+  std::atomic<bool> ready_ = false;  // MakeReady() was called.
   pq::Pool commit_, update_, mutate_, control_, lookup_, read_, maintain_;
   Partitions partitions_;
   Listener listener_;

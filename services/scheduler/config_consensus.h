@@ -1,0 +1,28 @@
+#ifndef Z4J_SCHEDULER_CONFIG_CONSENSUS_H_
+#define Z4J_SCHEDULER_CONFIG_CONSENSUS_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "services/base/field_error.h"
+#include "services/scheduler/config.h"
+
+// The settings of `--election raft`; see config.h.
+namespace z4j::scheduler {
+
+// Each stores `value`; what is wrong with it, or nothing.
+std::optional<std::string> SetConsensusPeers(const std::string& value, ServerConfig& config);
+std::optional<std::string> SetConsensusEndpoints(const std::string& value, ServerConfig& config);
+std::optional<std::string> SetConsensusElectionTimeout(const std::string& value,
+                                                       ServerConfig& config);
+
+// What they have wrong together, and with the others.
+void CheckConsensus(const Settings& given, const ServerConfig& config,
+                    std::vector<FieldViolation>& violations);
+// Fills in what follows from the rest.
+void CompleteConsensus(ServerConfig& config);
+
+}  // namespace z4j::scheduler
+
+#endif  // Z4J_SCHEDULER_CONFIG_CONSENSUS_H_

@@ -1,0 +1,110 @@
+// Three schedulers' elections in one process: real consensus nodes over loopback, no stores.
+#include "services/scheduler/embedded_consensus.h"
+
+#include <gtest/gtest.h>
+
+#include "services/scheduler/testing/embedded_cluster.h"
+
+namespace z4j::scheduler {
+
+INSTANTIATE_TEST_SUITE_P(Embedded, ElectorContract,
+                         testing::Values([] { return std::make_unique<EmbeddedCluster>(3); }));
+
+namespace {
+
+class EmbeddedConsensusTest : public testing::Test {
+ protected:
+  EmbeddedConsensusTest() {
+    for (LeaderElector* elector : cluster_.electors()) EXPECT_OK(elector->Start([] {}));
+  }
+
+  // The node that leads with a token > `after`.
+  int AwaitLeader(FencingToken after = {}) {
+    const MonoTime give_up = clock_.MonoNow() + absl::Minutes(1);
+    while (clock_.MonoNow() < give_up) {
+      for (int node = 0; node < 3; ++node) {
+        const auto term = cluster_.node(node).elector.Current(clock_.MonoNow());
+        if (!term || !(term->token > after)) continue;
+        token_ = term->token;
+        return node;
+      }
+      absl::SleepFor(absl::Milliseconds(1));
+    }
+    ADD_FAILURE() << "nobody leads";
+    return 0;
+  }
+
+  SystemClock clock_;
+  EmbeddedCluster cluster_{3};
+  FencingToken token_;  // As AwaitLeader found it.
+};
+
+TEST_F(EmbeddedConsensusTest, AllKnowTheLeadersTokenAndItTheirState) {
+  const int leader = AwaitLeader();
+  for (int node = 0; node < 3; ++node) {
+    while (cluster_.node(node).elector.Leader().token != token_) {
+      absl::SleepFor(absl::Milliseconds(1));
+    }
+  }
+  const auto state = cluster_.node(leader).consensus.State();
+  ASSERT_TRUE(state.has_value());
+  EXPECT_EQ(state->role, "leader");
+  EXPECT_EQ(state->epoch, 1u);
+  ASSERT_EQ(state->peers.size(), 3u);
+  for (int node = 0; node < 3; ++node) {
+    EXPECT_EQ(state->peers[node].name, absl::StrCat("n", node + 1));
+    EXPECT_EQ(state->peers[node].reachable.has_value(), node != leader);
+  }
+}
+
+TEST_F(EmbeddedConsensusTest, WhoDiesIsReplacedAndFollowsWhenItComesBack) {
+  const int first = AwaitLeader();
+  cluster_.Kill(first);
+  const FencingToken token = token_;
+  cluster_.Begin(first);
+  const int second = AwaitLeader(token);
+  ASSERT_OK(cluster_.node(first).elector.Start([] {}));
+  const std::string leader = absl::StrCat("n", second + 1);
+  while (cluster_.node(first).elector.Leader().holder != leader) {
+    absl::SleepFor(absl::Milliseconds(1));
+  }
+}
+
+TEST_F(EmbeddedConsensusTest, LeadershipGoesToWhomItIsHanded) {
+  const int first = AwaitLeader();
+  const int next = (first + 1) % 3;
+  RaftElector& elector = cluster_.node(first).elector;
+  EXPECT_OK(elector.CheckSuccessor(absl::StrCat("n", next + 1)));
+  EXPECT_THAT(elector.CheckSuccessor(absl::StrCat("n", first + 1)),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(elector.CheckSuccessor("n9"), StatusIs(absl::StatusCode::kInvalidArgument));
+  elector.ResignTo(absl::StrCat("n", next + 1), absl::Seconds(2));
+  EXPECT_EQ(AwaitLeader(token_), next);
+}
+
+TEST_F(EmbeddedConsensusTest, TokensExceedThoseOfAnotherElectionOnceAsked) {
+  const int leader = AwaitLeader();
+  const FencingToken seen = {(int64_t{9} << 48) + 77};
+  ASSERT_LT(token_, seen);
+  cluster_.node(leader).elector.MustExceed(seen);
+  const int next = AwaitLeader(seen);
+  EXPECT_EQ(cluster_.node(next).consensus.State()->epoch, 10u);
+}
+
+TEST(EmbeddedConsensusAloneTest, WhoHasNobodyToHandOverToGoesOn) {
+  SystemClock clock;
+  EmbeddedCluster alone(1);
+  RaftElector& elector = alone.node(0).elector;
+  ASSERT_OK(elector.Start([] {}));
+  const auto await = [&] {
+    while (!elector.Current(clock.MonoNow())) absl::SleepFor(absl::Milliseconds(1));
+    return elector.Current(clock.MonoNow())->token;
+  };
+  const FencingToken token = await();
+  EXPECT_THAT(elector.CheckSuccessor(""), StatusIs(absl::StatusCode::kFailedPrecondition));
+  elector.Resign(absl::Minutes(1));
+  EXPECT_EQ(await(), token);
+}
+
+}  // namespace
+}  // namespace z4j::scheduler
