@@ -2,7 +2,6 @@
 
 #include <grpcpp/support/status.h>
 
-#include "google/rpc/status.pb.h"
 #include "services/base/grpc_status.h"
 #include "z4j/consensus/v1/common.pb.h"
 
@@ -41,6 +40,12 @@ Reason ReasonOf(pb::FailureReason reason) {
       return Reason::kNotFound;
     case pb::FAILURE_REASON_CHANGE_IN_PROGRESS:
       return Reason::kChangeInProgress;
+    case pb::FAILURE_REASON_ALREADY_EXISTS:
+      return Reason::kAlreadyExists;
+    case pb::FAILURE_REASON_LAGGING:
+      return Reason::kLagging;
+    case pb::FAILURE_REASON_NOT_A_VOTER:
+      return Reason::kNotAVoter;
     default:
       return Reason::kOther;
   }
@@ -81,19 +86,15 @@ void JudgeByCode(Failure& failure) {
 Failure FailureOf(const grpc::Status& status) {
   Failure failure;
   failure.status = FromGrpcStatus(status);
-  google::rpc::Status details;
-  if (details.ParseFromString(status.error_details())) {
-    pb::Failure told;
-    for (const auto& detail : details.details()) {
-      if (!detail.UnpackTo(&told)) continue;
-      failure.outcome = OutcomeOf(told.outcome());
-      failure.reason = ReasonOf(told.reason());
-      failure.oldest_revision = told.oldest_revision();
-      if (!told.not_leader().leader_address().empty()) {
-        failure.leader = LeaderHint{told.not_leader().leader_address(), told.not_leader().term()};
-      }
-      return failure;
+  pb::Failure told;
+  if (FindDetail(status, &told)) {
+    failure.outcome = OutcomeOf(told.outcome());
+    failure.reason = ReasonOf(told.reason());
+    failure.oldest_revision = told.oldest_revision();
+    if (!told.not_leader().leader_address().empty()) {
+      failure.leader = LeaderHint{told.not_leader().leader_address(), told.not_leader().term()};
     }
+    return failure;
   }
   JudgeByCode(failure);
   return failure;

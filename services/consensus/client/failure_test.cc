@@ -3,7 +3,6 @@
 #include <grpcpp/support/status.h>
 #include <gtest/gtest.h>
 
-#include "google/rpc/status.pb.h"
 #include "services/base/grpc_status.h"
 #include "services/base/testing/status_matchers.h"
 #include "z4j/consensus/v1/common.pb.h"
@@ -12,9 +11,7 @@ namespace z4j::consensus::client {
 namespace {
 
 grpc::Status With(const v1::Failure& failure, absl::StatusCode code) {
-  google::rpc::Status status = ToRpcStatus(absl::Status(code, "why"));
-  status.add_details()->PackFrom(failure);
-  return grpc::Status(static_cast<grpc::StatusCode>(code), "why", status.SerializeAsString());
+  return ToGrpcStatus(absl::Status(code, "why"), failure);
 }
 
 TEST(FailureTest, TellsWhatTheServiceSays) {

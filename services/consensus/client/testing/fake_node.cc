@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "google/rpc/status.pb.h"
 #include "services/base/grpc_status.h"
 
 namespace z4j::consensus::client {
@@ -23,10 +22,7 @@ v1::FailureReason ToProto(Reason reason) {
 }
 
 grpc::Status Fail(const v1::Failure& failure, absl::StatusCode code) {
-  google::rpc::Status status = ToRpcStatus(absl::Status(code, "as the test says"));
-  status.add_details()->PackFrom(failure);
-  return grpc::Status(static_cast<grpc::StatusCode>(code), status.message(),
-                      status.SerializeAsString());
+  return ToGrpcStatus(absl::Status(code, "as the test says"), failure);
 }
 
 grpc::Status Fail(Outcome outcome, Reason reason) {
