@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "services/base/address.h"
 #include "services/scheduler/limits.h"
 
 namespace z4j::scheduler {

@@ -7,7 +7,6 @@ import os
 import random
 import re
 import signal
-import subprocess
 import sys
 import time
 import urllib.request
@@ -311,18 +310,6 @@ def is_frozen(program: Program) -> bool:
     with contextlib.suppress(FileNotFoundError):
         return Path(f"/proc/{program.pid}/stat").read_text().rsplit(") ", 1)[1][0] == "T"
     return False
-
-
-def why_no(election: str) -> str:
-    """Why the programs that were built cannot elect this way; "" if they can."""
-    flag = {"raft": "--consensus-peers", "remote": "--consensus-endpoints"}.get(election, "")
-    scheduler = build_dir() / "services" / "scheduler" / "z4j-scheduler"
-    shown = subprocess.run([scheduler, "serve", "--help"], capture_output=True, text=True).stdout
-    if flag not in shown:
-        return f"this z4j-scheduler has no {flag}"
-    if election == "remote" and not CONSENSUS_BINARY.exists():
-        return f"{CONSENSUS_BINARY.name} is not built"
-    return ""
 
 
 def draw_seed() -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.cluster import Cluster, Verdict, draw_seed, now_us, why_no
+from tests.chaos.cluster import Cluster, Verdict, draw_seed, now_us
 from tests.chaos.nemeses import Nemesis
 from tests.chaos.network import ProxyNetwork
 
@@ -97,8 +97,6 @@ def cluster_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[s
         made: dict[str, Cluster] = {}
 
         def cluster(election: str) -> Cluster:
-            if reason := why_no(election):
-                pytest.skip(reason)
             if election not in made:
                 folder: Path = tmp_path_factory.mktemp(election)
                 made[election] = Cluster(folder, election, ProxyNetwork(), stack)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos import nemeses
-from tests.chaos.cluster import Cluster, why_no
+from tests.chaos.cluster import Cluster
 from tests.chaos.conftest import SCHEDULES, Harmer
 from tests.chaos.network import Network
 
@@ -19,8 +19,6 @@ from tests.chaos.network import Network
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 64 MiB; a segment of the log takes 16."""
-    if reason := why_no("raft"):
-        pytest.skip(reason)
     if os.getuid() != 0:
         pytest.skip("only root may mount the small file system that this test fills")
     disk = tmp_path / "disk"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos import nemeses
-from tests.chaos.cluster import NODES, Cluster, why_no
+from tests.chaos.cluster import NODES, Cluster
 from tests.chaos.conftest import SCHEDULES, Harmer
 from tests.chaos.namespaces import NamespaceNetwork, why_not
 
@@ -19,8 +19,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Three schedulers that elect by Raft, each in a namespace of its own."""
     if reason := why_not():
         pytest.skip(f"no network namespaces here ({reason}): the proxy's cut links stand for them")
-    if reason := why_no("raft"):
-        pytest.skip(reason)
     with ExitStack() as stack:
         folder: Path = tmp_path_factory.mktemp("namespaces")
         made = Cluster(folder, "raft", NamespaceNetwork(NODES), stack)
