@@ -1,8 +1,10 @@
 #include "services/consensus/machine/claims.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "services/consensus/limits.h"
+#include "services/consensus/raft/mutants.h"
 
 namespace z4j::consensus {
 namespace {
@@ -73,7 +75,8 @@ bool Claims::Leave(const std::string& name, Ticket ticket, Turn& turn) {
 
 bool Claims::Release(const std::string& name, Token token, SessionId successor, Turn& turn) {
   const auto claim = claims_.find(name);
-  if (claim == claims_.end() || claim->second.holder.token != token) return false;
+  if (claim == claims_.end()) return false;
+  if (claim->second.holder.token != token && !Broken(Rule::kReleaseNeedsToken)) return false;
   PassOn(claim, successor, turn);
   return true;
 }
@@ -161,6 +164,7 @@ void Claims::PassOn(ClaimMap::iterator claim, SessionId successor, Turn& turn) {
   DropPlace(claim->second.holder.session, name);
   auto next = FindSession(queue, successor);
   if (next == queue.end()) next = queue.begin();
+  if (Broken(Rule::kFirstComeFirstServed) && !queue.empty()) next = std::prev(queue.end());
   if (next == queue.end()) {
     claims_.erase(claim);
     TellLeader(name, nullptr, turn);

@@ -6,6 +6,7 @@
 #include "services/consensus/limits.h"
 #include "services/consensus/machine/codec.h"
 #include "services/consensus/machine/wire.h"
+#include "services/consensus/raft/mutants.h"
 
 namespace z4j::consensus {
 namespace {
@@ -129,6 +130,7 @@ absl::Status CoordinationMachine::Load(std::string_view bytes) {
                      AllHaveSessions(loaded.elections_, loaded.sessions_) &&
                      AllHaveSessions(loaded.locks_, loaded.sessions_);
   if (!whole) return absl::DataLossError("parts of the state contradict each other");
+  if (Broken(Rule::kTokenInSnapshot)) loaded.last_token_ = {};
   loaded.events_ = {StateReplaced{}};
   *this = std::move(loaded);
   return absl::OkStatus();
@@ -180,8 +182,9 @@ Answer CoordinationMachine::Do(const Leave& command, const Envelope&, Turn& turn
 Answer CoordinationMachine::Do(const Release& command, const Envelope& envelope, Turn& turn) {
   Claims& claims = ClaimsOf(command.kind);
   const Claim* claim = claims.Find(command.name);
-  const bool own = claim != nullptr && claim->holder.session == SessionOf(envelope) &&
-                   claims.Release(command.name, command.token, command.successor, turn);
+  const bool may = claim != nullptr && (claim->holder.session == SessionOf(envelope) ||
+                                        Broken(Rule::kReleaseNeedsToken));
+  const bool own = may && claims.Release(command.name, command.token, command.successor, turn);
   if (!own && command.kind == ClaimKind::kElection) {
     return turn.Refuse(AnswerCode::kTokenMismatch, "the token is not the present leader's");
   }
@@ -213,6 +216,7 @@ Answer CoordinationMachine::Do(const KvTxn& command, const Envelope& envelope, T
 bool CoordinationMachine::EndSession(SessionId session, bool expired, Turn& turn) {
   if (!sessions_.Close(session)) return false;
   turn.events.push_back(SessionEnded{session, expired});
+  if (Broken(Rule::kSessionEndFreesNames)) return true;
   elections_.EndSession(session, turn);
   locks_.EndSession(session, turn);
   return true;

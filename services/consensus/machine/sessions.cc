@@ -4,6 +4,7 @@
 
 #include "services/consensus/limits.h"
 #include "services/consensus/machine/codec.h"
+#include "services/consensus/raft/mutants.h"
 
 namespace z4j::consensus {
 
@@ -58,6 +59,7 @@ void Sessions::Renew(SessionId id, ClusterTime now) {
 }
 
 void Sessions::RenewAll(ClusterTime now) {
+  if (Broken(Rule::kNewLeaderRenewsSessions)) return;
   for (auto& [id, session] : sessions_) {
     session.renewed = now;
     ++session.renewals;
@@ -66,6 +68,7 @@ void Sessions::RenewAll(ClusterTime now) {
 
 bool Sessions::MayExpire(SessionId id, uint64_t seen_renewals, ClusterTime now) const {
   const Session* session = Find(id);
+  if (Broken(Rule::kExpiryIsDecidedInLog)) return session != nullptr;
   return session != nullptr && session->renewals == seen_renewals &&
          now >= session->renewed + session->ttl;
 }
@@ -122,7 +125,7 @@ std::optional<std::string> Sessions::Admit(const RequestId& request, uint64_t re
   replies->ForgetBelow(request.first_outstanding);
   reply_bytes_ += replies->bytes();
   const Reply* reply = replies->Find(request.sequence);
-  if (reply == nullptr) return std::nullopt;
+  if (reply == nullptr || Broken(Rule::kMutationsAreDoneOnce)) return std::nullopt;
   if (reply->request_hash == request_hash) return reply->answer;
   return EncodeAnswer(
       turn.Refuse(AnswerCode::kInvalid, "another request was sent under the same sequence"));
@@ -166,11 +169,13 @@ bool Sessions::Index() {
   by_last_use_.clear();
   reply_bytes_ = 0;
   for (auto& [id, session] : sessions_) {
+    if (Broken(Rule::kAnswersInSnapshot)) session.replies = Replies();
     if (id.value == 0 || !by_nonce_.emplace(session.nonce, id).second) return false;
     session.replies.Count();
     reply_bytes_ += session.replies.bytes();
   }
   for (auto& [id, client] : clients_) {
+    if (Broken(Rule::kAnswersInSnapshot)) client.replies = Replies();
     by_last_use_.emplace(client.last_used, id);
     client.replies.Count();
     reply_bytes_ += client.replies.bytes();

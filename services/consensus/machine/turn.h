@@ -10,6 +10,7 @@
 #include "services/consensus/machine/cluster_time.h"
 #include "services/consensus/machine/event.h"
 #include "services/consensus/machine/stamps.h"
+#include "services/consensus/raft/mutants.h"
 
 namespace z4j::consensus {
 
@@ -21,7 +22,8 @@ struct Turn {
   std::vector<Event>& events;
 
   Token NextToken() {
-    last_token.value = std::max(revision.value, last_token.value + 1);
+    const uint64_t next = Broken(Rule::kTokensGrow) ? 0 : last_token.value + 1;
+    last_token.value = std::max(revision.value, next);
     return last_token;
   }
 

@@ -5,6 +5,7 @@
 #include "services/consensus/limits.h"
 #include "services/consensus/machine/codec.h"
 #include "services/consensus/node/replica.h"
+#include "services/consensus/raft/mutants.h"
 
 // What Raft has decided: applied, and told to whoever waited for it.
 namespace z4j::consensus {
@@ -99,7 +100,8 @@ void Replica::TakeRead(const ReadReady& ready) {
 }
 
 void Replica::AnswerReads(MonoTime now) {
-  while (!reads_.empty() && reads_.begin()->first <= applied_) {
+  while (!reads_.empty() &&
+         (reads_.begin()->first <= applied_ || Broken(Rule::kReadsWaitForApply))) {
     const CallId call = reads_.begin()->second;
     reads_.erase(reads_.begin());
     auto waiting = waiting_.find(call);
@@ -111,7 +113,8 @@ void Replica::AnswerReads(MonoTime now) {
         continue;
       }
       // First it must be decided whether the session has expired.
-      if (keeper_->Expiring(session, machine_) && own_proposed_ > applied_) {
+      if (keeper_->Expiring(session, machine_) && own_proposed_ > applied_ &&
+          !Broken(Rule::kAliveOnlyIfDecided)) {
         reads_.emplace(own_proposed_, call);
         continue;
       }

@@ -63,6 +63,19 @@ enum class Rule : int {
   kVotesHaveAReserve = 59,         // Entries use the last spare segment.
   kSnapshotSyncedBeforeName = 60,  // A snapshot gets its name before its bytes are durable.
   kDamagedIsOnlyRead = 61,         // A damaged log is written to.
+
+  // Of the state machine, and of the node around it.
+  kTokenInSnapshot = 70,          // Whoever starts from a snapshot has forgotten the newest token.
+  kTokensGrow = 71,               // All names that one entry grants get the same token.
+  kExpiryIsDecidedInLog = 72,     // The leader's own clock alone ends a session.
+  kNewLeaderRenewsSessions = 73,  // Signs of life that an old leader heard are lost with it.
+  kMutationsAreDoneOnce = 74,     // A mutation that is sent again is done again.
+  kAnswersInSnapshot = 75,        // … after a snapshot alone.
+  kSessionEndFreesNames = 76,     // What an ended session held stays held.
+  kReleaseNeedsToken = 77,        // Anybody's release frees a name.
+  kFirstComeFirstServed = 78,     // Who came last is next.
+  kAliveOnlyIfDecided = 79,       // A session is called alive while its expiry is in the log.
+  kReadsWaitForApply = 80,        // Reads are answered before what they must see is applied.
 };
 
 #if Z4J_MUTANT < 0

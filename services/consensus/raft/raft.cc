@@ -154,6 +154,7 @@ RaftStatus Raft::Impl::Status() const {
   status.soft = soft();
   status.first = log_.first();
   status.last = log_.last();
+  status.last_term = log_.last_term();
   status.commit = commit_;
   status.applied = applied_;
   status.persisted = disk_.persisted();

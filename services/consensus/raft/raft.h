@@ -115,6 +115,7 @@ struct PeerStatus {
 struct RaftStatus {
   SoftState soft;
   Index first, last, commit, applied, persisted;
+  Term last_term;  // Of the entry at `last`.
   Config config;
   std::optional<MonoTime> lease_until;  // Leader only.
   std::optional<MonoTime> in_touch;     // As Raft::InTouch().
