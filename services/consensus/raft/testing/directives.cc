@@ -9,12 +9,17 @@
 namespace z4j::consensus {
 namespace {
 
-// "cfg=(1, 2) idx=(_,7)" after the command's name.
+// "7 cfg=(1, 2) idx=(_,7)" after the command's name.
 void ParseArguments(const std::string& text, Directive& directive) {
   size_t at = 0;
   while ((at = text.find_first_not_of(' ', at)) != std::string::npos) {
+    const size_t end = text.find(' ', at);
     const size_t equals = text.find('=', at);
-    if (equals == std::string::npos) return;
+    if (equals == std::string::npos || equals > end) {
+      directive.words.push_back(text.substr(at, end - at));
+      at = end;
+      continue;
+    }
     const std::string key = text.substr(at, equals - at);
     const bool list = text[equals + 1] == '(';
     const size_t begin = equals + (list ? 2 : 1);

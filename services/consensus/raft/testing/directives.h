@@ -12,6 +12,7 @@ namespace z4j::consensus {
 struct Directive {
   int line = 0;
   std::string command;
+  std::vector<std::string> words;                             // Arguments without a key.
   std::map<std::string, std::vector<std::string>> arguments;  // key=value or key=(a,b).
   std::string input;
   std::string expected;
