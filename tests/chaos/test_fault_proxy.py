@@ -172,8 +172,8 @@ def test_a_reset_breaks_connections_and_lets_new_ones_be_made(net: Net) -> None:
 def test_a_target_that_is_not_there_is_a_reset(net: Net) -> None:
     gone = net.proxy.listen("c", 1, "a")
     with (
+        pytest.raises(ConnectionResetError),  # While connecting already, or then.
         socket.create_connection(("127.0.0.1", gone), 5) as sock,
-        pytest.raises(ConnectionResetError),
     ):
         receive(sock, 1)
 

@@ -159,7 +159,7 @@ TEST_F(RemoteRaftLiveTest, AFrozenHolderHasLostItsTrustBeforeAnotherIsGranted) {
     last = term.token;
   }
   const auto holdings = watcher.Stop();
-  EXPECT_GE(holdings.size(), 4);
+  EXPECT_GE(holdings.size(), 3);  // The watcher may have looked for the last time before the last.
   CheckHoldings(holdings);
 }
 
