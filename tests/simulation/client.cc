@@ -44,8 +44,7 @@ void Client::Next() {
     case 2:
       return Write(key, "cas", {seen_.try_emplace(key, "none").first->second, value});
     case 3:
-      if (session_.value == 0) return OpenSession();
-      return token_ ? ReleaseLock() : TakeLock();
+      return session_.value == 0 ? OpenSession() : Claim();
     default:
       return ReadKey(key);
   }
@@ -109,76 +108,14 @@ void Client::ReadKey(const std::string& key) {
         return entry ? entry->value : std::string("none");
       },
       [this, operation = Begin(key, "get", {})](const Answered& answered) mutable {
-        if (answered.fate == Fate::kDone) {  // A read without an answer says nothing.
+        // A read without an answer says nothing, nor does one under a lease that nothing rests on.
+        if (answered.fate == Fate::kDone && options_.leases_hold()) {
           seen_[operation.key] = answered.read;
           End(operation, answered.read);
           history_.push_back(std::move(operation));
         }
         Done();
       });
-}
-
-void Client::OpenSession() {
-  const absl::Duration ttl = world_.Between(absl::Milliseconds(300), absl::Seconds(3));
-  Mutate(std::nullopt, consensus::OpenSession{world_.random()() | 1, ttl, "simulated"},
-         [this](const Answered& answered) {
-           auto answer = DecodeAnswer(answered.answer);
-           if (answered.fate == Fate::kDone && answer.ok() && answer->code == AnswerCode::kOk) {
-             const auto& opened = std::get<SessionOpened>(answer->body);
-             session_ = opened.session;
-             ttl_ = opened.ttl;
-             session_sequence_ = 0;
-             KeepAlive();
-           }
-           Done();
-         });
-}
-
-void Client::KeepAlive() {
-  if (session_.value == 0) return;
-  const Instant sent = world_.now();
-  const SessionId session = session_;
-  Ask([session](Replica& replica, MonoTime now, CallId call,
-                MonoTime deadline) { replica.KeepAlive(now, call, deadline, session); },
-      [session](const Replica& replica) {
-        return replica.machine().sessions().Find(session) != nullptr ? "alive" : "lost";
-      },
-      [this, sent, session](const Answered& answered) {
-        if (session != session_) return;
-        if (answered.fate == Fate::kDone) {
-          if (answered.read != "alive") return ForgetSession();
-          oracle_.KeptAlive(session, ttl_, sent);
-        }
-        // Some clients stop saying that they are alive: their sessions expire.
-        if (world_.Chance(30)) return ForgetSession();
-        world_.After(ttl_ / 4, [this] { KeepAlive(); });
-      });
-}
-
-void Client::ForgetSession() {
-  session_ = {};
-  token_.reset();
-}
-
-void Client::TakeLock() {
-  const absl::Duration wait =
-      world_.random().OneIn(2) ? absl::ZeroDuration() : absl::Milliseconds(500);
-  Mutate(NextRequest(true), Enter{ClaimKind::kLock, "lock", "", wait},
-         [this, session = session_](const Answered& answered) {
-           auto answer = DecodeAnswer(answered.answer);
-           if (answered.fate == Fate::kDone && answer.ok() && session == session_) {
-             if (answer->code == AnswerCode::kSessionLost) session_ = {};
-             const auto* entered = std::get_if<Entered>(&answer->body);
-             if (entered != nullptr && entered->token.value != 0) token_ = entered->token;
-           }
-           Done();
-         });
-}
-
-void Client::ReleaseLock() {
-  Mutate(NextRequest(true), Release{ClaimKind::kLock, "lock", *token_, {}},
-         [this](const Answered&) { Done(); });
-  token_.reset();
 }
 
 void Client::Mutate(std::optional<RequestId> request, Command command, Then then) {

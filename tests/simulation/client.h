@@ -4,15 +4,19 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "services/consensus/machine/codec.h"
 #include "tests/simulation/history.h"
+#include "tests/simulation/linearizability.h"
 #include "tests/simulation/network.h"
 #include "tests/simulation/server.h"
 
-// A client that puts, compares, reads, and takes locks under a session; it follows the leader, and
-// sends what it is not sure of again under the same number, as the shipped client does.
+// A client that puts, compares, reads, and takes locks and campaigns under a session; it follows
+// the leader, and sends what it is not sure of again under the same number, as the shipped client
+// does.
 namespace z4j::simulation {
 
 class Client {
@@ -24,8 +28,12 @@ class Client {
 
   void Start() { Think(); }
   // Begins nothing new.
-  void Stop() { stopped_ = true; }
+  void Stop();
+  // Of keys; and of locks and elections, for LockModel, with the ends of its sessions.
   const History& history() const { return history_; }
+  History ClaimHistory() const;
+  // From when to when it believed to hold something.
+  const std::vector<Holding>& holdings() const { return holdings_; }
   uint64_t done() const { return done_; }
 
  private:
@@ -43,11 +51,34 @@ class Client {
   Operation Begin(const std::string& key, const std::string& call,
                   std::vector<std::string> arguments) const;
   void End(Operation& operation, std::string result);
+
+  // --- Sessions, and what is held under them (client_claims.cc)
+  struct Held {
+    Token token;
+    Instant from;
+  };
+  struct Entering {
+    ClaimKind kind;
+    std::string name;
+    std::string key;
+    size_t place;  // In claims_.
+    Ticket ticket;
+  };
+  struct Wait {
+    Instant least;                // It does not end by itself before.
+    std::optional<Instant> over;  // By then it had ended, in whatever way.
+  };
   void OpenSession();
-  void TakeLock();
-  void ReleaseLock();
   void KeepAlive();
   void ForgetSession();
+  void Claim();
+  void Enter(ClaimKind kind, const std::string& name, absl::Duration wait);
+  void Entered(const Entering& call, const Answered& answered);
+  void LookAfter(const Entering& call);
+  void Granted(const std::string& key, Token token);
+  void Release(ClaimKind kind, const std::string& name, Token token);
+  void LookAt(ClaimKind kind, const std::string& name);
+  void NoteHeld(const std::string& key, const Held& held);
 
   // Sends a mutation until its fate is known, then says what it is.
   void Mutate(std::optional<RequestId> request, Command command, Then then);
@@ -77,8 +108,19 @@ class Client {
 
   SessionId session_;
   absl::Duration ttl_;
+  Instant alive_until_;  // The session lives for certain.
   uint64_t session_sequence_ = 0;
-  std::optional<Token> token_;
+  uint64_t entered_ = 0;
+  std::map<std::string, Held> held_;
+  std::map<std::string, Token> given_up_;  // Held once.
+  History claims_;
+  std::map<size_t, Wait> waits_;  // By place in claims_.
+  std::vector<Holding> holdings_;
+  struct PastSession {
+    Instant least;  // It does not end before.
+    std::set<std::string> keys;
+  };
+  std::map<SessionId, PastSession> sessions_;  // All of its own.
 };
 
 }  // namespace z4j::simulation

@@ -46,16 +46,21 @@ NodeId Cluster::AddServer(const Config& first) {
       if (!std::exchange(*told, true)) done(delivered);
     };
     world_.After(absl::Seconds(1), [tell] { tell(false); });
-    network_.Send(from, to, [this, from, to, message, bytes = std::move(bytes), tell] {
-      auto server = servers_.find(to);
-      if (server == servers_.end()) return;
-      server->second->DeliverSnapshot(message, bytes, [this, from, to, tell](bool delivered) {
-        network_.Send(to, from, [tell, delivered] { tell(delivered); });
-      });
-    });
+    const size_t kind = message.body.index();
+    network_.Send(
+        from, to,
+        [this, from, to, message, bytes = std::move(bytes), tell] {
+          auto server = servers_.find(to);
+          if (server == servers_.end()) return;
+          server->second->DeliverSnapshot(message, bytes, [this, from, to, tell](bool delivered) {
+            network_.Send(to, from, [tell, delivered] { tell(delivered); });
+          });
+        },
+        kind);
   };
   outside.started = [this](NodeId node) { TellPeers(node, true); };
   outside.stopped = [this](NodeId node) { TellPeers(node, false); };
+  outside.leads = [this](NodeId node) { MeetNewLeader(*servers_.at(node)); };
   servers_[id] = std::make_unique<Server>(
       world_, options_, oracle_, std::move(outside),
       NodeIdentity{kCluster, id, Incarnation{world_.random()() | 1}}, first);
@@ -64,10 +69,14 @@ NodeId Cluster::AddServer(const Config& first) {
 
 void Cluster::Send(NodeId from, Message message) {
   const NodeId to = message.to;
-  network_.Send(from, to, [this, to, message = std::move(message)] {
-    auto server = servers_.find(to);
-    if (server != servers_.end()) server->second->Deliver(message);
-  });
+  const size_t kind = message.body.index();
+  network_.Send(
+      from, to,
+      [this, to, message = std::move(message)] {
+        auto server = servers_.find(to);
+        if (server != servers_.end()) server->second->Deliver(message);
+      },
+      kind);
 }
 
 void Cluster::TellPeers(NodeId node, bool connected) {
@@ -144,11 +153,29 @@ void Cluster::Run() {
   }
   for (auto& client : clients_) client->Stop();
   RunUntil(world_.now() + absl::Seconds(2), [] { return false; });
-  const CheckResult checked = CheckLinearizable(RegisterModel(), AllOperations(), kStepsMax);
-  if (checked.verdict == Verdict::kNotLinearizable) {
-    oracle_.Fail(absl::StrCat("key ", checked.key, " is not linearizable: ", checked.explanation));
+  JudgeHistories();
+}
+
+void Cluster::JudgeHistories() {
+  History keys, claims;
+  std::vector<Holding> holdings;
+  for (const auto& client : clients_) {
+    const History some = client->ClaimHistory();
+    keys.insert(keys.end(), client->history().begin(), client->history().end());
+    claims.insert(claims.end(), some.begin(), some.end());
+    holdings.insert(holdings.end(), client->holdings().begin(), client->holdings().end());
   }
-  undecided_ = checked.verdict == Verdict::kUndecided;
+  if (const auto wrong = CheckHoldings(std::move(holdings))) oracle_.Fail(*wrong);
+  auto judge = [this](const SequentialModel& model, const History& history) {
+    const CheckResult checked = CheckLinearizable(model, history, kStepsMax);
+    if (checked.verdict == Verdict::kNotLinearizable) {
+      oracle_.Fail(
+          absl::StrCat("key ", checked.key, " is not linearizable: ", checked.explanation));
+    }
+    undecided_ = undecided_ || checked.verdict == Verdict::kUndecided;
+  };
+  judge(RegisterModel(), keys);
+  judge(LockModel(), claims);
 }
 
 bool Cluster::Healthy(Index goal, const std::vector<uint64_t>& done_before) {
@@ -158,7 +185,7 @@ bool Cluster::Healthy(Index goal, const std::vector<uint64_t>& done_before) {
   if (config.joint()) return false;
   for (const auto& [id, member] : config.members) {
     const Server& server = *servers_.at(id);
-    if (server.damaged()) continue;
+    if (server.lost()) continue;
     if (!server.up() || server.replica()->machine().applied() < goal) return false;
   }
   for (size_t i = 0; i < clients_.size(); ++i) {
@@ -170,14 +197,6 @@ bool Cluster::Healthy(Index goal, const std::vector<uint64_t>& done_before) {
 uint64_t Cluster::operations() const {
   uint64_t all = 0;
   for (const auto& client : clients_) all += client->done();
-  return all;
-}
-
-History Cluster::AllOperations() const {
-  History all;
-  for (const auto& client : clients_) {
-    all.insert(all.end(), client->history().begin(), client->history().end());
-  }
   return all;
 }
 

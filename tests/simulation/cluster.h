@@ -46,7 +46,6 @@ class Cluster {
   uint64_t operations() const;
   uint64_t crashes() const { return crashes_; }
   bool undecided() const { return undecided_; }
-  History AllOperations() const;
 
  private:
   NodeId AddServer(const Config& first);
@@ -55,11 +54,17 @@ class Cluster {
   Server& Any();
   Server* Leader();
   void Nemeses();
-  void ChangeMembers();
+  void Crash(Server& victim, absl::Duration down_max);
+  void MeetNewLeader(Server& leader);
+  void Ambush();
+  void LoseOne();
+  void ChangeMembers(Server& leader);
+  bool MakeChange(const Config& config, ConfigChange& change);
   void Send(NodeId from, Message message);
   void TellPeers(NodeId node, bool connected);
   void RunUntil(Instant until, const std::function<bool()>& enough);
   void CheckLeases();
+  void JudgeHistories();
   bool Healthy(Index goal, const std::vector<uint64_t>& done_before);
   std::set<NodeId> Ids() const;
 
@@ -72,7 +77,7 @@ class Cluster {
   uint64_t last_node_ = 0;
   uint64_t crashes_ = 0;
   bool healed_ = false;
-  bool rotten_ = false;
+  bool one_lost_ = false;  // To rot, or with its directory: one node a run.
   bool undecided_ = false;
 };
 

@@ -33,10 +33,16 @@ class RegisterModel final : public SequentialModel {
                                 const Operation& operation) const override;
 };
 
-// A lock or an election with its tokens, which grow.  Calls: acquire(session) = token, the same
-// while the session holds it, or "no" if another session holds it; release(session, token) = "true"
-// if it held it; end(session): the session ended, and so did its holding; get() = token of the
-// holder or "free".
+// A lock or an election with its tokens, which grow, and its queue, whose first is next.  Calls:
+//   acquire(session)        = token, the same while the session holds it, or "no" if another does
+//   enter(session, number)  = token, or "waits" if another holds it
+//   look(session, number)   = "waits", the token if that call's wait was granted, or "over"
+//   leave(session, number)  the wait of that call ended, if it still waited
+//   release(session, token) = "true" if the session held it with this token
+//   end(session)            the session ended, and with it its holding or its wait
+//   get()                   = the holder's token, or "free"
+// What nobody calls, a timeout or the expiry of a session, is an operation from the first instant
+// at which it may happen to the first at which it is known to have, or open.
 class LockModel final : public SequentialModel {
  public:
   std::string Initial() const override;

@@ -57,11 +57,21 @@ class RandomHistories {
   History Locks() {
     return Make([this](Operation& operation) {
       const std::string session(1, "st"[Roll(2)]), token(1, "1234"[Roll(4)]);
-      switch (Roll(6)) {
+      const std::string call(1, "12"[Roll(2)]);
+      switch (Roll(9)) {
         case 0:
         case 1:
-        case 2:
           return Set(operation, "acquire", {session}, Roll(3) == 0 ? "no" : token);
+        case 2:
+        case 6:
+          return Set(operation, "enter", {session, call}, Roll(2) == 0 ? "waits" : token);
+        case 7:
+          return Set(operation, "look", {session, call},
+                     Roll(3) == 0   ? "waits"
+                     : Roll(2) == 0 ? "over"
+                                    : token);
+        case 8:
+          return Set(operation, "leave", {session, call}, "ok");
         case 3:
           return Set(operation, "release", {session, token}, Roll(3) != 0 ? "true" : "false");
         case 4:

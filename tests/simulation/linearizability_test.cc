@@ -113,6 +113,23 @@ const char* const kGoodLocks[] = {
     "0- acquire s ?; 1-2 get 5; 3-4 release s 5 true; 5-6 get free",
     "0-1 acquire s 5; 2-3 release t 5 false; 4-5 get 5",
     "0-1 end s ok; 2-3 acquire s 5",
+    // Those who wait hold one after the other, in the order in which they came.
+    "0-1 enter s 1 5; 2-3 enter t 1 waits; 4-5 release s 5 true; 6-7 look t 1 8",
+    "0-1 enter s 1 5; 2-3 enter t 1 waits; 4-5 enter u 1 waits; 6-7 release s 5 true; "
+    "8-9 look t 1 8; 8-9 look u 1 waits; 10-11 release t 8 true; 12-13 look u 1 9",
+    "0-1 enter s 1 5; 2-9 enter t 1 waits; 2-9 enter u 1 waits; 10-11 release s 5 true; "
+    "12-13 look u 1 8; 14-15 look t 1 waits",
+    "0-1 enter s 1 5; 2-3 enter t 1 waits; 4-5 look t 1 waits; 6-7 get 5",
+    // A wait that ended, or whose session did, is passed over.
+    "0-1 enter s 1 5; 2-3 enter t 1 waits; 4-9 leave t 1 ok; 10-11 look t 1 over; "
+    "12-13 release s 5 true; 14-15 get free",
+    "0-1 enter s 1 5; 2-3 enter t 1 waits; 4-5 enter u 1 waits; 6- end t ?; "
+    "7-8 release s 5 true; 9-10 look u 1 9",
+    "0-1 enter s 1 5; 2-3 enter t 1 waits; 4-5 leave t 1 ok; 6-7 enter t 2 waits; "
+    "8- leave t 1 ?; 9-10 release s 5 true; 11-12 look t 2 8",
+    // A session that ends gives up what it held, to whoever is next.
+    "0-1 enter s 1 5; 2-3 enter t 1 waits; 4-9 end s ok; 10-11 look t 1 6; 12-13 get 6",
+    "0-1 enter s 1 5; 2-3 enter t 1 waits; 4-9 end s ok; 5-6 look t 1 waits; 7-8 look t 1 6",
 };
 
 const char* const kBadLocks[] = {
@@ -140,6 +157,25 @@ const char* const kBadLocks[] = {
     "0-1 acquire s 5; 2-3 release s 5 true; 4-5 release s 5 true",
     "0-1 acquire s 5; 2- release s 5 ?; 3-4 get free; 5-6 get 5",
     "0-1 release s 5 true",
+    // The first that came is next.
+    "0-1 enter s 1 5; 2-3 enter t 1 waits; 4-5 enter u 1 waits; 6-7 release s 5 true; "
+    "8-9 look u 1 8",
+    "0-1 enter s 1 5; 2-3 enter t 1 waits; 4-5 release s 5 true; 6-7 acquire u 8",
+    "0-1 enter s 1 5; 2-3 enter t 1 waits; 4-5 release s 5 true; 6-7 get free",
+    "0-1 enter s 1 5; 2-3 enter t 1 waits; 4-5 enter u 1 waits; 6-7 look t 1 over",
+    // Nobody waits for what is free, nor holds it while another does.
+    "0-1 enter s 1 waits",
+    "0-1 enter s 1 5; 2-3 enter t 1 6",
+    "0-1 enter s 1 5; 2-3 enter t 1 waits; 4-5 look t 1 6",
+    "0-1 enter s 1 5; 2-3 enter t 1 waits; 4-5 release s 5 true; 6-7 look t 1 5",
+    // A session ends no earlier than it may: until then it holds, and its place is kept.
+    "0-1 enter s 1 5; 2-3 enter t 1 waits; 4-5 look t 1 6; 6-9 end s ok",
+    "0-1 acquire s 5; 2-3 acquire t 6; 4- end s ?",
+    "0-1 enter s 1 5; 2-3 enter t 1 waits; 4-5 look t 1 over; 6- leave t 1 ?",
+    // Once it has ended it holds nothing.
+    "0-1 enter s 1 5; 2-3 enter t 1 waits; 4-5 end s ok; 6-7 look t 1 waits",
+    "0-1 enter s 1 5; 2-3 end s ok; 4-5 release s 5 true",
+    "0-1 enter s 1 5; 2-3 enter t 1 waits; 4-5 end t ok; 6-7 release s 5 true; 8-9 look t 1 6",
 };
 
 template <size_t kSize>

@@ -36,14 +36,7 @@ void Cluster::Nemeses() {
     // A power cut may take several at once.
     const uint64_t victims =
         world_.random().OneIn(4) ? 1 + world_.random().Below(servers_.size()) : 1;
-    for (uint64_t i = 0; i < victims; ++i) {
-      Server& victim = Any();
-      if (!victim.up()) continue;
-      ++crashes_;
-      victim.Crash(options_.power_loss);
-      world_.After(world_.Between(absl::Milliseconds(1), absl::Seconds(3)),
-                   [&victim] { victim.Start(); });
-    }
+    for (uint64_t i = 0; i < victims; ++i) Crash(Any(), absl::Seconds(3));
   });
   Every(options_.pause_every, [this] {
     // Half of the time it is the leader that stands still.
@@ -53,17 +46,9 @@ void Cluster::Nemeses() {
   });
   Every(options_.disk_full_every,
         [this] { Any().DiskFull(world_.Between(absl::Milliseconds(100), absl::Seconds(2))); });
-  Every(options_.rot_every, [this] {
-    // One node a run: what all nodes lost nobody can bring back.  Not beside power cuts, which make
-    // the last synced record's mark of having been synced disappear as well.
-    if (rotten_ || options_.nodes < 3 || options_.power_loss) return;
-    if (options_.change_every != absl::InfiniteDuration()) return;
-    rotten_ = true;
-    Server& victim = Any();
-    victim.Crash(false);
-    victim.Rot();
-    world_.After(absl::Milliseconds(100), [&victim] { victim.Start(); });
-  });
+  Every(options_.rot_every, [this] { LoseOne(); });
+  Every(options_.wipe_every, [this] { LoseOne(); });
+  Every(options_.ambush_every, [this] { Ambush(); });
   Every(options_.transfer_every, [this] {
     Server* leader = Leader();
     if (leader == nullptr) return;
@@ -74,22 +59,121 @@ void Cluster::Nemeses() {
         },
         [](const CallResult&, const Replica&) {});
   });
-  Every(options_.change_every, [this] { ChangeMembers(); });
+  Every(options_.change_every, [this] {
+    // One that believes to lead; it may be alone with that.
+    std::vector<Server*> leaders;
+    for (auto& [id, server] : servers_) {
+      if (server->leads()) leaders.push_back(server.get());
+    }
+    if (!leaders.empty()) ChangeMembers(*leaders[world_.random().Below(leaders.size())]);
+  });
 }
 
-void Cluster::ChangeMembers() {
+void Cluster::Crash(Server& victim, absl::Duration down_max) {
+  if (!victim.up()) return;
+  ++crashes_;
+  // Now and then the process alone dies, and the machine's cache survives.
+  victim.Crash(options_.power_loss && !world_.random().OneIn(4));
+  world_.After(world_.Between(absl::Milliseconds(1), down_max), [&victim] { victim.Start(); });
+}
+
+// What a new leader may not do yet, and what it leaves behind, shows only if it is met at once.
+void Cluster::MeetNewLeader(Server& leader) {
+  if (healed_) return;
+  if (world_.Chance(options_.early_change)) {
+    world_.After(world_.Between(absl::ZeroDuration(), absl::Milliseconds(2)), [this, &leader] {
+      if (leader.leads()) ChangeMembers(leader);
+    });
+  }
+  if (!world_.Chance(options_.strike)) return;
+  const absl::Duration soon = options_.delay_mean * 3 + options_.sync_mean * 2;
+  world_.After(world_.Between(absl::ZeroDuration(), soon), [this, &leader] {
+    if (healed_ || !leader.leads()) return;
+    if (world_.random().OneIn(2)) return Crash(leader, absl::Milliseconds(600));
+    world_.Tell([] { return "the new leader is cut off"; });
+    for (NodeId other : Ids()) network_.CutLink(leader.identity().id, other);
+    world_.After(world_.Between(absl::Milliseconds(100), absl::Seconds(1)),
+                 [this] { network_.Heal(); });
+  });
+}
+
+// A leader hears a bare quorum for a while, so that the others get ready to campaign; then one of
+// that quorum restarts, and the leader is alone with its lease.
+void Cluster::Ambush() {
   Server* leader = Leader();
   if (leader == nullptr) return;
+  const NodeId id = leader->identity().id;
   const Config config = leader->replica()->status().config;
-  ConfigChange change;
+  std::vector<NodeId> quorum;
+  for (NodeId voter : config.voters) {
+    if (voter != id && servers_.at(voter)->up()) quorum.push_back(voter);
+  }
+  const size_t needed = config.voters.size() / 2;
+  if (needed == 0 || quorum.size() < needed) return;
+  for (size_t i = quorum.size(); i > 1; --i) {
+    std::swap(quorum[i - 1], quorum[world_.random().Below(i)]);
+  }
+  network_.Heal();
+  for (size_t i = needed; i < quorum.size(); ++i) network_.CutLink(id, quorum[i]);
+  world_.Tell([] { return "an ambush"; });
+  world_.After(world_.Between(absl::Milliseconds(100), absl::Milliseconds(500)),
+               [this, id, victim = quorum[0]] {
+                 if (healed_) return;
+                 Crash(*servers_.at(victim), absl::Milliseconds(40));
+                 for (NodeId other : Ids()) network_.CutLink(id, other);
+                 world_.After(absl::Milliseconds(400), [this] { network_.Heal(); });
+               });
+}
+
+// One node a run: what all nodes lost nobody can bring back.
+void Cluster::LoseOne() {
+  if (one_lost_ || options_.nodes < 3 || options_.change_every != absl::InfiniteDuration()) return;
+  Server& victim = Any();
+  const bool wipe = options_.wipe_every != absl::InfiniteDuration();
+  if (wipe) {
+    // A node that was never met can be told from another one under its number by nobody.
+    for (auto& [id, server] : servers_) {
+      if (!server->up()) return;
+      for (const auto& [member, known] : server->replica()->status().config.members) {
+        if (known.incarnation.value == 0) return;
+      }
+    }
+    one_lost_ = true;
+    victim.Wipe();
+  } else {
+    // Not beside power cuts, which make the last synced record's mark of having been synced
+    // disappear as well.
+    if (options_.power_loss) return;
+    one_lost_ = true;
+    victim.Crash(false);
+    victim.Rot();
+    // It is not to forget that it is damaged.
+    world_.After(world_.Between(absl::Milliseconds(200), absl::Seconds(3)), [this, &victim] {
+      if (!healed_) Crash(victim, absl::Milliseconds(100));
+    });
+  }
+  world_.After(absl::Milliseconds(100), [&victim] { victim.Start(); });
+}
+
+bool Cluster::MakeChange(const Config& config, ConfigChange& change) {
   auto add = [&](ConfigStep::Kind kind) {
-    // Some that are added never come.
-    if (servers_.size() >= 7) return;
-    const NodeId id = AddServer({});
-    servers_.at(id)->Start();
-    TellPeers(id, true);
-    for (NodeId other : Ids()) {
-      if (other != id) TellPeers(other, true);
+    // Another one, or one that was removed and comes back with all that it has.
+    std::vector<NodeId> outside;
+    for (NodeId id : Ids()) {
+      if (!config.IsMember(id)) outside.push_back(id);
+    }
+    NodeId id;
+    if (servers_.size() < 8 && (outside.empty() || world_.random().OneIn(2))) {
+      id = AddServer({});
+      servers_.at(id)->Start();
+      TellPeers(id, true);
+      for (NodeId other : Ids()) {
+        if (other != id) TellPeers(other, true);
+      }
+    } else if (!outside.empty()) {
+      id = outside[world_.random().Below(outside.size())];
+    } else {
+      return;
     }
     change.steps.push_back({kind, id, Member{"new:7802", servers_.at(id)->identity().incarnation}});
   };
@@ -112,16 +196,30 @@ void Cluster::ChangeMembers() {
         break;
       }
       break;
-    default:  // One for another, at once.
-      add(ConfigStep::Kind::kAddVoter);
-      if (!change.steps.empty()) remove();
+    default:  // One or two for others, at once.
+      for (uint64_t i = 1 + world_.random().Below(2); i > 0; --i) {
+        const size_t before = change.steps.size();
+        add(ConfigStep::Kind::kAddVoter);
+        if (change.steps.size() > before) remove();
+      }
       break;
   }
-  if (change.steps.empty()) return;
-  world_.Tell([] { return "a change of the members is proposed"; });
-  leader->Call([change](Replica& replica, MonoTime now,
-                        CallId call) { replica.Change(now, call, now + absl::Seconds(2), change); },
-               [](const CallResult&, const Replica&) {});
+  return !change.steps.empty();
+}
+
+// Now and then several at once, of which the leader may begin one only.
+void Cluster::ChangeMembers(Server& leader) {
+  for (uint64_t i = world_.random().OneIn(3) ? 3 : 1; i > 0; --i) {
+    if (!leader.leads()) return;
+    ConfigChange change;
+    if (!MakeChange(leader.replica()->status().config, change)) continue;
+    world_.Tell([] { return "a change of the members is proposed"; });
+    leader.Call(
+        [change](Replica& replica, MonoTime now, CallId call) {
+          replica.Change(now, call, now + absl::Seconds(2), change);
+        },
+        [](const CallResult&, const Replica&) {});
+  }
 }
 
 }  // namespace z4j::simulation

@@ -5,13 +5,18 @@
 
 namespace z4j::simulation {
 
-void Network::Send(NodeId from, NodeId to, std::function<void()> deliver) {
+void Network::Send(NodeId from, NodeId to, std::function<void()> deliver,
+                   std::optional<size_t> kind) {
   if (!Connected(from, to)) return;
   if (calm_) return world_.After(absl::Microseconds(200), std::move(deliver));
   if (world_.Chance(options_.drop)) return;
   if (world_.Chance(options_.duplicate)) world_.After(Delay(), deliver);
   if (world_.Chance(options_.replay)) {
     world_.After(world_.Between(absl::Milliseconds(1), absl::Seconds(3)), deliver);
+  }
+  if (kind.has_value() && kind == options_.late_kind && world_.Chance(options_.late)) {
+    return world_.After(world_.Between(absl::Milliseconds(1), absl::Seconds(1)),
+                        std::move(deliver));
   }
   // What was on its way when a link was cut still arrives.
   world_.After(Delay(), std::move(deliver));
@@ -27,6 +32,11 @@ absl::Duration Network::Delay() {
 void Network::Cut(NodeId a, NodeId b) {
   cut_.emplace(a, b);
   if (!one_way_now_) cut_.emplace(b, a);
+}
+
+void Network::CutLink(NodeId a, NodeId b) {
+  cut_.emplace(a, b);
+  cut_.emplace(b, a);
 }
 
 void Network::Partition(const std::set<NodeId>& nodes) {

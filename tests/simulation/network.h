@@ -2,6 +2,7 @@
 #define Z4J_TESTS_SIMULATION_NETWORK_H_
 
 #include <functional>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -22,13 +23,17 @@ class Network {
  public:
   Network(World& world, const Options& options) : world_(world), options_(options) {}
 
-  // `deliver` is called not at all, once, or more often; never within Send().
-  void Send(NodeId from, NodeId to, std::function<void()> deliver);
+  // `deliver` is called not at all, once, or more often; never within Send().  `kind`: of a message
+  // between nodes, its place in MessageBody.
+  void Send(NodeId from, NodeId to, std::function<void()> deliver,
+            std::optional<size_t> kind = std::nullopt);
   bool Connected(NodeId from, NodeId to) const { return !cut_.contains({from, to}); }
 
   // A shape of partition is drawn: one node alone, two halves, a ring, a single link; perhaps in
   // one direction only.
   void Partition(const std::set<NodeId>& nodes);
+  // Adds to what is cut.
+  void CutLink(NodeId a, NodeId b);
   void Heal() { cut_.clear(); }
   // From now on nothing is lost, doubled or slow.
   void Calm() { calm_ = true; }

@@ -1,5 +1,8 @@
 #include "tests/simulation/options.h"
 
+#include <iterator>
+#include <variant>
+
 #include "absl/strings/str_cat.h"
 
 namespace z4j::simulation {
@@ -21,6 +24,10 @@ Options Draw(SeededRandom& random) {
   if (random.OneIn(2)) o.drop = random.Below(300);
   if (random.OneIn(2)) o.duplicate = random.Below(300);
   if (random.OneIn(3)) o.replay = random.Below(50);
+  if (random.OneIn(3)) {
+    o.late_kind = random.Below(std::variant_size_v<consensus::MessageBody>);
+    o.late = 50 + random.Below(500);
+  }
   if (random.OneIn(2)) {
     o.partition_every = Some(random, absl::Milliseconds(500), absl::Seconds(10));
     o.partition_for = Some(random, absl::Milliseconds(100), absl::Seconds(4));
@@ -29,28 +36,35 @@ Options Draw(SeededRandom& random) {
   o.half_open = random.OneIn(3);
   o.sync_mean = Some(random, absl::Microseconds(50), absl::Milliseconds(5));
   if (random.OneIn(3)) o.slow_sync = random.Below(30);
-  if (random.OneIn(6)) o.sync_error = 1 + random.Below(3);
   if (random.OneIn(2)) {
     o.crash_every = Some(random, absl::Milliseconds(500), absl::Seconds(8));
     o.power_loss = random.OneIn(2);
   }
+  if (random.OneIn(o.power_loss ? 2 : 6)) o.sync_error = 1 + random.Below(o.power_loss ? 20 : 3);
   if (random.OneIn(8)) o.disk_full_every = Some(random, absl::Seconds(2), absl::Seconds(10));
-  if (random.OneIn(8)) o.rot_every = Some(random, absl::Seconds(2), absl::Seconds(20));
+  if (random.OneIn(6)) o.rot_every = Some(random, absl::Seconds(2), absl::Seconds(20));
+  if (random.OneIn(8)) o.wipe_every = Some(random, absl::Seconds(2), absl::Seconds(10));
+  if (random.OneIn(2)) o.segment_bytes = 8 * 1024 << random.Below(3);
   if (random.OneIn(3)) {
     o.pause_every = Some(random, absl::Milliseconds(500), absl::Seconds(8));
     o.freeze = random.OneIn(4);
   }
   if (random.OneIn(2)) o.drift_permille = static_cast<int64_t>(random.Below(70));
   if (random.OneIn(12)) o.drift_permille = 300;
+  if (random.OneIn(4)) o.strike = 100 + random.Below(600);
+  if (random.OneIn(4)) o.ambush_every = Some(random, absl::Seconds(1), absl::Seconds(5));
   if (random.OneIn(3)) o.transfer_every = Some(random, absl::Milliseconds(300), absl::Seconds(5));
-  if (random.OneIn(3)) o.change_every = Some(random, absl::Milliseconds(500), absl::Seconds(6));
+  if (random.OneIn(3)) {
+    o.change_every = Some(random, absl::Milliseconds(500), absl::Seconds(6));
+    if (random.OneIn(3)) o.early_change = 300 + random.Below(600);
+  }
   if (random.OneIn(2)) {
     o.snapshot_every = 20 + random.Below(300);
     o.limits.tail_entries = 1 + random.Below(100);
     o.limits.lag_entries = 2 * o.limits.tail_entries + random.Below(300);
   }
   if (random.OneIn(3)) {
-    o.limits.append_entries = 1 + random.Below(8);
+    o.limits.append_entries = random.OneIn(2) ? 1 : 1 + random.Below(8);
     o.limits.inflight_messages = 1 + random.Below(4);
     o.limits.apply_entries = 1 + random.Below(4);
   }
@@ -62,19 +76,22 @@ Options Draw(SeededRandom& random) {
 std::string Describe(const Options& o) {
   return absl::StrCat(
       "nodes ", o.nodes, ", clients ", o.clients, ", delay ", absl::FormatDuration(o.delay_mean),
-      ", drop ", o.drop, ", duplicate ", o.duplicate, ", replay ", o.replay, ", partition every ",
+      ", drop ", o.drop, ", duplicate ", o.duplicate, ", replay ", o.replay, ", late kind ",
+      o.late_kind ? absl::StrCat(*o.late_kind, " by ", o.late) : "none", ", partition every ",
       absl::FormatDuration(o.partition_every), " for ", absl::FormatDuration(o.partition_for),
       o.one_way ? " one-way" : "", o.half_open ? " half-open" : "", ", sync ",
       absl::FormatDuration(o.sync_mean), ", slow ", o.slow_sync, ", sync error ", o.sync_error,
       ", crash every ", absl::FormatDuration(o.crash_every), o.power_loss ? " with power loss" : "",
       ", disk full every ", absl::FormatDuration(o.disk_full_every), ", rot every ",
-      absl::FormatDuration(o.rot_every), ", pause every ", absl::FormatDuration(o.pause_every),
+      absl::FormatDuration(o.rot_every), ", wipe every ", absl::FormatDuration(o.wipe_every),
+      ", segment ", o.segment_bytes, ", strike ", o.strike, ", ambush every ",
+      absl::FormatDuration(o.ambush_every), ", pause every ", absl::FormatDuration(o.pause_every),
       o.freeze ? " frozen" : "", ", drift ", o.drift_permille, ", transfer every ",
       absl::FormatDuration(o.transfer_every), ", change every ",
-      absl::FormatDuration(o.change_every), ", snapshot every ", o.snapshot_every, ", tail ",
-      o.limits.tail_entries, ", append ", o.limits.append_entries, ", window ",
-      o.limits.inflight_messages, ", uncommitted ", o.limits.uncommitted_entries, ", think ",
-      absl::FormatDuration(o.think));
+      absl::FormatDuration(o.change_every), ", early change ", o.early_change, ", snapshot every ",
+      o.snapshot_every, ", tail ", o.limits.tail_entries, ", append ", o.limits.append_entries,
+      ", window ", o.limits.inflight_messages, ", uncommitted ", o.limits.uncommitted_entries,
+      ", think ", absl::FormatDuration(o.think));
 }
 
 }  // namespace z4j::simulation

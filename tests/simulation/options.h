@@ -1,7 +1,9 @@
 #ifndef Z4J_TESTS_SIMULATION_OPTIONS_H_
 #define Z4J_TESTS_SIMULATION_OPTIONS_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/time/time.h"
@@ -22,6 +24,9 @@ struct Options {
   uint64_t drop = 0;
   uint64_t duplicate = 0;
   uint64_t replay = 0;  // An old message comes once more, up to seconds later.
+  // Messages of one kind (their place in MessageBody) come late far more often than others.
+  std::optional<size_t> late_kind;
+  uint64_t late = 0;
   absl::Duration partition_every = absl::InfiniteDuration();
   absl::Duration partition_for = absl::Seconds(1);
   bool one_way = false;
@@ -34,7 +39,10 @@ struct Options {
   absl::Duration crash_every = absl::InfiniteDuration();
   bool power_loss = false;  // A crash tears and loses what was not synced.
   absl::Duration disk_full_every = absl::InfiniteDuration();
-  absl::Duration rot_every = absl::InfiniteDuration();  // At most once a run; the node is replaced.
+  // At most one of these two a run: the node lost what it had promised, and must fall silent.
+  absl::Duration rot_every = absl::InfiniteDuration();
+  absl::Duration wipe_every = absl::InfiniteDuration();  // It starts anew under its old number.
+  size_t segment_bytes = 64 * 1024;                      // Of the log: small ones end often.
 
   // Time.
   absl::Duration pause_every = absl::InfiniteDuration();
@@ -42,16 +50,23 @@ struct Options {
   bool freeze = false;         // The clocks stand still with the node.
   int64_t drift_permille = 0;  // Of boot-time clocks, +-; leases hold up to 80.
 
+  // Traps: what seldom comes together by itself.
+  uint64_t strike = 0;  // A new leader dies, or is cut off, within milliseconds.
+  // A leader hears a bare quorum, and one of that forgets in a crash whom it answered.
+  absl::Duration ambush_every = absl::InfiniteDuration();
+
   // Operators.
   absl::Duration transfer_every = absl::InfiniteDuration();
   absl::Duration change_every = absl::InfiniteDuration();  // Of the membership.
+  uint64_t early_change = 0;  // … of a leader that has committed nothing yet.
   uint64_t snapshot_every = 50'000;
   consensus::RaftLimits limits;  // Of windows, messages and tails.
 
   // Clients.
   absl::Duration think = absl::Milliseconds(20);
 
-  // Whether two leases may overlap although nothing is wrong: clocks beyond the bound, or frozen.
+  // Whether leases exclude each other, and so whether reads and signs of life can be trusted; with
+  // clocks beyond the bound, or frozen, only tokens protect.
   bool leases_hold() const { return drift_permille <= 70 && !freeze; }
 };
 

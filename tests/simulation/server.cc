@@ -5,19 +5,15 @@
 #include "absl/strings/str_cat.h"
 
 namespace z4j::simulation {
-namespace {
-
-constexpr WalOptions kWal = {64 * 1024, 1};  // Small, so that segments end and are removed.
-
-}  // namespace
-
 Server::Server(World& world, const Options& options, Oracle& oracle, Outside outside,
                NodeIdentity identity, const Config& first)
     : world_(world),
       options_(options),
       oracle_(oracle),
       outside_(std::move(outside)),
-      identity_(identity) {
+      identity_(identity),
+      first_(first),
+      wal_{options.segment_bytes, 1} {
   const int64_t drift = options_.drift_permille;
   if (drift > 0) {
     clock_rate_ = 1.0 + (static_cast<double>(world_.random().Below(2 * drift + 1)) - drift) / 1000;
@@ -26,7 +22,7 @@ Server::Server(World& world, const Options& options, Oracle& oracle, Outside out
   clock_base_ = world_.Between(absl::Minutes(1), absl::Hours(24 * 400));
   clock_since_ = world_.now();
   paused_until_ = world_.now();
-  if (absl::Status made = CreateStorage(disk_, identity_, first, kWal); !made.ok()) {
+  if (absl::Status made = CreateStorage(disk_, identity_, first, wal_); !made.ok()) {
     oracle_.Fail(absl::StrCat("no directory: ", made.ToString()));
   }
 }
@@ -37,6 +33,8 @@ MonoTime Server::Clock() const {
   return {clock_base_ + (world_.now() - clock_since_) * clock_rate_};
 }
 
+bool Server::leads() const { return replica_ && replica_->status().soft.role == Role::kLeader; }
+
 bool Server::HoldsLease() const {
   if (!replica_) return false;
   const auto leadership = replica_->leadership();
@@ -46,9 +44,11 @@ bool Server::HoldsLease() const {
 void Server::Start() {
   if (replica_) return;
   ++life_;
+  started_ = world_.now();
   disk_busy_ = false;
+  disk_stalled_ = false;
   tick_at_ = absl::InfiniteDuration();
-  auto storage = OpenStorage(disk_, identity_, kWal);
+  auto storage = OpenStorage(disk_, identity_, wal_);
   if (rotten_ && absl::IsDataLoss(storage.status())) {  // Nothing there can be believed.
     damaged_ = true;
     return;
@@ -58,7 +58,7 @@ void Server::Start() {
   storage_ = *std::move(storage);
   const Recovered& found = storage_->recovered();
   damaged_ = found.damaged;
-  oracle_.Recovered(identity_.id, found);
+  oracle_.Recovered(identity_.id, found, rotten_);
   ReplicaOptions options;
   options.raft.cluster = identity_.cluster;
   options.raft.id = identity_.id;
@@ -118,22 +118,6 @@ void Server::Pause(absl::Duration duration, bool clocks_stand_still) {
   ScheduleTick();
 }
 
-void Server::Rot() {
-  auto names = disk_.List();
-  if (!names.ok() || names->empty()) return;
-  const std::string& name = (*names)[world_.random().Below(names->size())];
-  const size_t size = disk_.Contents(name).size();
-  if (size == 0) return;
-  rotten_ = true;
-  disk_.Rot(name, 0, std::min<size_t>(size, 64 * 1024), 1, [this] { return world_.random()(); });
-  world_.Tell([&] { return absl::StrCat("node ", identity_.id.value, ": ", name, " rots"); });
-}
-
-void Server::DiskFull(absl::Duration duration) {
-  disk_.SetCapacity(0);
-  world_.After(duration, [this] { disk_.SetCapacity(UINT64_MAX); });
-}
-
 void Server::Do(std::function<void(Replica& replica, MonoTime now)> what) {
   if (!replica_) return;
   if (paused()) {
@@ -157,7 +141,11 @@ void Server::Call(std::function<void(Replica& replica, MonoTime now, CallId call
 }
 
 void Server::Deliver(Message message) {
-  Do([message = std::move(message)](Replica& replica, MonoTime now) {
+  Do([this, message = std::move(message)](Replica& replica, MonoTime now) {
+    if (std::holds_alternative<VoteRequest>(message.body)) {
+      oracle_.Asked(identity_.id, message, replica.status());
+    }
+    if (std::holds_alternative<AppendReply>(message.body)) oracle_.Answered(identity_.id, message);
     replica.Step(now, message).IgnoreError();
   });
 }
@@ -178,6 +166,32 @@ std::string Server::Describe() const {
   return text;
 }
 
+void Server::FollowRole() {
+  world_.Tell([&] { return Describe(); });
+  const SoftState soft = replica_->status().soft;
+  if (soft.role != Role::kLeader || soft.term == led_) return;
+  led_ = soft.term;
+  outside_.leads(identity_.id);
+}
+
+void Server::TellMessage(const Message& message) {
+  world_.Tell([&] { return simulation::Describe(message); });
+  oracle_.Sent(identity_.id, message);
+  if (std::holds_alternative<TimeoutNow>(message.body)) {
+    oracle_.HandsOver(identity_.id, message.to, replica_->status());
+  }
+}
+
+void Server::TakeWrite(Write write) {
+  for (const Entry& entry : write.entries) {
+    if (entry.kind != EntryKind::kConfig) continue;
+    const RaftStatus status = replica_->status();
+    const bool own = status.soft.role == Role::kLeader && entry.term == status.soft.term;
+    if (own) oracle_.ChangesMembers(identity_.id, entry, status);
+  }
+  writes_.push_back(std::move(write));
+}
+
 void Server::Settle() {
   while (replica_) {
     Work work = replica_->TakeWork(Clock());
@@ -186,12 +200,11 @@ void Server::Settle() {
                                 " cannot go on: ", replica_->failure().ToString()));
       return;
     }
-    if (work.soft_state_changed) world_.Tell([&] { return Describe(); });
-    for (Write& write : work.writes) writes_.push_back(std::move(write));
+    if (work.soft_state_changed) FollowRole();
+    for (Write& write : work.writes) TakeWrite(std::move(write));
     if (work.compact) compact_ = work.compact;
     for (Message& message : work.messages) {
-      world_.Tell([&] { return simulation::Describe(message); });
-      oracle_.Sent(identity_.id, message);
+      TellMessage(message);
       if (std::holds_alternative<InstallSnapshot>(message.body)) {
         SendSnapshot(std::move(message));
       } else {
@@ -206,58 +219,9 @@ void Server::Settle() {
     if (work.replies.empty()) break;  // A reply may have led to another call.
   }
   if (!replica_) return;
-  oracle_.Look(identity_.id, replica_->status());
+  oracle_.Look(identity_.id, replica_->status(), std::max(started_, paused_until_));
   StartDisk();
   ScheduleTick();
-}
-
-absl::Duration Server::SyncTime() {
-  if (world_.Chance(options_.slow_sync)) {
-    return world_.Between(absl::Milliseconds(100), absl::Seconds(2));
-  }
-  return world_.Between(options_.sync_mean / 2, options_.sync_mean * 3 / 2);
-}
-
-void Server::StartDisk() {
-  if (disk_busy_ || (writes_.empty() && !compact_)) return;
-  disk_busy_ = true;
-  on_the_way_ = std::exchange(writes_, {});
-  world_.After(SyncTime(), [this, life = life_] { FinishDisk(life); });
-}
-
-void Server::FinishDisk(uint64_t life) {
-  if (life != life_) return;
-  // The disk's thread stands still with its process.
-  if (paused()) return world_.At(paused_until_, [this, life] { FinishDisk(life); });
-  disk_busy_ = false;
-  if (world_.Chance(options_.sync_error)) disk_.FailNextSync();
-  absl::Status status = absl::OkStatus();
-  if (!on_the_way_.empty()) status = storage_->Append(on_the_way_);
-  if (absl::IsResourceExhausted(status)) {
-    // Nothing of it was written: it is tried again until there is room.
-    on_the_way_.insert(on_the_way_.end(), std::make_move_iterator(writes_.begin()),
-                       std::make_move_iterator(writes_.end()));
-    writes_ = std::exchange(on_the_way_, {});
-    disk_busy_ = true;
-    return world_.After(absl::Milliseconds(50), [this, life] {
-      if (life != life_) return;
-      disk_busy_ = false;
-      StartDisk();
-    });
-  }
-  if (!status.ok()) {
-    world_.Tell([&] { return absl::StrCat("node ", identity_.id.value, ": ", status.ToString()); });
-    Crash(false);
-    world_.After(absl::Milliseconds(200), [this] { Start(); });
-    return;
-  }
-  world_.Tell([&] { return absl::StrCat("node ", identity_.id.value, " has written"); });
-  oracle_.Durable(identity_.id, on_the_way_);
-  const uint64_t seq = on_the_way_.empty() ? 0 : on_the_way_.back().seq;
-  on_the_way_.clear();
-  if (compact_) storage_->Compact(*std::exchange(compact_, std::nullopt)).IgnoreError();
-  if (seq == 0) return StartDisk();
-  Do([seq](Replica& replica, MonoTime now) { replica.Persisted(now, seq); });
 }
 
 void Server::ScheduleTick() {

@@ -36,6 +36,7 @@ class Server {
         send_snapshot;
     std::function<void(NodeId node)> started;  // Streams to the others come up.
     std::function<void(NodeId node)> stopped;
+    std::function<void(NodeId node)> leads;  // It has just been elected.
   };
   using OnReply = std::function<void(const CallResult& reply, const Replica& replica)>;
 
@@ -48,6 +49,8 @@ class Server {
   void Crash(bool power_loss);
   void Pause(absl::Duration duration, bool clocks_stand_still);
   void Rot();  // Some byte that had been synced changes.
+  // The directory is lost; from the next start on this is another node under the old number.
+  void Wipe();
   void DiskFull(absl::Duration duration);
 
   // Runs `what` on the node's one thread; never if it is down, later if it stands still.
@@ -59,10 +62,12 @@ class Server {
 
   bool up() const { return replica_ != nullptr; }
   bool paused() const { return world_.now() < paused_until_; }
-  bool damaged() const { return damaged_; }
+  // Nobody counts on it any more.
+  bool lost() const { return damaged_ || wiped_; }
   const Replica* replica() const { return replica_.get(); }
   const NodeIdentity& identity() const { return identity_; }
   MonoTime Clock() const;
+  bool leads() const;  // As far as it knows.
   // Whether, on this node's own clock, nobody else can lead.
   bool HoldsLease() const;
   std::string Describe() const;  // For people.
@@ -71,8 +76,12 @@ class Server {
   void Settle();
   void StartDisk();
   void FinishDisk(uint64_t life);
+  void WatchDisk();
   void Save(SnapshotToSave save);
   void ScheduleTick();
+  void FollowRole();
+  void TakeWrite(Write write);
+  void TellMessage(const Message& message);
   absl::Duration SyncTime();
   absl::StatusOr<std::string> LoadSnapshot(const SnapshotMeta& meta);
   void SendSnapshot(Message message);
@@ -83,11 +92,15 @@ class Server {
   Outside outside_;
   NodeIdentity identity_;
 
+  const Config first_;
+  const WalOptions wal_;
+
   SimulatedDisk disk_;
   std::unique_ptr<LogStorage> storage_;
   std::unique_ptr<Replica> replica_;
   bool damaged_ = false;
   bool rotten_ = false;
+  bool wiped_ = false;
 
   // The boot-time clock: what it showed at `clock_since_`, and how fast it goes.
   absl::Duration clock_base_;
@@ -96,10 +109,14 @@ class Server {
   Instant paused_until_;
 
   uint64_t life_ = 0;  // Events of an earlier one are void.
+  Instant started_;
+  Term led_;  // The newest term that it was elected in.
   std::vector<Write> writes_;
   std::vector<Write> on_the_way_;
   std::optional<Index> compact_;
   bool disk_busy_ = false;
+  uint64_t disk_done_ = 0;  // How many times it had written everything it was given.
+  bool disk_stalled_ = false;
   Instant tick_at_ = absl::InfiniteDuration();
   uint64_t last_call_ = 0;
   std::map<uint64_t, OnReply> calls_;

@@ -56,70 +56,142 @@ func stepRegister(state, input, _ any) []any {
 	return nil
 }
 
-// A lock: who holds it, under which token.
+// A lock: who holds it and who waits, and under which token.
 type lock struct {
-	holder string // Empty: free.
-	token  uint64 // Of the holder, if it is known; 0: any above newest.
+	// The holder, then those who wait, as "session/call" with a space behind each; empty: free.
+	places string
+	untold bool   // Nobody was told the holder's token: it is any above newest.
 	newest uint64 // No token up to here will be granted again.
 }
+
+func (l lock) list() []string { return strings.Fields(l.places) }
+
+func (l lock) heldBy(session string) bool { return strings.HasPrefix(l.places, session+"/") }
 
 // The lock once the holder's token turns out to be what text says.
 func (l lock) told(text string) (lock, bool) {
 	token, err := strconv.ParseUint(text, 10, 64)
-	if err != nil || (l.token != 0 && token != l.token) || (l.token == 0 && token <= l.newest) {
+	if err != nil || (!l.untold && token != l.newest) || (l.untold && token <= l.newest) {
 		return l, false
 	}
-	l.token, l.newest = token, token
+	l.untold, l.newest = false, token
 	return l, true
 }
 
-func (l lock) freed() lock {
-	if l.token == 0 {
+// The next one holds.
+func (l lock) passedOn() lock {
+	if l.untold {
 		l.newest++ // The least that the untold token can have been.
 	}
-	return lock{newest: l.newest}
+	_, l.places, _ = strings.Cut(l.places, " ")
+	l.untold = l.places != ""
+	return l
 }
 
-func stepLock(state, input, _ any) []any {
-	l, op := state.(lock), input.(operation)
-	switch op.Call {
-	case "acquire":
-		if l.holder == "" {
-			l.holder, l.token = op.Arguments[0], 0
+// Without what leaves: a session with all that it has, or one waiting call of it.
+func (l lock) without(session, call string) lock {
+	var left string
+	passes := false
+	for i, place := range l.list() {
+		all := call == "" && strings.HasPrefix(place, session+"/")
+		switch {
+		case i == 0 && all:
+			passes = true
+			left += place + " "
+		case i > 0 && (all || place == session+"/"+call):
+		default:
+			left += place + " "
 		}
-		if l.holder != op.Arguments[0] {
-			if op.may("no") {
-				return []any{l}
-			}
-			return nil
-		}
+	}
+	l.places = left
+	if passes {
+		return l.passedOn()
+	}
+	return l
+}
+
+func acquire(l lock, op operation) []any {
+	session, call, refusal := op.Arguments[0], "0", "no"
+	if op.Call == "enter" {
+		call, refusal = op.Arguments[1], "waits"
+	}
+	if l.places == "" {
+		l.places, l.untold = session+"/"+call+" ", true
+	}
+	if l.heldBy(session) {
 		if op.Result == nil {
 			return []any{l}
 		}
 		if known, ok := l.told(*op.Result); ok {
 			return []any{known}
 		}
-	case "release":
-		var states []any
-		known, ok := l.told(op.Arguments[1])
-		held := l.holder != "" && l.holder == op.Arguments[0] && ok
-		if held && op.may("true") {
-			states = append(states, known.freed())
-		}
-		if (!held || l.token == 0) && op.may("false") {
-			states = append(states, l)
-		}
-		return states
-	case "end":
-		if l.holder == op.Arguments[0] {
-			return []any{l.freed()}
-		}
+		return nil
+	}
+	if !op.may(refusal) {
+		return nil
+	}
+	if op.Call == "enter" {
+		l.places += session + "/" + call + " "
+	}
+	return []any{l}
+}
+
+func release(l lock, op operation) []any {
+	var states []any
+	known, ok := l.told(op.Arguments[1])
+	held := l.heldBy(op.Arguments[0]) && ok
+	if held && op.may("true") {
+		states = append(states, known.passedOn())
+	}
+	if (!held || l.untold) && op.may("false") {
+		states = append(states, l)
+	}
+	return states
+}
+
+func look(l lock, op operation) []any {
+	if op.Result == nil {
 		return []any{l}
+	}
+	for i, place := range l.list() {
+		if place != op.Arguments[0]+"/"+op.Arguments[1] {
+			continue
+		}
+		if i > 0 {
+			if *op.Result == "waits" {
+				return []any{l}
+			}
+			return nil
+		}
+		if known, ok := l.told(*op.Result); ok {
+			return []any{known}
+		}
+		return nil
+	}
+	if *op.Result == "over" {
+		return []any{l}
+	}
+	return nil
+}
+
+func stepLock(state, input, _ any) []any {
+	l, op := state.(lock), input.(operation)
+	switch op.Call {
+	case "acquire", "enter":
+		return acquire(l, op)
+	case "release":
+		return release(l, op)
+	case "look":
+		return look(l, op)
+	case "leave":
+		return []any{l.without(op.Arguments[0], op.Arguments[1])}
+	case "end":
+		return []any{l.without(op.Arguments[0], "")}
 	case "get":
 		if op.Result == nil {
 			return []any{l}
 		}
-		if l.holder == "" {
+		if l.places == "" {
 			if *op.Result == "free" {
 				return []any{l}
 			}

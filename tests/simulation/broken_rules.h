@@ -1,0 +1,83 @@
+#ifndef Z4J_TESTS_SIMULATION_BROKEN_RULES_H_
+#define Z4J_TESTS_SIMULATION_BROKEN_RULES_H_
+
+#include "services/consensus/raft/mutants.h"
+
+// What a build with a broken rule does, by the names that people give it, and what is to be
+// expected of the simulator.
+namespace z4j::simulation {
+
+struct BrokenRule {
+  consensus::Rule rule;
+  const char* name;
+  const char* hidden;  // Why no run can show it; null: it must be noticed.
+};
+
+using consensus::Rule;
+
+inline constexpr BrokenRule kBrokenRules[] = {
+    {Rule::kVoteAfterSync, "skip fsync before vote", nullptr},
+    {Rule::kAcknowledgeAfterSync, "acknowledge entries before fsync", nullptr},
+    {Rule::kLeaderCountsAfterSync, "leader counts itself before fsync", nullptr},
+    {Rule::kRequestAfterSync, "ask for votes before the own vote is synced", nullptr},
+    {Rule::kPreVoteComparesLogs, "pre-vote without log check", nullptr},
+    {Rule::kVoteComparesLogs, "vote without log check", nullptr},
+    {Rule::kOneVotePerTerm, "two votes in one term", nullptr},
+    {Rule::kPreVoteIsNoVote, "pre-vote reply counted as vote", nullptr},
+    {Rule::kWithholdAfterHeartbeat, "no vote withholding", nullptr},
+    {Rule::kWithholdAfterBoot, "no boot withholding", nullptr},
+    {Rule::kCheckQuorum, "no check-quorum", nullptr},
+    {Rule::kCommitOwnTermOnly, "commit of an old term by counting", nullptr},
+    {Rule::kClampCommit, "follower's commit not clamped to the message", nullptr},
+    {Rule::kHeartbeatClaimsOnlyDisk, "heartbeat reply claims unsynced entries", nullptr},
+    {Rule::kTruncateOnlyAtConflict, "old shorter append cuts the log", nullptr},
+    {Rule::kLeaseFromSendTime, "lease from ack time", nullptr},
+    {Rule::kLeaseEndsWithTransfer, "lease kept while handing over", nullptr},
+    {Rule::kNoLeaseAfterTimeoutNow, "lease won again after TimeoutNow", nullptr},
+    {Rule::kLeaseNeedsOwnCommit, "lease before the own term committed",
+     "the node asks for its own first entry applied before it uses a lease"},
+    {Rule::kReadNeedsOwnCommit, "read index before the own term committed", nullptr},
+    {Rule::kReadNeedsRound, "read without asking a quorum", nullptr},
+    {Rule::kMajorityIsMoreThanHalf, "half is a quorum", nullptr},
+    {Rule::kJointNeedsBothMajorities, "joint phase decided by the new majority", nullptr},
+    {Rule::kOneChangeAtATime, "two membership changes at once", nullptr},
+    {Rule::kChangeNeedsOwnCommit, "membership change before the own term committed", nullptr},
+    {Rule::kConfigRollsBack, "truncated configuration stays in force", nullptr},
+    {Rule::kForgetUnsyncedOnTruncate, "late completion for overwritten entries (ABA)", nullptr},
+    {Rule::kRejectsMayBeStray, "late rejection moves match back", nullptr},
+    {Rule::kDamagedNeverVotes, "node with a rotten log votes", nullptr},
+    {Rule::kIncarnationMustMatch, "wiped node keeps its identity", nullptr},
+    {Rule::kOldSnapshotIsIgnored, "old snapshot replaces the log", nullptr},
+    {Rule::kApplyOnlyWhatIsOnDisk, "apply before the own disk has it", nullptr},
+    {Rule::kTransferWaitsForMatch, "TimeoutNow to a target that lacks entries", nullptr},
+
+    {Rule::kSyncBeforeAppendReturns, "append returns before fsync", nullptr},
+    {Rule::kSyncFailureIsFinal, "failed fsync is forgotten",
+     "the node ends at the first error, so nobody uses the log afterwards"},
+    {Rule::kWitnessTellsRot, "rot taken for a torn write", nullptr},
+    {Rule::kOnlyAWitnessTellsRot, "torn write taken for rot", nullptr},
+    {Rule::kSegmentsAreLinked, "segments not linked", nullptr},
+    {Rule::kNameDurableBeforeUse, "segment used before its name is synced", nullptr},
+    {Rule::kSegmentRepeatsHardState, "new segment without term and vote", nullptr},
+    {Rule::kReopenedIsWrittenAgain, "page cache after a failed fsync believed", nullptr},
+    {Rule::kReopenedNamesAreSynced, "unsynced names believed at start", nullptr},
+    {Rule::kVotesHaveAReserve, "no disk reserve for votes", nullptr},
+    {Rule::kSnapshotSyncedBeforeName, "snapshot named before fsync", nullptr},
+    {Rule::kDamagedIsOnlyRead, "rotten log written to", nullptr},
+
+    {Rule::kTokenInSnapshot, "token not in snapshot", nullptr},
+    {Rule::kTokensGrow, "one token for two grants", nullptr},
+    {Rule::kExpiryIsDecidedInLog, "session expiry by the leader's clock alone", nullptr},
+    {Rule::kNewLeaderRenewsSessions, "sessions not renewed by a new leader", nullptr},
+    {Rule::kMutationsAreDoneOnce, "retried mutation done twice", nullptr},
+    {Rule::kAnswersInSnapshot, "answers not in snapshot", nullptr},
+    {Rule::kSessionEndFreesNames, "ended session keeps its locks", nullptr},
+    {Rule::kReleaseNeedsToken, "release without the token", nullptr},
+    {Rule::kFirstComeFirstServed, "lock queue not FIFO", nullptr},
+    {Rule::kAliveOnlyIfDecided, "session called alive while its expiry is undecided", nullptr},
+    {Rule::kReadsWaitForApply, "read before its index is applied", nullptr},
+};
+
+}  // namespace z4j::simulation
+
+#endif  // Z4J_TESTS_SIMULATION_BROKEN_RULES_H_
