@@ -226,6 +226,7 @@ void Oracle::ChangesMembers(NodeId node, const Entry& entry, const RaftStatus& s
                       "committed"));
   }
   leading->second.config = entry.index;
+  leading->second.since = world_.now();  // Another quorum is given time.
 }
 
 // §5.4: a new leader has all that was committed before.

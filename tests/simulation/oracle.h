@@ -73,7 +73,7 @@ class Oracle {
   // A leadership, as far as it has been seen.
   struct Leading {
     NodeId node;
-    Instant since;
+    Instant since;                    // With this quorum.
     Index first;                      // The first entry of its own.
     Index config;                     // The last configuration of its own.
     std::map<NodeId, Instant> heard;  // When each peer's newest answer came.
