@@ -50,6 +50,8 @@ inline constexpr BrokenRule kBrokenRules[] = {
     {Rule::kOldSnapshotIsIgnored, "old snapshot replaces the log", nullptr},
     {Rule::kApplyOnlyWhatIsOnDisk, "apply before the own disk has it", nullptr},
     {Rule::kTransferWaitsForMatch, "TimeoutNow to a target that lacks entries", nullptr},
+    {Rule::kLostElectionsBackOff, "lost elections follow each other without end",
+     "it breaks no promise: the next election only comes sooner"},
 
     {Rule::kSyncBeforeAppendReturns, "append returns before fsync", nullptr},
     {Rule::kSyncFailureIsFinal, "failed fsync is forgotten",

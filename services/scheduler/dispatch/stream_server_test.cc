@@ -145,6 +145,7 @@ TEST_F(StreamServerTest, WelcomesAnAdapterAndTellsItWhoLeads) {
   EXPECT_FALSE(client.Read().role().leader());
   streams_.SetLeader(true);
   EXPECT_TRUE(client.Read().role().leader());
+  ASSERT_TRUE(events_.Await([&] { return !events_.links.empty(); }));
   EXPECT_EQ(events_.links.front()->Info().instance, "one");
   client.stream->WritesDone();
   EXPECT_TRUE(client.stream->Finish().ok());
