@@ -64,9 +64,6 @@ def ended(server: SchedulerServer, schedule: str) -> bool:
     return bool(server.fires(schedule)[-1]["state"] == "STATE_SUCCEEDED")
 
 
-@pytest.mark.xfail(
-    reason="a schedule that is created after the clock was set back has the time from before it"
-)
 def test_a_wall_clock_set_back_by_an_hour_holds_nothing_up_and_fires_nothing_twice(
     tmp_path: Path, wall_clock: WallClock, server: SchedulerServer
 ) -> None:
