@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,32 +12,14 @@ from tests.chaos import nemeses
 from tests.chaos.cluster import Cluster
 from tests.chaos.conftest import SCHEDULES, Harmer
 from tests.chaos.network import Network
+from tests.harness.small_disk import fill, mounted
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 64 MiB; a segment of the log takes 16."""
-    if os.getuid() != 0:
-        pytest.skip("only root may mount the small file system that this test fills")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(disk)]
-    mounted = subprocess.run(mount, capture_output=True, text=True)
-    if mounted.returncode != 0:
-        pytest.skip(f"this machine lets nobody mount: {mounted.stderr.strip()}")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
-
-
-def fill(ballast: Path) -> None:
-    """Writes until nothing more fits."""
-    with ballast.open("ab", buffering=0) as file:
-        for size in (1 << 20, 1 << 12, 1):
-            try:
-                while True:
-                    file.write(b"x" * size)
-            except OSError:
-                continue
+    with mounted(tmp_path, 64) as disk:
+        yield disk
 
 
 def test_a_node_without_room_for_its_log_leaves_the_work_to_the_others_and_comes_back(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from tests.harness.postgres_server import PostgresServer
 from tests.harness.processes import wait_for
 from tests.harness.scheduler_server import CliError, SchedulerServer, stub_adapter
+from tests.harness.small_disk import fill, mounted
 from tests.integration.conftest import assert_every_second_has_its_row
 
 SCHEDULES = 20
@@ -21,27 +21,8 @@ SCHEDULES = 20
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 96 MiB; the cluster takes about 40."""
-    if os.getuid() != 0:
-        pytest.skip("only root may mount the small file system that this test fills")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", str(disk)]
-    mounted = subprocess.run(mount, capture_output=True, text=True)
-    if mounted.returncode != 0:
-        pytest.skip(f"this machine lets nobody mount: {mounted.stderr.strip()}")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
-
-
-def fill(ballast: Path) -> None:
-    """Writes until nothing more fits."""
-    with ballast.open("ab", buffering=0) as file:
-        for size in (1 << 20, 1 << 12, 1):
-            try:
-                while True:
-                    file.write(b"x" * size)
-            except OSError:
-                continue
+    with mounted(tmp_path, 96) as disk:
+        yield disk
 
 
 def newest(scheduler: SchedulerServer) -> datetime:
