@@ -78,6 +78,7 @@ absl::Status DiskThread::Do(Job job) {
     }
     RETURN_IF_ERROR(status);
     events_.persisted(job.writes.back().seq);
+    RETURN_IF_ERROR(storage_.PrepareSome());
   }
   return Compact(job);
 }

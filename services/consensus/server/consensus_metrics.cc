@@ -85,6 +85,7 @@ class MeasuredStorage final : public LogStorage {
   const std::string& damage() const override { return storage_->damage(); }
   const NodeIdentity& identity() const override { return storage_->identity(); }
   absl::Status Prepare() override { return storage_->Prepare(); }
+  absl::Status PrepareSome() override { return storage_->PrepareSome(); }
   absl::Status Compact(Index first) override { return storage_->Compact(first); }
   absl::StatusOr<std::unique_ptr<SnapshotWriter>> WriteSnapshot(
       const SnapshotMeta& meta, const std::string& source) override {

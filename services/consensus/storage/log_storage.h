@@ -69,6 +69,10 @@ class LogStorage {
   //   RESOURCE_EXHAUSTED   little room is left: take no new work.  Others as Append.
   virtual absl::Status Prepare() = 0;
 
+  // A small piece of Prepare(), which takes about as long as an Append; call it after each.  Under
+  // a load that never pauses it is done in time.  A full disk is no error here.  Others as Append.
+  virtual absl::Status PrepareSome() = 0;
+
   // Entries before `first` will not be read again.  FAILED_PRECONDITION: no durable snapshot stands
   // for them.
   virtual absl::Status Compact(Index first) = 0;

@@ -23,6 +23,7 @@ class MemoryLogStorage : public LogStorage {
   const NodeIdentity& identity() const override;
   absl::Status Append(const std::vector<Write>& writes) override;
   absl::Status Prepare() override { return absl::OkStatus(); }
+  absl::Status PrepareSome() override { return absl::OkStatus(); }
   absl::Status Compact(Index first) override;
   absl::StatusOr<std::unique_ptr<SnapshotWriter>> WriteSnapshot(const SnapshotMeta& meta,
                                                                 const std::string& source) override;

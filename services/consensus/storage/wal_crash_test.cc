@@ -67,7 +67,7 @@ class Life {
 
   // False: the machine is dead.
   bool Step() {
-    switch (random_.Below(12)) {
+    switch (random_.Below(13)) {
       case 0:
         return TakeSnapshot();
       case 1:
@@ -77,6 +77,8 @@ class Life {
         if (status.ok()) model_.Durable();
         return status.ok();
       }
+      case 3:
+        return storage_->PrepareSome().ok();
       default:
         return AppendSome();
     }

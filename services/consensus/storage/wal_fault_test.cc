@@ -223,6 +223,25 @@ TEST_F(WalFaultTest, AppendsWithoutMakingFilesWhenSparesWerePrepared) {
   }
 }
 
+// Segments of this test are smaller than a slice; a real one takes 256 of them.
+TEST_F(WalFaultTest, MakesSparesBetweenAppendsThatNeverPause) {
+  for (uint64_t i = 1; i <= 200; ++i) {
+    ASSERT_OK(storage_->Append({SmallEntry(i)}));
+    ASSERT_OK(storage_->PrepareSome());
+    ASSERT_EQ(CountFiles(*disk_, "spare-"), 2);
+  }
+}
+
+TEST_F(WalFaultTest, LeavesAFullDiskAloneBetweenAppends) {
+  const uint64_t last = FillSegments(*disk_, *storage_, 1, 2);
+  disk_->SetCapacity(0);
+  ASSERT_OK(storage_->PrepareSome());
+  EXPECT_EQ(CountFiles(*disk_, "temporary-"), 0);
+  ASSERT_OK(storage_->Append({SmallVote(30, 1)}));
+  Crash(3);
+  EXPECT_EQ(entries(), last);
+}
+
 TEST(WalIdentityTest, RefusesTheDirectoryOfAnotherNode) {
   const std::unique_ptr<SimulatedDisk> disk = MakeSmallNode();
   EXPECT_THAT(OpenStorage(*disk, {{12}, {1}, {33}}),

@@ -76,6 +76,7 @@ class WalStorage : public LogStorage {
   const NodeIdentity& identity() const override { return identity_; }
   absl::Status Append(const std::vector<Write>& writes) override;
   absl::Status Prepare() override;
+  absl::Status PrepareSome() override;
   absl::Status Compact(Index first) override;
   absl::StatusOr<std::unique_ptr<SnapshotWriter>> WriteSnapshot(const SnapshotMeta& meta,
                                                                 const std::string& source) override;
@@ -158,6 +159,13 @@ absl::Status WalStorage::Prepare() {
   const absl::Status status = writer_->Prepare();
   bytes_used_ = writer_->bytes_used();
   return status;
+}
+
+absl::Status WalStorage::PrepareSome() {
+  RETURN_IF_ERROR(CheckWritable());
+  RETURN_IF_ERROR(writer_->PrepareSome());
+  bytes_used_ = writer_->bytes_used();
+  return absl::OkStatus();
 }
 
 absl::Status WalStorage::Compact(Index first) {

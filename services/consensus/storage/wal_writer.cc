@@ -84,20 +84,29 @@ absl::Status WalWriter::FindSpares() {
   return absl::OkStatus();
 }
 
-absl::Status WalWriter::MakeSpare() {
-  ASSIGN_OR_RETURN(std::unique_ptr<File> file, disk_.Open(kTemporarySpare, /*create=*/true));
+absl::Status WalWriter::MakeSpare(uint64_t bytes_max) {
+  if (making_ == nullptr) {
+    ASSIGN_OR_RETURN(making_, disk_.Open(kTemporarySpare, /*create=*/true));
+    made_bytes_ = 0;
+  }
   // Zeros are written, not reserved: overwriting blocks that were written once needs neither space
   // nor a change of the file's own records at each sync.
-  const std::string zeros(std::min<size_t>(options_.segment_bytes, 1 << 20), '\0');
-  for (uint64_t at = 0; at < options_.segment_bytes; at += zeros.size()) {
-    const size_t size = std::min<uint64_t>(zeros.size(), options_.segment_bytes - at);
-    const absl::Status status = file->Write(at, std::string_view(zeros).substr(0, size));
+  const uint64_t end = std::min<uint64_t>(options_.segment_bytes, made_bytes_ + bytes_max);
+  const std::string zeros(std::min<uint64_t>(end - made_bytes_, 1 << 20), '\0');
+  while (made_bytes_ < end) {
+    const size_t size = std::min<uint64_t>(zeros.size(), end - made_bytes_);
+    const absl::Status status =
+        making_->Write(made_bytes_, std::string_view(zeros).substr(0, size));
     if (!status.ok()) {
+      making_.reset();
       disk_.Remove(kTemporarySpare).IgnoreError();  // The room goes back to who can use it.
       return status;
     }
+    made_bytes_ += size;
   }
-  RETURN_IF_ERROR(file->Sync());
+  RETURN_IF_ERROR(making_->Sync());
+  if (made_bytes_ < options_.segment_bytes) return absl::OkStatus();
+  making_.reset();
   RETURN_IF_ERROR(disk_.Rename(kTemporarySpare, SpareName(next_spare_)));
   RETURN_IF_ERROR(disk_.SyncDirectory());
   spares_.push_back(next_spare_++);
@@ -106,7 +115,7 @@ absl::Status WalWriter::MakeSpare() {
 
 absl::Status WalWriter::EnsureSpares(size_t count) {
   while (spares_.size() < count) {
-    const absl::Status status = MakeSpare();
+    const absl::Status status = MakeSpare(options_.segment_bytes);
     if (absl::IsResourceExhausted(status)) return status;
     if (!status.ok()) return Fatal(status);
   }
@@ -252,7 +261,20 @@ absl::Status WalWriter::Prepare() {
   if (synced_seq_ != at_.seq) {
     if (absl::Status status = SyncSegment(); !status.ok()) return Fatal(status);
   }
-  return EnsureSpares(static_cast<size_t>(options_.spare_segments));
+  room_ = EnsureSpares(static_cast<size_t>(options_.spare_segments));
+  return room_;
+}
+
+absl::Status WalWriter::PrepareSome() {
+  RETURN_IF_ERROR(broken_);
+  if (!room_.ok() || spares_.size() >= static_cast<size_t>(options_.spare_segments)) {
+    return absl::OkStatus();
+  }
+  absl::Status status = MakeSpare(kSpareSliceBytes);
+  if (status.ok()) return status;
+  if (!absl::IsResourceExhausted(status)) return Fatal(status);
+  room_ = status;
+  return absl::OkStatus();
 }
 
 absl::Status WalWriter::RemoveBefore(Index first) {

@@ -45,6 +45,9 @@ class WalWriter {
   // Makes spares and makes the last SYNCED durable.  RESOURCE_EXHAUSTED: no room for the spares.
   absl::Status Prepare();
 
+  // Makes a slice of a spare, if one is missing and the last Prepare() found room.
+  absl::Status PrepareSome();
+
   // Removes the segments that hold only entries before `first`.
   absl::Status RemoveBefore(Index first);
 
@@ -66,7 +69,8 @@ class WalWriter {
 
   absl::Status Repair(const LogTail& tail);
   absl::Status FindSpares();
-  absl::Status MakeSpare();
+  // Goes on with the spare that is being made, by so many bytes.
+  absl::Status MakeSpare(uint64_t bytes_max);
   absl::Status EnsureSpares(size_t count);
   // How many further segments the records need.
   absl::StatusOr<size_t> SegmentsFor(const std::vector<Record>& records) const;
@@ -93,6 +97,9 @@ class WalWriter {
   std::vector<LiveSegment> segments_;
   std::deque<uint64_t> spares_;  // Their numbers.
   uint64_t next_spare_ = 1;
+  std::unique_ptr<File> making_;  // The next spare, its first made_bytes_ being durable; or null.
+  uint64_t made_bytes_ = 0;
+  absl::Status room_;  // What came of the last attempt at spares.
   absl::Status broken_;
 };
 

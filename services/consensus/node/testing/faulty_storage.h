@@ -66,6 +66,7 @@ class FaultyStorage final : public LogStorage {
     ++prepares_;
     return storage_->Prepare();
   }
+  absl::Status PrepareSome() override { return storage_->PrepareSome(); }
   absl::Status Compact(Index first) override { return storage_->Compact(first); }
   absl::StatusOr<std::unique_ptr<SnapshotWriter>> WriteSnapshot(
       const SnapshotMeta& meta, const std::string& source) override {
