@@ -127,7 +127,9 @@ void MemoryScheduleStore::Cancel(FireRow& row, FireReason reason, absl::Time now
 
 absl::StatusOr<FenceRow> MemoryScheduleStore::ReadFence() {
   absl::MutexLock lock(&mu_);
-  return fence_;
+  FenceRow row = fence_;
+  row.revision = head_.seq;
+  return row;
 }
 
 absl::StatusOr<FenceRow> MemoryScheduleStore::RaiseFence(FencingToken token,
@@ -135,6 +137,7 @@ absl::StatusOr<FenceRow> MemoryScheduleStore::RaiseFence(FencingToken token,
   absl::MutexLock lock(&mu_);
   RETURN_IF_ERROR(CheckRaise(fence_, token, holder));
   FenceRow old = fence_;
+  old.revision = head_.seq;
   fence_.token = token;
   fence_.holder = holder;
   return old;

@@ -201,6 +201,7 @@ struct FenceRow {
   std::string holder;
   absl::Time live_at = absl::InfinitePast();  // Until when a leader is known to have been live.
   std::vector<Outage> outages;                // See SetOutages.
+  int64_t revision = 0;  // Of the newest change there is, about a schedule or not.
 };
 
 class ScheduleStore {

@@ -30,6 +30,15 @@ TEST_P(ScheduleStoreContract, ANewerTokenTakesTheFenceAndLearnsWhoHeldIt) {
   EXPECT_EQ(now.live_at, At(1.000001)) << "raising is not yet being live";
 }
 
+TEST_P(ScheduleStoreContract, TheFenceTellsTheRevisionOfTheNewestChange) {
+  EXPECT_EQ(store_->ReadFence()->revision, 0);
+  Insert({Sample("a"), Sample("b")});
+  const int64_t newest = store_->GetAuditHead()->seq;
+  EXPECT_GT(newest, 0);
+  EXPECT_EQ(store_->RaiseFence({5}, "node-1")->revision, newest);
+  EXPECT_EQ(store_->ReadFence()->revision, newest);
+}
+
 TEST_P(ScheduleStoreContract, AnOlderOrForeignTokenIsRefusedButItsHolderMayRaiseAgain) {
   ASSERT_OK(store_->RaiseFence({5}, "node-1"));
   EXPECT_THAT(store_->RaiseFence({4}, "node-1"), StatusIs(absl::StatusCode::kAborted));

@@ -29,6 +29,17 @@ inline pq::Call NoteLive() {
   return {statement, {}};
 }
 
+// Gets `connection` ready for both, changing nothing.
+inline void PrepareLeaderChecks(pq::Connection& connection) {
+  // The function's own statements are planned when it first runs.  Once a connection will do, as
+  // it locks the fence for a moment.
+  static const auto* const pass = new pq::Statement{
+      "pass_fence", "SELECT require_leader(token, '-infinity') FROM fence WHERE scope = 'tick'"};
+  if (!connection.is_prepared(*pass)) connection.Run(*pass, {}).status().IgnoreError();
+  connection.Prepare(LeaderCheck({})).IgnoreError();
+  connection.Prepare(NoteLive()).IgnoreError();
+}
+
 }  // namespace z4j::scheduler
 
 #endif  // Z4J_SCHEDULER_STORE_POSTGRES_LEADER_CHECK_H_

@@ -73,6 +73,47 @@ TEST_F(PostgresClusterTest, ARaiseWaitsForTheWritesOfTheOldLeader) {
   EXPECT_EQ(database_.Query("SELECT name FROM deleted_schedules"), "late");
 }
 
+// What it waited for is what it returns, although the statement began before.
+TEST_F(PostgresClusterTest, ARaiseKnowsWhatTheOldLeaderWroteLast) {
+  pq::Connection write({database_.conninfo(), "z4j:test", "", absl::Seconds(30)});
+  ASSERT_OK(write.Ensure());
+  ASSERT_OK(
+      write.Script(absl::StrCat("BEGIN; SELECT require_leader(", kOld.value, ", '-infinity')")));
+  absl::StatusOr<FenceRow> raised = absl::UnknownError("not yet");
+  std::thread raise([&] { raised = b_.RaiseFence(kNew, "b"); });
+  database_.AwaitQuery(
+      "SELECT count(*) FROM pg_stat_activity "
+      "WHERE application_name = 'z4j:control:b' AND wait_event_type = 'Lock'",
+      "1");
+  EXPECT_OK(
+      write.Script("UPDATE liveness SET live_at = '2030-01-01'; "
+                   "INSERT INTO outages VALUES ('2029-12-31', '2030-01-01'); COMMIT"));
+  raise.join();
+  ASSERT_OK(raised);
+  EXPECT_EQ(raised->live_at, absl::FromCivil(absl::CivilDay(2030, 1, 1), absl::UTCTimeZone()));
+  EXPECT_THAT(raised->outages, SizeIs(1));
+}
+
+TEST_F(PostgresClusterTest, AStandbyThatIsReadyHasItsConnectionsAndHasChangedNothing) {
+  ASSERT_OK(a_.MarkLive(kOld, At(3)));
+  b_.MakeReady();
+  const auto connections = [this](const std::string& role) {
+    return database_.Query(absl::StrCat(
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'z4j:", role, ":b'"));
+  };
+  EXPECT_EQ(connections("control"), "1");
+  EXPECT_EQ(connections("commit"), "2");
+  EXPECT_EQ(connections("update"), "1");
+  ASSERT_OK_AND_ASSIGN(const FenceRow fence, a_.ReadFence());
+  EXPECT_EQ(fence.token, kOld);
+  EXPECT_EQ(fence.holder, "a");
+  EXPECT_EQ(fence.live_at, At(3));
+  b_.MakeReady();
+  EXPECT_EQ(connections("control"), "1");
+  ASSERT_OK(b_.RaiseFence(kNew, "b"));
+  EXPECT_OK(b_.CommitFires(kNew, BatchDue(At(1))));
+}
+
 TEST_F(PostgresClusterTest, AStaleLeaderWritesNothing) {
   ASSERT_OK(b_.RaiseFence(kNew, "b"));
   EXPECT_THAT(a_.CommitFires(kOld, BatchDue(At(1))), StatusIs(absl::StatusCode::kAborted));

@@ -19,8 +19,8 @@ using pq::Type;
 const pq::Statement& ReadFenceStatement() {
   static const auto* const statement = new pq::Statement{
       "read_fence",
-      "SELECT f.token, f.holder, l.live_at FROM fence f JOIN liveness l USING (scope) "
-      "WHERE f.scope = 'tick'"};
+      "SELECT f.token, f.holder, l.live_at, h.seq "
+      "FROM fence f JOIN liveness l USING (scope), audit_head h WHERE f.scope = 'tick'"};
   return *statement;
 }
 
@@ -30,39 +30,30 @@ const pq::Statement& ReadOutagesStatement() {
   return *statement;
 }
 
+// Of both statements above.
 absl::StatusOr<FenceRow> FenceRowOf(const pq::Result& fence, const pq::Result& outages) {
   if (fence.rows() != 1) return absl::DataLossError("the table fence has lost its row");
-  FenceRow row = {{fence.Int(0, 0)}, fence.Text(0, 1), fence.Time(0, 2), {}};
+  FenceRow row = {{fence.Int(0, 0)}, fence.Text(0, 1), fence.Time(0, 2), {}, fence.Int(0, 3)};
   for (int i = 0; i < outages.rows(); ++i) {
     row.outages.push_back({outages.Time(i, 0), outages.Time(i, 1)});
   }
   return row;
 }
 
-absl::StatusOr<FenceRow> Raise(Connection& connection, FencingToken token,
-                               const std::string& holder) {
-  static const auto* const begin = new pq::Statement{"begin", "BEGIN"};
+// One round trip and one transaction.  First it waits until no leader's write is under way; what
+// the statements after it read is as of then.  The last one changes nothing if the token is too
+// old.
+std::vector<pq::Call> RaiseCalls(FencingToken token, const std::string& holder) {
   static const auto* const lock =
       new pq::Statement{"lock_fence", "SELECT FROM fence WHERE scope = 'tick' FOR UPDATE"};
   static const auto* const raise =
       new pq::Statement{"raise_fence",
                         "UPDATE fence SET token = $1, holder = $2, raised_at = clock_timestamp() "
-                        "WHERE scope = 'tick'"};
-  static const auto* const commit = new pq::Statement{"commit_work", "COMMIT"};
-
-  ASSIGN_OR_RETURN(
-      const std::vector<pq::Result> results,
-      connection.Pipeline(
-          {{begin, {}}, {lock, {}}, {&ReadFenceStatement(), {}}, {&ReadOutagesStatement(), {}}}));
-  ASSIGN_OR_RETURN(FenceRow old, FenceRowOf(results[2], results[3]));
-  if (old.token > token || (old.token == token && old.holder != holder)) {
-    return absl::AbortedError(absl::StrCat("fenced: token ", token.value, " came after ",
-                                           old.token.value, " of ", old.holder));
-  }
-  RETURN_IF_ERROR(
-      connection.Pipeline({{raise, Params().Int8(token.value).Text(holder)}, {commit, {}}})
-          .status());
-  return old;
+                        "WHERE scope = 'tick' AND (token < $1 OR (token = $1 AND holder = $2))"};
+  return {{lock, {}},
+          {&ReadFenceStatement(), {}},
+          {&ReadOutagesStatement(), {}},
+          {raise, Params().Int8(token.value).Text(holder)}};
 }
 
 pq::Call MarkCall(absl::Time at) {
@@ -85,12 +76,27 @@ absl::StatusOr<FenceRow> PostgresScheduleStore::ReadFence() {
 
 absl::StatusOr<FenceRow> PostgresScheduleStore::RaiseFence(FencingToken token,
                                                            const std::string& holder) {
-  ASSIGN_OR_RETURN(FenceRow old,
-                   WithConnection(control_, IfLost::kReport, [&](Connection& connection) {
-                     return Raise(connection, token, holder);
-                   }));
-  if (!ready_) WarmUp(token);
+  using Row = absl::StatusOr<FenceRow>;
+  const auto raise = [&](Connection& connection) -> Row {
+    ASSIGN_OR_RETURN(const std::vector<pq::Result> results,
+                     connection.Pipeline(RaiseCalls(token, holder)));
+    ASSIGN_OR_RETURN(FenceRow old, FenceRowOf(results[1], results[2]));
+    if (results[3].affected() == 1) return old;
+    return absl::AbortedError(absl::StrCat("fenced: token ", token.value, " came after ",
+                                           old.token.value, " of ", old.holder));
+  };
+  ASSIGN_OR_RETURN(FenceRow old, WithConnection(control_, IfLost::kReport, raise));
+  if (!ready_) WarmUp();
   return old;
+}
+
+void PostgresScheduleStore::WarmUpFence() {
+  WithConnection(control_, IfLost::kTryAgain, [](Connection& connection) -> absl::Status {
+    for (const pq::Call& call : RaiseCalls({}, "")) RETURN_IF_ERROR(connection.Prepare(call));
+    RETURN_IF_ERROR(connection.Prepare(MarkCall({})));
+    PrepareLeaderChecks(connection);
+    return absl::OkStatus();
+  }).IgnoreError();
 }
 
 absl::Status PostgresScheduleStore::MarkLive(FencingToken token, absl::Time at) {

@@ -148,20 +148,20 @@ absl::StatusOr<CommitResult> CommitOn(Connection& connection, FencingToken token
 }  // namespace
 
 void PostgresScheduleStore::MakeReady() {
-  WarmUp(std::nullopt);
+  WarmUpFence();
+  WarmUp();
   WarmUpReads();
   ready_ = true;
 }
 
-void PostgresScheduleStore::WarmUp(std::optional<FencingToken> token) {
+void PostgresScheduleStore::WarmUp() {
   const absl::StatusOr<Commit> nothing = PrepareCommit({});
   absl::StatusOr<pq::Pool::Lease> leases[] = {commit_.Acquire(), commit_.Acquire()};
   for (absl::StatusOr<pq::Pool::Lease>& lease : leases) {
-    // A connection that cannot be had now says so when it is needed.  Being live is not noted yet.
+    // A connection that cannot be had now says so when it is needed.
     if (!lease.ok()) continue;
-    std::vector<pq::Call> calls = {CommitCall(*nothing, /*careful=*/false)};
-    if (token) calls.insert(calls.begin(), LeaderCheck(*token));
-    (*lease)->Pipeline(calls).status().IgnoreError();
+    PrepareLeaderChecks(**lease);
+    (*lease)->Pipeline({CommitCall(*nothing, /*careful=*/false)}).status().IgnoreError();
   }
   WarmUpUpdates();
 }

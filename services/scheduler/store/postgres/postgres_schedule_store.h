@@ -2,7 +2,6 @@
 #define Z4J_SCHEDULER_STORE_POSTGRES_POSTGRES_SCHEDULE_STORE_H_
 
 #include <atomic>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -76,8 +75,10 @@ class PostgresScheduleStore final : public ScheduleStore {
   absl::StatusOr<int64_t> Prune(FencingToken token, absl::Time before, int limit) override;
 
  private:
-  // Run what writes fires once with nothing to write, and what reads the PENDING ones.
-  void WarmUp(std::optional<FencingToken> token);
+  // Run what writes fires once with nothing to write, and what reads the PENDING ones; prepare what
+  // raises the fence.
+  void WarmUp();
+  void WarmUpFence();
   void WarmUpUpdates();
   void WarmUpReads();
 

@@ -75,7 +75,9 @@ pq::Call UpdateById(const std::vector<FireChange>& changes) {
 
 void PostgresScheduleStore::WarmUpUpdates() {
   absl::StatusOr<pq::Pool::Lease> lease = update_.Acquire();
-  if (lease.ok()) (*lease)->Pipeline({UpdateByKey({})}).status().IgnoreError();
+  if (!lease.ok()) return;
+  PrepareLeaderChecks(**lease);
+  (*lease)->Pipeline({UpdateByKey({})}).status().IgnoreError();
 }
 
 absl::Status PostgresScheduleStore::UpdateFires(FencingToken token,

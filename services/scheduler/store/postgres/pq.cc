@@ -160,6 +160,11 @@ absl::Status Connection::Prepare(const Statement& statement, const Params& param
   return absl::OkStatus();
 }
 
+absl::Status Connection::Prepare(const Call& call) {
+  if (!is_open()) return absl::UnavailableError("postgres: not connected");
+  return Prepare(*call.statement, call.params);
+}
+
 absl::Status Connection::Send(const Call& call) {
   const Params& params = call.params;
   const std::vector<const char*> values = params.Pointers();

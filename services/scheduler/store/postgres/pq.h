@@ -60,6 +60,10 @@ class Connection {
   // Sends all calls in one round trip.  They stop at the first error, which is returned.  Without
   // BEGIN they are one transaction, committed at the end.
   absl::StatusOr<std::vector<Result>> Pipeline(absl::Span<const Call> calls);
+  // Has the server parse the statement, once a connection, so that its first run need not wait for
+  // that.
+  absl::Status Prepare(const Call& call);
+  bool is_prepared(const Statement& statement) const { return prepared_.contains(statement.name); }
   // Runs SQL text without parameters; may hold several statements.
   absl::Status Script(const std::string& sql);
 

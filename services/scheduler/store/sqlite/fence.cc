@@ -7,10 +7,11 @@ namespace z4j::scheduler::sqlite {
 
 absl::StatusOr<FenceRow> ReadFenceRow(Connection& connection) {
   ASSIGN_OR_RETURN(Statement read,
-                   connection.Prepare("SELECT token, holder, live_at FROM fence WHERE one = 1"));
+                   connection.Prepare("SELECT token, holder, live_at, (SELECT seq FROM audit_head)"
+                                      " FROM fence WHERE one = 1"));
   ASSIGN_OR_RETURN(const bool found, read.Step());
   if (!found) return absl::DataLossError("the fence's row is gone");
-  return FenceRow{{read.Int(0)}, read.Text(1), read.Time(2), {}};
+  return FenceRow{{read.Int(0)}, read.Text(1), read.Time(2), {}, read.Int(3)};
 }
 
 absl::StatusOr<std::vector<Outage>> ReadOutages(Connection& connection) {
