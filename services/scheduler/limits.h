@@ -57,6 +57,10 @@ inline constexpr int kCursorsPerCall = 1000;
 inline constexpr absl::Duration kFollowLag = absl::Seconds(1);  // The leader's time to decide.
 inline constexpr int kChangesPerPoll = 1000;  // Read at once; ~10 ms on PostgreSQL.
 inline constexpr absl::Duration kReadyPeriod = absl::Seconds(10);  // Of a standby's connections.
+// While a new leader reads what the last one left: a schedule that waits for that is looked at
+// again, and after a failure the store asked again.
+inline constexpr absl::Duration kStockPause = absl::Milliseconds(10);
+inline constexpr absl::Duration kReadOnPause = absl::Milliseconds(100);
 inline constexpr absl::Duration kReloadPeriod = absl::Minutes(1);  // Of PENDING rows, in idle time.
 inline constexpr absl::Duration kPrunePeriod = absl::Minutes(1);
 inline constexpr absl::Duration kChangePollPeriod = absl::Seconds(1);     // If no wake-up came.

@@ -109,6 +109,10 @@ SchedulerMetrics::SchedulerMetrics(prometheus::Registry& registry) {
   turn_seconds_ = &Make(BuildHistogram(), "tick_duration_seconds",
                         "Time that a turn of the fire loop took.", registry)
                        .Add({}, kCalls);
+  takeover_seconds_ = &Make(BuildHistogram(), "takeover_seconds",
+                            "From when a node saw that it leads to when it decides fires, and to "
+                            "when it dispatches them.",
+                            registry);
   leader_ = &Make(BuildGauge(), "leader", "1 on the node that ticks.", registry).Add({});
   term_ = &Make(BuildGauge(), "leader_term", "Fencing token of this node's last term.", registry)
                .Add({});
@@ -116,6 +120,9 @@ SchedulerMetrics::SchedulerMetrics(prometheus::Registry& registry) {
   oldest_ = &Make(BuildGauge(), "oldest_due_timestamp_seconds",
                   "Due time of the oldest fire that waits; 0: none.", registry)
                  .Add({});
+  for (const char* until : {"decides", "dispatches"}) {
+    takeover_seconds_->Add({{"until", until}}, kCalls);
+  }
   for (const char* op : kStoreOps) {
     store_seconds_->Add({{"op", op}}, kCalls);
     store_errors_->Add({{"op", op}});
@@ -151,6 +158,10 @@ void SchedulerMetrics::SetLeader(bool leader, int64_t term) {
 
 void SchedulerMetrics::TurnTook(absl::Duration duration) {
   turn_seconds_->Observe(absl::ToDoubleSeconds(duration));
+}
+
+void SchedulerMetrics::TookOver(const char* until, absl::Duration duration) {
+  takeover_seconds_->Add({{"until", until}}, kCalls).Observe(absl::ToDoubleSeconds(duration));
 }
 
 void SchedulerMetrics::StoreCall(const char* op, absl::Duration duration, bool ok) {

@@ -30,6 +30,8 @@ class SchedulerMetrics {
   // --- The loop ---
   void SetLeader(bool leader, int64_t term);
   void TurnTook(absl::Duration duration);
+  // From when this node saw its term to when it "decides", or "dispatches" as well.
+  void TookOver(const char* until, absl::Duration duration);
   // A store call and whether it succeeded; `op` is one of the names in metrics.cc.
   void StoreCall(const char* op, absl::Duration duration, bool ok);
   void SetSchedules(ScheduleState state, int64_t count);
@@ -50,6 +52,7 @@ class SchedulerMetrics {
 
   prometheus::Family<prometheus::Histogram>* lateness_;
   prometheus::Family<prometheus::Counter>* fires_;
+  prometheus::Family<prometheus::Histogram>* takeover_seconds_;
   prometheus::Family<prometheus::Histogram>* store_seconds_;
   prometheus::Family<prometheus::Counter>* store_errors_;
   prometheus::Family<prometheus::Gauge>* schedules_;

@@ -37,7 +37,7 @@ void Dispatcher::Begin() {
 
 void Dispatcher::End() {
   MonotoneMutexLock lock(&mu_);
-  active_ = false;
+  active_ = holding_ = false;
   queue_.Clear();
   links_.ForgetInFlight();
   awaited_.Clear();
@@ -49,6 +49,17 @@ void Dispatcher::End() {
   durable_meanwhile_.clear();
   ended_.clear();
   ShowGauges(absl::InfiniteFuture());
+}
+
+void Dispatcher::Hold() {
+  MonotoneMutexLock lock(&mu_);
+  holding_ = true;
+}
+
+void Dispatcher::Release() {
+  MonotoneMutexLock lock(&mu_);
+  holding_ = false;
+  Wake();
 }
 
 void Dispatcher::Drain(absl::Duration timeout) {
@@ -147,9 +158,10 @@ absl::Duration Dispatcher::RunOnce() {
     if (!(mono < next_sweep_)) Sweep(now, mono);
     // What adapters answer must be written: they are given no more than the store keeps up with.
     const bool behind = writer_.queued() >= kUpdatesQueuedToSend;
-    if (!draining_ && !behind) sends = Assign(now, mono);
+    const bool waits = draining_ || holding_ || behind;
+    if (!waits) sends = Assign(now, mono);
     sleep = std::min(queue_.NextJittered() - now, queue_.NextBackedOff() - mono);
-    if (!draining_ && !behind) asks = AssignLookUps(mono, &sleep);
+    if (!waits) asks = AssignLookUps(mono, &sleep);
     // Once more after the last fire has left: the gauges must not show it for ever.
     if (queue_.size() > 0 || shown_ > 0) sleep = std::min(sleep, next_sweep_ - mono);
     if (behind) sleep = std::min(sleep, kUpdatesFlushAfter);

@@ -75,6 +75,10 @@ class Dispatcher final : public AdapterEvents {
   // The term is over: forgets what is queued and in flight.
   void End() ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Between these nothing is sent: older fires may be yet to come.  End() releases, too.
+  void Hold() ABSL_LOCKS_EXCLUDED(mu_);
+  void Release() ABSL_LOCKS_EXCLUDED(mu_);
+
   // Sends nothing more, and waits until all in flight is answered, or for `timeout`.
   void Drain(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -199,6 +203,7 @@ class Dispatcher final : public AdapterEvents {
   mutable MonotoneMutex mu_;
   bool active_ ABSL_GUARDED_BY(mu_) = false;
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
+  bool holding_ ABSL_GUARDED_BY(mu_) = false;
   bool woken_ ABSL_GUARDED_BY(mu_) = false;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   FireQueue queue_ ABSL_GUARDED_BY(mu_);

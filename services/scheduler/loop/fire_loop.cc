@@ -107,15 +107,21 @@ absl::Duration FireLoop::LeaderTurn(absl::Time now, MonoTime mono) {
     // Without knowing what was edited or deleted, nothing is decided.
     return Survives(status, "list_changes") ? CommitWaits(now, mono) : kTakeOverPause;
   }
-  HandleEnded();
+  // While it is not known which runs are open, an end that came too soon would be lost.
+  if (!taking_stock_) HandleEnded();
   bool more = false;
   if (!(mono < hold_until_)) {
     more = PlanDue(now);
     if (!CommitPlanned()) return CommitWaits(now, mono);
-    if (catching_up_ && !more && table_.NextWake() > clock_.Now()) {
+    if (catching_up_ && !taking_stock_ && !more && table_.NextWake() > clock_.Now()) {
       catching_up_ = outages_saved_ = false;
       SaveOutages(now);
     }
+  }
+  if (taking_stock_ && leading()) {
+    if (!Survives(TakeStock(mono), "take_stock")) return kTakeOverPause;
+    // When it is done, what waited for it is looked at.
+    if (!taking_stock_ || !(mono < next_read_on_)) return absl::ZeroDuration();
   }
   if (!more && leading()) KeepHouse(now, mono);
   if (!leading()) return kTakeOverPause;
@@ -175,7 +181,7 @@ void FireLoop::KeepHouse(absl::Time now, MonoTime mono) {
   if (const std::optional<int64_t> from = dispatcher_.ReloadFrom()) {
     if (!Survives(RefillPending(*from), "load_pending")) return;
   } else if (unread_after_.has_value()) {
-    if (!Survives(ReadOnPending(mono), "load_pending")) return;
+    if (!Survives(ReadOnPending(mono).status(), "load_pending")) return;
   } else if (!(mono < next_reload_)) {
     // Should a wake-up or a batch id ever have been missed, this finds the fire.
     next_reload_ = mono + kReloadPeriod;

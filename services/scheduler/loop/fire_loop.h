@@ -31,9 +31,12 @@ namespace z4j::scheduler {
 //   * Without a term: keep the schedules warm in memory, so that they need not be loaded when it
 //     comes.  What is in memory decides only when to ask: a fire is written only if the store has
 //     the very watermark it was planned from, so that a stale one can cost a try and never a fire.
-//   * Gaining a term: raise the fence, read what changed, PENDING fires and open runs, then go on.
-//     What came due while nobody was live is judged by the catch-up policy, once: an outage is kept
-//     in the store until all of it is decided, whoever comes to do it.
+//   * Gaining a term: raise the fence, read what changed, and fire.  What came due while nobody was
+//     live is judged by the catch-up policy, once: an outage is kept in the store until all of it
+//     is decided, whoever comes to do it.
+//   * What the last leader left (open runs, PENDING fires) is read between the first turns, a page
+//     each.  Meanwhile fires are decided and not dispatched, so that none overtakes an older one;
+//     and schedules with an overlap policy wait.
 //   * ABORTED from the store: the term is over at once.
 //   * UNAVAILABLE: the very same batch is sent again until its fate is known, and nothing else.
 //   * A schedule that the store refuses is quarantined; its neighbours go on.
@@ -106,8 +109,12 @@ class FireLoop {
   absl::Duration Follow(absl::Time now, MonoTime mono);
   absl::Status KeepWarm(absl::Time now, MonoTime mono);
   absl::Status TakeOver(FencingToken token, absl::Time now);
-  // Under the fence: the schedules and, of those that may be due, the cursors are the store's.
-  absl::Status FreshenTable(absl::Time now);
+  // Under the fence, whose `revision` it is: the schedules are the store's, but for the edits that
+  // the turn reads anyway; and so are the cursors of those that may be due.
+  absl::Status FreshenTable(int64_t revision, absl::Time now);
+  // Reads the next page of what the last leader left.
+  absl::Status TakeStock(MonoTime mono);
+  void EndStock();
   absl::Status LoadTable();
   // Reads the cursors of up to `limit` schedules that are due at `at` by what is in memory.
   absl::Status RefreshCursors(absl::Time at, int limit);
@@ -125,19 +132,20 @@ class FireLoop {
   void Apply(const ScheduleChange& change);
   void ApplyStored(const StoredSchedule& stored);
   void CancelFireOf(const ScheduleChange& change);
-  // Of newly_tracked_.
+  // Of newly_tracked_: all, or some.
   absl::Status LoadOpenRuns();
+  absl::Status LoadSomeOpenRuns();
   // Takes PENDING rows of batches after `after` in charge; once an engine has no more room the rest
   // is left for later turns.
   absl::Status ReloadPending(int64_t after);
   // The same for engines that have room again, until they have none.
   absl::Status RefillPending(int64_t after);
-  // The next page of what ReloadPending left.
-  absl::Status ReadOnPending(MonoTime mono);
   struct Page {
     bool last = false;
     bool all_taken = true;
   };
+  // The next page of what is not read yet.
+  absl::StatusOr<Page> ReadOnPending(MonoTime mono);
   // One page; moves `after` on.
   absl::StatusOr<Page> TakePage(int64_t& after);
   void TakePending(const std::vector<PendingFire>& rows, std::vector<QueuedFire>* enqueue);
@@ -191,6 +199,8 @@ class FireLoop {
   bool catching_up_ = false;               // Something in them may be undecided.
   bool warm_ = false;           // The table is the store's as of revision_, but for cursors.
   bool follow_failed_ = false;  // The store did not answer a follower.
+  bool taking_stock_ = false;   // Not all that the last leader left is known.
+  MonoTime took_over_;          // When this term was seen.
   std::optional<int64_t> unread_after_;  // PENDING rows of batches after this are not read yet.
   // Schedules that cannot be computed, and why: whoever leads asks for their quarantine.
   absl::flat_hash_map<ScheduleId, std::pair<ScheduleKey, std::string>> uncomputable_;

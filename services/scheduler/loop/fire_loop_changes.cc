@@ -14,8 +14,7 @@ namespace {
 
 // Between pages: the store has fires to commit, too.
 constexpr absl::Duration kUnendedPagePause = absl::Milliseconds(100);
-constexpr absl::Duration kReadOnPause = absl::Milliseconds(100);  // After the store failed.
-constexpr int kOpenRunsPerCall = 1000;                            // Schedules asked about at once.
+constexpr int kOpenRunsPerCall = 1000;  // Schedules asked about at once.
 
 }  // namespace
 
@@ -53,6 +52,7 @@ absl::Status FireLoop::ReadChanges() {
 
 absl::Status FireLoop::PollChanges() {
   RETURN_IF_ERROR(ReadChanges());
+  if (taking_stock_) return absl::OkStatus();  // What else is to be read is read there.
   RETURN_IF_ERROR(LoadOpenRuns());
   if (!std::exchange(reload_wanted_, false)) return absl::OkStatus();
   const absl::Status status = ReloadPending(std::max<int64_t>(0, last_batch_ - kBatchIdSlack));
@@ -93,20 +93,23 @@ void FireLoop::CancelFireOf(const ScheduleChange& change) {
 }
 
 absl::Status FireLoop::LoadOpenRuns() {
-  // Told twice, the tracker does nothing the second time: an error leaves the rest for later.
-  while (!newly_tracked_.empty()) {
-    const size_t count = std::min<size_t>(kOpenRunsPerCall, newly_tracked_.size());
-    const size_t begin = newly_tracked_.size() - count;
-    ASSIGN_OR_RETURN(const std::vector<Fire> open, Timed("load_open", [&] {
-                       return store_.LoadOpen(absl::MakeConstSpan(newly_tracked_).subspan(begin));
-                     }));
-    for (const Fire& fire : open) {
-      // Those held back come with the PENDING rows, which know their batch.
-      const bool held = fire.state == FireState::kPending && fire.reason == FireReason::kOverlap;
-      if (fire.key.trigger.is_zero() && !held) overlap_.Started(fire.key.schedule, fire.id);
-    }
-    newly_tracked_.resize(begin);
+  while (!newly_tracked_.empty()) RETURN_IF_ERROR(LoadSomeOpenRuns());
+  return absl::OkStatus();
+}
+
+// Told twice, the tracker does nothing the second time: an error leaves the rest for later.
+absl::Status FireLoop::LoadSomeOpenRuns() {
+  const size_t count = std::min<size_t>(kOpenRunsPerCall, newly_tracked_.size());
+  const size_t begin = newly_tracked_.size() - count;
+  ASSIGN_OR_RETURN(const std::vector<Fire> open, Timed("load_open", [&] {
+                     return store_.LoadOpen(absl::MakeConstSpan(newly_tracked_).subspan(begin));
+                   }));
+  for (const Fire& fire : open) {
+    // Those held back come with the PENDING rows, which know their batch.
+    const bool held = fire.state == FireState::kPending && fire.reason == FireReason::kOverlap;
+    if (fire.key.trigger.is_zero() && !held) overlap_.Started(fire.key.schedule, fire.id);
   }
+  newly_tracked_.resize(begin);
   return absl::OkStatus();
 }
 
@@ -148,14 +151,14 @@ absl::Status FireLoop::RefillPending(int64_t after) {
   return page.status();
 }
 
-absl::Status FireLoop::ReadOnPending(MonoTime mono) {
-  if (mono < next_read_on_) return absl::OkStatus();
+absl::StatusOr<FireLoop::Page> FireLoop::ReadOnPending(MonoTime mono) {
+  if (mono < next_read_on_) return Page();
   dispatcher_.BeginReload();
   const absl::StatusOr<Page> page = TakePage(*unread_after_);
   next_read_on_ = mono + (page.ok() ? absl::ZeroDuration() : kReadOnPause);
   if (page.ok() && page->last) unread_after_.reset();
   dispatcher_.EndReload();
-  return page.status();
+  return page;
 }
 
 void FireLoop::TakePending(const std::vector<PendingFire>& rows, std::vector<QueuedFire>* enqueue) {

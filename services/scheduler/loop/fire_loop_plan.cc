@@ -46,6 +46,10 @@ void FireLoop::PlanOne(Slot slot, absl::Time now, PlannedBatch& batch) {
     return;
   }
   if (view.recurrence == nullptr) return;
+  if (taking_stock_ && view.policy->overlap != Overlap::kAllow) {
+    table_.WakeAt(slot, now + kStockPause);
+    return;
+  }
   const int room = batch_size_ - static_cast<int>(batch.batch.fires.size());
   // The outages clipped to the schedule's creation.  Every other due time lies after that anyway.
   absl::Span<const Outage> outages = outages_;

@@ -49,7 +49,6 @@ absl::Status FireLoop::TakeOver(FencingToken token, absl::Time now) {
   batch_size_ = kFiresPerFirstCommit;
   last_batch_ = 0;
   reload_wanted_ = false;
-  unread_after_.reset();
   unended_before_.reset();
   {
     MonotoneMutexLock lock(&mu_);
@@ -58,14 +57,15 @@ absl::Status FireLoop::TakeOver(FencingToken token, absl::Time now) {
   }
   writer_.Begin(token);
   dispatcher_.Begin();
-  RETURN_IF_ERROR(FreshenTable(now));
+  dispatcher_.Hold();
+  RETURN_IF_ERROR(FreshenTable(previous.revision, now));
   newly_tracked_ = overlap_.ForgetAll();
-  RETURN_IF_ERROR(LoadOpenRuns());
-  RETURN_IF_ERROR(ReloadPending(0));
-  for (const auto& [id, named] : uncomputable_) changes_.Quarantine(named.first, named.second);
+  unread_after_ = 0;
+  taking_stock_ = true;
+  took_over_ = begin;
   store_lost_at_.reset();
   const MonoTime mono = clock_.MonoNow();
-  next_mark_ = next_poll_ = mono;
+  next_mark_ = next_poll_ = next_read_on_ = mono;
   next_prune_ = mono + kPrunePeriod;
   next_reload_ = mono + kReloadPeriod;
   hold_until_ = mono;
@@ -73,24 +73,46 @@ absl::Status FireLoop::TakeOver(FencingToken token, absl::Time now) {
                       {"schedules", table_.size()},
                       {"after_ms", absl::ToInt64Milliseconds(mono - begin)}});
   if (metrics_) metrics_->SetLeader(true, token.value);
+  if (metrics_) metrics_->TookOver("decides", mono - begin);
   options_.on_role(true);
   return absl::OkStatus();
 }
 
-absl::Status FireLoop::FreshenTable(absl::Time now) {
+absl::Status FireLoop::FreshenTable(int64_t revision, absl::Time now) {
   if (warm_) {
-    ASSIGN_OR_RETURN(const AuditHead head,
-                     Timed("get_audit_head", [&] { return store_.GetAuditHead(); }));
     // Behind what was read before: the database was restored, and what is in memory never was.  Far
     // ahead: reading the schedules is quicker than reading what became of them.
-    const int64_t behind = head.seq - revision_;
+    const int64_t behind = revision - revision_;
     if (behind < 0 || behind > std::max<int64_t>(kChangesPerPoll, table_.size())) warm_ = false;
   }
   if (!warm_) return LoadTable();
-  RETURN_IF_ERROR(ReadChanges());
   // Whoever is not due by a cursor that is too old is not due by the true one either: it only moves
   // forward.
   return RefreshCursors(now, std::numeric_limits<int>::max());
+}
+
+absl::Status FireLoop::TakeStock(MonoTime mono) {
+  if (mono < next_read_on_) return absl::OkStatus();
+  if (!newly_tracked_.empty()) {
+    const absl::Status status = LoadSomeOpenRuns();
+    if (!status.ok()) next_read_on_ = mono + kReadOnPause;
+    return status;
+  }
+  ASSIGN_OR_RETURN(const Page page, ReadOnPending(mono));
+  // If an engine has no more room, then the rest is read as there is some.
+  if (page.last || !page.all_taken) EndStock();
+  return absl::OkStatus();
+}
+
+void FireLoop::EndStock() {
+  taking_stock_ = false;
+  for (const ScheduleId id : overlap_.Buffering()) ReleaseBuffered(id);
+  for (const auto& [id, named] : uncomputable_) changes_.Quarantine(named.first, named.second);
+  dispatcher_.Release();
+  const absl::Duration took = clock_.MonoNow() - took_over_;
+  LogInfo("dispatching",
+          {{"waiting", dispatcher_.queued()}, {"after_ms", absl::ToInt64Milliseconds(took)}});
+  if (metrics_) metrics_->TookOver("dispatches", took);
 }
 
 absl::Status FireLoop::LoadTable() {
@@ -140,9 +162,10 @@ void FireLoop::StepDown(absl::string_view why) {
     ended_.clear();
   }
   if (led) LogWarning("stepping down", {{"why", why}, {"token", token_.value}});
+  taking_stock_ = false;
   RearmPlanned(clock_.Now());
-  dispatcher_.End();
   writer_.End();
+  dispatcher_.End();
   if (metrics_) metrics_->SetLeader(false, token_.value);
   if (led) options_.on_role(false);
 }
@@ -152,9 +175,11 @@ void FireLoop::LetGo(absl::string_view why, const std::string& successor) {
   const MonoTime begin = clock_.MonoNow();
   dispatcher_.Drain(kHandOverMax);
   writer_.AwaitIdle(begin + kHandOverMax - clock_.MonoNow());
-  StepDown(why);
-  LogInfo("handing over", {{"after_ms", absl::ToInt64Milliseconds(clock_.MonoNow() - begin)}});
+  // Nothing more is written; and the next leader need not wait until all this is forgotten.
+  writer_.End();
   elector_.ResignTo(successor, kResignPause);
+  LogInfo("handing over", {{"after_ms", absl::ToInt64Milliseconds(clock_.MonoNow() - begin)}});
+  StepDown(why);
 }
 
 void FireLoop::Outranked() {

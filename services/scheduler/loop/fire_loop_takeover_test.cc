@@ -134,6 +134,76 @@ TEST_F(TakeOverTest, ARunThatBeganUnderTheOldLeaderHoldsBackTheNext) {
   EXPECT_EQ(rows.back().reason, FireReason::kOverlap);
 }
 
+// --- What the last leader left ----------------------------------------------------------------
+
+TEST_F(TakeOverTest, ANewLeaderDecidesBeforeItHasReadWhatTheLastOneLeft) {
+  const std::vector<Schedule> schedules = InsertMany(kFiresPerFirstCommit, CatchUp::kSkip);
+  old_.elector.Grant(1);
+  Run(absl::Minutes(30) + absl::Seconds(40), absl::Seconds(20));  // No adapter: four pages wait.
+  old_.elector.Revoke();
+  old_.Settle();
+  world_.clock.Advance(absl::Seconds(20));
+  watched_.pending_pages = 0;
+  next_.Connect(std::make_shared<MemoryLink>("two"));
+  next_.elector.Grant(2);
+  next_.loop.RunOnce();
+  for (const Schedule& schedule : schedules) EXPECT_THAT(world_.Rows(schedule), SizeIs(31));
+  EXPECT_LE(watched_.pending_pages, 1);
+  // Nothing new overtakes what is older.
+  next_.dispatcher.RunOnce();
+  EXPECT_THAT(next_.links.front()->TakeSent(), IsEmpty());
+  next_.Settle();
+  std::map<ScheduleId, absl::Time> last;
+  for (const DispatchItem& item : next_.accepted) {
+    EXPECT_LT(last.try_emplace(item.key.schedule).first->second, item.key.due_at);
+    last[item.key.schedule] = item.key.due_at;
+  }
+  EXPECT_THAT(next_.accepted, SizeIs(31 * schedules.size()));
+}
+
+TEST_F(TakeOverTest, AnOverlapPolicyWaitsUntilOpenRunsAreKnownAndOthersDoNot) {
+  Schedule skip = world_.Make(1), plain = world_.Make(2);
+  skip.overlap = Overlap::kSkip;
+  world_.Insert({skip, plain});
+  old_.Connect(link_);
+  old_.elector.Grant(1);
+  Run(absl::Seconds(70));
+  old_.elector.Revoke();
+  old_.Disconnect(link_);
+  watched_.open_fails = true;
+  next_.Connect(std::make_shared<MemoryLink>("two"));
+  next_.elector.Grant(2);
+  Run(absl::Minutes(1));
+  EXPECT_THAT(world_.Rows(plain), SizeIs(2));
+  EXPECT_THAT(world_.Rows(skip), SizeIs(1));
+  watched_.open_fails = false;
+  Run(absl::Seconds(2));
+  EXPECT_THAT(Fired(plain), ElementsAre(1, 2));
+  EXPECT_EQ(world_.Rows(skip).back().reason, FireReason::kOverlap);
+}
+
+TEST_F(TakeOverTest, AnEndThatIsToldWhileOpenRunsAreReadIsNotLost) {
+  Schedule skip = world_.Make(1);
+  skip.overlap = Overlap::kSkip;
+  world_.Insert({skip});
+  old_.Connect(link_);
+  old_.elector.Grant(1);
+  Run(absl::Seconds(70));
+  ASSERT_THAT(old_.accepted, SizeIs(1));
+  old_.elector.Revoke();
+  old_.Disconnect(link_);
+  watched_.open_fails = true;
+  next_.Connect(std::make_shared<MemoryLink>("two"));
+  next_.elector.Grant(2);
+  next_.Settle();
+  watched_.open = world_.Rows(skip);  // Read before the end is durable.
+  next_.Tell(old_.accepted.front(), FireState::kSucceeded, world_.clock.Now());
+  next_.Settle();
+  watched_.open_fails = false;
+  Run(absl::Minutes(1));
+  EXPECT_THAT(next_.accepted, SizeIs(1));  // The second minute's.
+}
+
 TEST_F(TakeOverTest, AFollowerOutlivesAStoreThatIsAwayAndCatchesUpWithIt) {
   InsertMany(2, CatchUp::kSkip);
   old_.Settle();
@@ -227,9 +297,11 @@ TEST_F(TakeOverTest, AStoppedLeaderGivesItsTermUpAlthoughAnAdapterIsSilent) {
   real.Insert({schedule}, real.clock.Now() - absl::Microseconds(1));
   real.clock.Advance(absl::Hours(1));  // The store's own clock, which guards against early fires.
   MonoTime begin;
+  int64_t waiting = 0;
   elector.set_on_resign([&] {
     // Neither the adapter nor the wait for changes of the store, of a second, held it up.
     EXPECT_LT(clock.MonoNow() - begin, kHandOverMax + absl::Milliseconds(500));
+    if (elector.resigned() == 0) waiting = dispatcher.queued();
   });
   writer.Start();
   dispatcher.Start();
@@ -240,6 +312,7 @@ TEST_F(TakeOverTest, AStoppedLeaderGivesItsTermUpAlthoughAnAdapterIsSilent) {
   begin = clock.MonoNow();
   loop.Stop();
   EXPECT_GE(elector.resigned(), 1);
+  EXPECT_EQ(waiting, 1);  // What waits was forgotten afterwards.
   EXPECT_THAT(real.States(schedule), Each(FireState::kPending));  // The next leader's.
 }
 

@@ -31,13 +31,25 @@ class WatchedStore final : public ForwardingStore {
     for (const ScheduleId id : ids) cursors.push_back({id, *stale});
     return cursors;
   }
-  absl::StatusOr<AuditHead> GetAuditHead() override {
-    absl::StatusOr<AuditHead> head = ForwardingStore::GetAuditHead();
-    if (head.ok() && restored) head->seq = 0;
-    return head;
+  absl::StatusOr<FenceRow> RaiseFence(FencingToken token, const std::string& holder) override {
+    absl::StatusOr<FenceRow> fence = ForwardingStore::RaiseFence(token, holder);
+    if (fence.ok() && restored) fence->revision = 0;
+    return fence;
+  }
+  absl::StatusOr<std::vector<Fire>> LoadOpen(absl::Span<const ScheduleId> schedules) override {
+    if (open_fails) return absl::UnavailableError("away");
+    if (open.has_value()) return *open;
+    return ForwardingStore::LoadOpen(schedules);
+  }
+  absl::StatusOr<std::vector<PendingFire>> LoadPending(int64_t after, int limit) override {
+    ++pending_pages;
+    return ForwardingStore::LoadPending(after, limit);
   }
 
   int loads = 0;
+  int pending_pages = 0;
+  bool open_fails = false;
+  std::optional<std::vector<Fire>> open;  // Shown instead of what is open.
   size_t cursors_read = 0;
   std::optional<Cursor> stale;  // Shown instead of every cursor.
   bool restored = false;        // From a backup of before the first entry.
