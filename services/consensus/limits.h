@@ -64,6 +64,8 @@ inline constexpr absl::Duration kCheckpointEvery =
     absl::Seconds(1);  // Of signs of life, in the log.
 inline constexpr absl::Duration kElectionTimeoutMin = absl::Milliseconds(50);
 inline constexpr absl::Duration kElectionTimeoutMax = absl::Seconds(10);
+// Voters whose stream to the leader broke campaign so far apart.
+inline constexpr int kTurnsPerTimeout = 10;
 // Elections that a node loses without anybody leading in between: so many follow each other at once
 // (split votes; each has half a chance or more), then it waits twice as long each time, up to
 // kElectionBackOffMax.  Twelve a minute remain.

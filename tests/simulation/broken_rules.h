@@ -52,6 +52,9 @@ inline constexpr BrokenRule kBrokenRules[] = {
     {Rule::kTransferWaitsForMatch, "TimeoutNow to a target that lacks entries", nullptr},
     {Rule::kLostElectionsBackOff, "lost elections follow each other without end",
      "it breaks no promise: the next election only comes sooner"},
+    {Rule::kTurnWaitsForTimeout, "campaign as soon as the leader's stream breaks", nullptr},
+    {Rule::kCampaignInTurn, "all campaign at once when the leader's stream breaks",
+     "it breaks no promise: candidates only meet"},
 
     {Rule::kSyncBeforeAppendReturns, "append returns before fsync", nullptr},
     {Rule::kSyncFailureIsFinal, "failed fsync is forgotten",

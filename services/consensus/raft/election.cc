@@ -110,6 +110,23 @@ void Raft::Impl::ResetElectionTimer(bool redraw) {
   election_due_ = now_ + election_timeout_;
 }
 
+// The stream to the leader broke, so that it is dead as a rule.  Not before an election timeout E
+// is over since it was heard may anybody vote, this node for itself neither; but to draw a longer
+// one is of use only so that candidates do not meet.  Instead voters campaign in turn, a tenth of E
+// apart: more than a round trip.  The first waits as well, as the others may have heard the leader
+// a little later.
+void Raft::Impl::HastenElection() {
+  const auto before_us = [&](NodeId id) { return id < options_.id && id != KnownLeader(); };
+  const auto before = std::count_if(config().voters.begin(), config().voters.end(), before_us);
+  const absl::Duration turn = options_.election_timeout / kTurnsPerTimeout *
+                              (Broken(Rule::kCampaignInTurn) ? 1 : 1 + before);
+  const MonoTime free =
+      Broken(Rule::kTurnWaitsForTimeout) ? now_ : leader_heard_ + options_.election_timeout;
+  Hit(Mark::kElectionHastened);
+  // However often the stream breaks, that is never put off.
+  election_due_ = now_ < free + turn ? free + turn : std::min(election_due_, now_ + turn);
+}
+
 // What belongs to the old role ends with it.
 void Raft::Impl::LeaveRole() {
   DropReads();

@@ -114,6 +114,7 @@ class Raft::Impl {
   bool MayGrant(const Message& message, const VoteRequest& request) const;
   absl::Duration BackedOff(absl::Duration timeout) const;
   void ResetElectionTimer(bool redraw);
+  void HastenElection();
   void BecomeFollower(Term term, NodeId leader);
   void StartPreVote();
   void StartElection(bool transfer);

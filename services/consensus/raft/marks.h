@@ -14,6 +14,7 @@ enum class Mark : int {
   kVoteSplit,          // An election, or a pre-vote, was lost.
   kVoteRepeated,       // The same candidate got its vote a second time.
   kElectionBackedOff,  // Several were lost in a row.
+  kElectionHastened,   // The stream to the leader broke.
   kPreVoteRefused,     // The candidate's log was older.
   kLowerTermAnswered,  // A message of an old term was answered with the newer one.
   kTruncated,          // A conflict cut the log.

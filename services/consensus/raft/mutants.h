@@ -48,6 +48,8 @@ enum class Rule : int {
   kApplyOnlyWhatIsOnDisk = 32,     // Entries are applied before this node's disk has them.
   kTransferWaitsForMatch = 33,     // TimeoutNow goes to a target that lacks entries.
   kLostElectionsBackOff = 34,      // Elections that nobody wins follow each other for ever.
+  kTurnWaitsForTimeout = 35,       // Who loses its stream to the leader campaigns at once.
+  kCampaignInTurn = 36,            // … or all who lost it at the same time.
   kCount,                          // Of the rules of the core.
 
   // Of the storage.

@@ -179,7 +179,8 @@ class Raft {
   Index Compact(const SnapshotMeta& meta);
   // A snapshot's transfer to `peer` ended.
   void SnapshotSent(MonoTime now, NodeId peer, bool delivered);
-  // The transport lost or regained its stream to `peer`: a hint, never a proof.
+  // The transport lost or regained its stream to `peer`: a hint, never a proof.  Who loses the one
+  // to its leader need not wait for it longer than an election timeout, and a turn.
   void PeerConnected(MonoTime now, NodeId peer, bool connected);
   // The disk does not keep up: hand over to somebody else and renew no lease.
   void DiskStalled(MonoTime now, bool stalled);

@@ -171,7 +171,10 @@ void Raft::Impl::SnapshotSent(MonoTime now, NodeId id, bool delivered) {
 void Raft::Impl::PeerConnected(MonoTime now, NodeId id, bool connected) {
   Advance(now);
   Leader* me = leader();
-  if (me == nullptr) return;
+  if (me == nullptr) {
+    if (!connected && KnownLeader() == id) HastenElection();
+    return;
+  }
   const auto found = me->peers.find(id);
   if (found == me->peers.end()) return;
   Progress& peer = found->second;
