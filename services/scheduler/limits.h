@@ -163,8 +163,17 @@ inline constexpr int kWatchersMax = 1000;      // Open watch streams; each costs
 inline constexpr int kEventsPerMessage = 200;  // Of a watch; fewer if they are large.
 inline constexpr absl::Duration kWatchPollEvery = absl::Milliseconds(500);
 inline constexpr int kWatchedFiresMax = 10'000;  // Whose state a fire watch remembers: ~1 MB.
-inline constexpr int kWatchedPerRead = 500;      // Rows; a watch reads twice as often as a second.
-inline constexpr int kAuditScanMax = 10'000;     // Entries that one filtered page looks through.
+inline constexpr int kWatchedPerRead = 500;      // Of the unended, whose note it looks at in turn,
+inline constexpr absl::Duration kWatchedNotesEvery = absl::Seconds(5);  // so often.
+// A quiet watch says how far it is, so that a client's token does not grow old.
+inline constexpr absl::Duration kWatchTokenEvery = absl::Seconds(30);
+// A client that lost its connection resumes within that; 40 bytes for each write of a fire are kept
+// for at most twice as long and a minute.
+inline constexpr absl::Duration kWrittenKept = absl::Minutes(2);
+inline constexpr int kWrittenPerRead = 20'000;    // Keys: ~1 MB.
+inline constexpr int kWrittenPrunedMax = 50'000;  // Transactions; there are fewer in a minute.
+inline constexpr int kFeedKeysMax = 200'000;      // Shared by the watches of a node: ~8 MB.
+inline constexpr int kAuditScanMax = 10'000;      // Entries that one filtered page looks through.
 inline constexpr int kPruneRowsPerBatch = 1000;
 inline constexpr absl::Duration kFireRetentionDefault = absl::Hours(24 * 30);
 

@@ -5,6 +5,7 @@
 #include "services/scheduler/audit/chain.h"
 #include "services/scheduler/mutate/committer.h"
 #include "services/scheduler/rpc/cluster_view.h"
+#include "services/scheduler/rpc/fire_feed.h"
 #include "services/scheduler/rpc/watch_hub.h"
 #include "services/scheduler/rpc/worker_pool.h"
 #include "services/scheduler/store/schedule_store.h"
@@ -20,6 +21,7 @@ struct RpcContext {
   ClusterView& cluster;
   WorkerPool& pool;
   WatchHub& hub;
+  FireFeed& feed;
 };
 
 }  // namespace z4j::scheduler

@@ -45,13 +45,16 @@ void Show(NamedFire named, FireNotes& notes, v1::Fire* out) {
 // A source that looks the schedule up when it is first read, so that no callback thread does.
 class NamedFireWatch final : public WatchSource<v1::WatchFiresResponse> {
  public:
-  NamedFireWatch(RpcContext& rpc, ScheduleKey key, FireQuery query)
-      : rpc_(rpc), key_(std::move(key)), query_(std::move(query)) {}
+  NamedFireWatch(RpcContext& rpc, ScheduleKey key, FireQuery query, std::string resume_token)
+      : rpc_(rpc),
+        key_(std::move(key)),
+        query_(std::move(query)),
+        resume_token_(std::move(resume_token)) {}
 
   absl::StatusOr<bool> Next(v1::WatchFiresResponse* out) override {
     if (watch_ == nullptr) {
       RETURN_IF_ERROR(NarrowTo(key_, rpc_.store, query_));
-      watch_ = std::make_unique<FireWatch>(rpc_.store, rpc_.cluster, rpc_.clock, query_);
+      watch_ = std::make_unique<FireWatch>(rpc_, query_, resume_token_);
     }
     return watch_->Next(out);
   }
@@ -60,6 +63,7 @@ class NamedFireWatch final : public WatchSource<v1::WatchFiresResponse> {
   RpcContext& rpc_;
   const ScheduleKey key_;
   FireQuery query_;
+  const std::string resume_token_;
   std::unique_ptr<FireWatch> watch_;
 };
 
@@ -135,11 +139,12 @@ grpc::ServerWriteReactor<v1::WatchFiresResponse>* FireServiceImpl::WatchFires(
   if (!key.ok()) return Stream::Refuse(key.status());
   FireQuery query;
   query.project = key->project;
-  query.from = rpc_.clock.Now();
+  if (request->resume_token().empty()) query.from = rpc_.clock.Now();
   Faults faults;
   if (request->has_from_time()) query.from = ToTime(request->from_time(), "from_time", faults);
   if (!faults.empty()) return Stream::Refuse(FieldError(std::move(faults)));
-  return Stream::Open(rpc_, std::make_unique<NamedFireWatch>(rpc_, *key, query));
+  return Stream::Open(rpc_,
+                      std::make_unique<NamedFireWatch>(rpc_, *key, query, request->resume_token()));
 }
 
 }  // namespace z4j::scheduler

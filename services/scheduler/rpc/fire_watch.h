@@ -5,9 +5,11 @@
 #include <deque>
 #include <map>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "services/scheduler/rpc/context.h"
 #include "services/scheduler/rpc/convert.h"
 #include "services/scheduler/rpc/fire_notes.h"
 #include "services/scheduler/rpc/watch_stream.h"
@@ -15,49 +17,46 @@
 
 namespace z4j::scheduler {
 
-// Fires that are new or have changed.  The state of a fire changes a thousand times as often as a
-// schedule and is not announced, so this reads the newest rows and those that had not ended when
-// they were sent, and sends what differs from what was sent.  It remembers the newest
-// kWatchedFiresMax fires, and as many that have not ended however old they are; of the latter it
-// looks at kWatchedPerRead in one round.  A fire that is decided after more than kWatchedPerRead
-// others with later due times may be missed.
+// The fires there are, and then every one that is written: what the feed says since a position
+// that was taken before the first was read, so that there is no gap.  What it remembers of those
+// that were sent only spares the client repetitions: the newest kWatchedFiresMax.
+//
+// What is said of the outcome of a fire may change without a write (FireNotes).  So those that had
+// not ended when they were sent are looked at in turn, kWatchedPerRead every kWatchedNotesEvery.
 class FireWatch final : public WatchSource<v1::WatchFiresResponse> {
  public:
-  // `query` says project, schedule and from when on.
-  FireWatch(ScheduleStore& store, ClusterView& cluster, Clock& clock, FireQuery query)
-      : store_(store),
-        clock_(clock),
-        notes_(store, cluster, clock.Now()),
-        query_(std::move(query)) {}
+  // `query` says project, schedule and from when on; `resume_token` may be empty.
+  FireWatch(RpcContext& rpc, FireQuery query, std::string resume_token);
 
   absl::StatusOr<bool> Next(v1::WatchFiresResponse* out) override;
 
  private:
   static constexpr FireKey kOldest = {{}, absl::InfinitePast(), {}};
-  // By a fingerprint of what was sent, oldest first.
-  using Sent = std::map<FireKey, uint64_t, decltype(&KeyLess)>;
-  // What the client does not know as it is.
-  struct News {
-    NamedFire named;
-    std::string note;
-    uint64_t fingerprint = 0;
-  };
+  // Sends fires, until a message is full.
+  class Filler;
 
-  // The oldest fires that the client does not know as they are, newest first, as many as a message
-  // holds; `read_to` is how far back it has looked.
-  absl::StatusOr<std::deque<News>> ReadNewest(FireKey& read_to);
-  // Those that had not ended, stand before `read_to` and have changed, oldest first.
-  absl::StatusOr<std::deque<News>> ReadOpen(const FireKey& read_to);
-  News Look(NamedFire named);
-  void Remember(const News& news);
+  absl::StatusOr<bool> NextOfThoseThereAre(v1::WatchFiresResponse* out);
+  // Takes what the feed has into todo_; false if that is nothing.
+  absl::StatusOr<bool> ReadFeed();
+  absl::Status SendWritten(Filler& filler);
+  absl::Status SendNotes(Filler& filler);
+  bool Selects(const FireKey& key) const;
 
-  ScheduleStore& store_;
-  Clock& clock_;
+  RpcContext& rpc_;
   FireNotes notes_;
-  FireQuery query_;
-  Sent sent_{&KeyLess};          // The newest.
-  Sent open_{&KeyLess};          // Those that had not ended.
-  FireKey looked_to_ = kOldest;  // Of open_, in the round before.
+  FireQuery query_;       // Its `after`: how far those there are have been sent.
+  std::string position_;  // All that was written before has been sent; empty: not begun.
+  bool all_there_;        // Those there were have been sent.
+  std::string next_;      // The position once todo_ is empty.
+  std::deque<FireKey> todo_;
+  absl::flat_hash_set<ScheduleId> foreign_;  // Schedules of other projects.
+
+  absl::flat_hash_map<FireKey, uint64_t> sent_;  // By a fingerprint of what was sent;
+  std::deque<FireKey> sent_order_;               // oldest first.
+  std::map<FireKey, uint64_t, decltype(&KeyLess)> open_{&KeyLess};  // Those that had not ended.
+  FireKey looked_to_ = kOldest;                                     // Of open_, in the last round.
+  MonoTime next_notes_, next_token_;
+  std::string last_token_;
 };
 
 }  // namespace z4j::scheduler

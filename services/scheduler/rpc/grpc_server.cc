@@ -52,7 +52,9 @@ struct GrpcServer::Impl {
   explicit Impl(Parts parts)
       : pool(kRpcThreads, kCallsQueuedMax),
         hub(pool),
-        context{parts.store, parts.committer, parts.keys, parts.clock, parts.cluster, pool, hub},
+        feed(parts.store, parts.clock),
+        context{parts.store, parts.committer, parts.keys, parts.clock, parts.cluster, pool, hub,
+                feed},
         schedules(context),
         fires(context),
         audit(context),
@@ -60,6 +62,7 @@ struct GrpcServer::Impl {
 
   WorkerPool pool;
   WatchHub hub;
+  FireFeed feed;
   RpcContext context;
   ScheduleServiceImpl schedules;
   FireServiceImpl fires;

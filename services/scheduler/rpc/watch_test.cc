@@ -1,4 +1,6 @@
 // Fires, watches, health: what is read while things happen.
+#include <set>
+
 #include "services/scheduler/limits.h"
 #include "services/scheduler/rpc/testing/rpc_world.h"
 
@@ -16,6 +18,27 @@ class WatchTest : public RpcTest {
     auto response = TriggerSchedule(request);
     EXPECT_OK(response);
     return response.ok() ? response->fire() : v1::Fire();
+  }
+  static constexpr FencingToken kToken{1};
+  ScheduleId IdOf(const std::string& name) { return {*Uuid::Parse(Created(name).uid())}; }
+  // The leader decides so many fires, each due a microsecond after the one before.
+  std::vector<Fire> Commit(ScheduleId id, absl::Duration first, int count) {
+    FireBatch batch;
+    for (int i = 0; i < count; ++i) {
+      Fire fire;
+      fire.key = {id, clock_.Now() + first + absl::Microseconds(i), {}};
+      fire.id = MakeFireId(fire.key);
+      batch.fires.push_back(fire);
+    }
+    batch.cursors.push_back({id, Cursor{batch.fires.back().key.due_at, count}});
+    EXPECT_OK(store_.CommitFires(kToken, batch));
+    server_->OnCommit();
+    return batch.fires;
+  }
+  std::unique_ptr<grpc::ClientReader<v1::WatchFiresResponse>> WatchFires(
+      grpc::ClientContext& context, const v1::WatchFiresRequest& request) {
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+    return fires_->WatchFires(&context, request);
   }
   std::unique_ptr<grpc::ClientReader<v1::WatchSchedulesResponse>> Watch(
       grpc::ClientContext& context, const v1::WatchSchedulesRequest& request) {
@@ -97,8 +120,10 @@ TEST_F(WatchTest, FireWatchSendsEachStateOnce) {
   v1::WatchFiresRequest request;
   request.set_parent(NameOf("nightly"));
   auto stream = fires_->WatchFires(&context, request);
-  const v1::Fire fire = Triggered("nightly");
   v1::WatchFiresResponse message;
+  ASSERT_TRUE(stream->Read(&message));
+  EXPECT_EQ(message.fires_size(), 0) << "there are none";
+  const v1::Fire fire = Triggered("nightly");
   ASSERT_TRUE(stream->Read(&message));
   ASSERT_EQ(message.fires_size(), 1);
   EXPECT_EQ(message.fires(0).uid(), fire.uid());
@@ -114,19 +139,10 @@ TEST_F(WatchTest, FireWatchSendsEachStateOnce) {
 }
 
 TEST_F(WatchTest, FireWatchSendsTheEndOfAFireThatMuchNewerOnesHaveFollowed) {
-  const ScheduleId id = {*Uuid::Parse(Created("nightly").uid())};
-  const FencingToken token{1};
-  ASSERT_OK(store_.RaiseFence(token, "n1"));
-  FireBatch batch;
-  constexpr int kFires = 3 * kWatchedPerRead;
-  for (int i = 0; i < kFires; ++i) {
-    Fire fire;
-    fire.key = {id, clock_.Now() + absl::Microseconds(i), {}};
-    fire.id = MakeFireId(fire.key);
-    batch.fires.push_back(fire);
-  }
-  batch.cursors.push_back({id, Cursor{batch.fires.back().key.due_at, kFires}});
-  ASSERT_OK(store_.CommitFires(token, batch));
+  const ScheduleId id = IdOf("nightly");
+  ASSERT_OK(store_.RaiseFence(kToken, "n1"));
+  constexpr int kFires = 1500;
+  const std::vector<Fire> fires = Commit(id, absl::ZeroDuration(), kFires);
 
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
@@ -140,16 +156,108 @@ TEST_F(WatchTest, FireWatchSendsTheEndOfAFireThatMuchNewerOnesHaveFollowed) {
   }
   for (const int i : {0, kFires / 2}) {
     FireUpdate update;
-    update.key = batch.fires[i].key;
+    update.key = fires[i].key;
     update.state = FireState::kSucceeded;
     update.at = clock_.Now();
-    ASSERT_OK(store_.UpdateFires(token, {update}, {}));
+    ASSERT_OK(store_.UpdateFires(kToken, {update}, {}));
     server_->OnCommit();
     ASSERT_TRUE(stream->Read(&message));
     ASSERT_EQ(message.fires_size(), 1);
-    EXPECT_EQ(message.fires(0).uid(), batch.fires[i].id.ToString());
+    EXPECT_EQ(message.fires(0).uid(), fires[i].id.ToString());
     EXPECT_EQ(message.fires(0).state(), v1::Fire::STATE_SUCCEEDED);
   }
+  context.TryCancel();
+}
+
+TEST_F(WatchTest, FireWatchSendsAFireThatIsDecidedAfterManyDueLater) {
+  const ScheduleId many = IdOf("many"), late = IdOf("late");
+  ASSERT_OK(store_.RaiseFence(kToken, "n1"));
+  grpc::ClientContext context;
+  v1::WatchFiresRequest request;
+  request.set_parent("projects/default/schedules/-");
+  auto stream = WatchFires(context, request);
+  v1::WatchFiresResponse message;
+  ASSERT_TRUE(stream->Read(&message));
+  constexpr int kFires = 600;
+  Commit(many, absl::Milliseconds(2), kFires);
+  for (int seen = 0; seen < kFires; seen += message.fires_size()) {
+    ASSERT_TRUE(stream->Read(&message)) << seen;
+  }
+  const std::vector<Fire> fires = Commit(late, absl::Milliseconds(1), 1);
+  do {
+    ASSERT_TRUE(stream->Read(&message)) << stream->Finish().error_message();
+  } while (message.fires_size() == 0);
+  EXPECT_EQ(message.fires(0).uid(), fires[0].id.ToString());
+  context.TryCancel();
+}
+
+TEST_F(WatchTest, AFireWatchThatResumesMissesNothing) {
+  const ScheduleId id = IdOf("nightly");
+  ASSERT_OK(store_.RaiseFence(kToken, "n1"));
+  v1::WatchFiresRequest request;
+  request.set_parent(NameOf("nightly"));
+  v1::WatchFiresResponse message;
+  {
+    grpc::ClientContext context;
+    auto stream = WatchFires(context, request);
+    ASSERT_TRUE(stream->Read(&message));
+    ASSERT_NE(message.resume_token(), "");
+    context.TryCancel();
+  }
+  const std::vector<Fire> decided = Commit(id, absl::ZeroDuration(), 300);
+  const v1::Fire triggered = Triggered("nightly");
+  Created("another");
+  Triggered("another");
+  std::set<std::string> wanted = {triggered.uid()}, seen;
+  for (const Fire& fire : decided) wanted.insert(fire.id.ToString());
+  grpc::ClientContext context;
+  request.set_resume_token(message.resume_token());
+  auto stream = WatchFires(context, request);
+  while (seen.size() < wanted.size()) {
+    ASSERT_TRUE(stream->Read(&message));
+    for (const v1::Fire& fire : message.fires()) seen.insert(fire.uid());
+    EXPECT_NE(message.resume_token(), "");
+  }
+  EXPECT_EQ(seen, wanted);
+  context.TryCancel();
+}
+
+TEST_F(WatchTest, AFireWatchEndsWhereSomethingMayBeMissing) {
+  IdOf("nightly");
+  ASSERT_OK(store_.RaiseFence(kToken, "n1"));
+  ASSERT_OK_AND_ASSIGN(const WrittenFires old, store_.ListWritten("", "", 1));
+  Triggered("nightly");
+  clock_.Advance(kWrittenKept + absl::Seconds(1));
+  ASSERT_OK(store_.Prune(kToken, absl::InfinitePast(), 1));
+  v1::WatchFiresRequest request;
+  request.set_parent(NameOf("nightly"));
+  v1::WatchFiresResponse message;
+  const auto end = [&](const std::string& resume_token) {
+    grpc::ClientContext context;
+    request.set_resume_token(resume_token);
+    auto stream = WatchFires(context, request);
+    EXPECT_FALSE(stream->Read(&message));
+    return stream->Finish().error_code();
+  };
+  EXPECT_EQ(end(old.next), grpc::StatusCode::ABORTED);
+  EXPECT_EQ(end("yesterday"), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(WatchTest, AQuietFireWatchBringsNewTokens) {
+  Created("quiet");
+  Created("busy");
+  grpc::ClientContext context;
+  v1::WatchFiresRequest request;
+  request.set_parent(NameOf("quiet"));
+  auto stream = WatchFires(context, request);
+  v1::WatchFiresResponse message;
+  ASSERT_TRUE(stream->Read(&message));
+  const std::string first = message.resume_token();
+  Triggered("busy");
+  clock_.Advance(kWatchTokenEvery);
+  ASSERT_TRUE(stream->Read(&message));
+  EXPECT_EQ(message.fires_size(), 0);
+  EXPECT_NE(message.resume_token(), first);
   context.TryCancel();
 }
 

@@ -110,6 +110,11 @@ void MemoryScheduleStore::Insert(const Fire& fire, int64_t batch_id) {
   if (!fires_.insert({DueOf(fire.key), {fire, batch_id}}).second) return;
   fire_keys_[fire.id] = fire.key;
   if (!IsFinal(fire.state)) open_.insert(ScheduleOf(fire.key));
+  NoteWritten(fire.key);
+}
+
+void MemoryScheduleStore::NoteWritten(const FireKey& key) {
+  written_.emplace_back(clock_.Now(), key);
 }
 
 MemoryScheduleStore::FireRow* MemoryScheduleStore::FindFire(const FireKey& key) {
@@ -123,6 +128,7 @@ void MemoryScheduleStore::Cancel(FireRow& row, FireReason reason, absl::Time now
   row.fire.reason = reason;
   row.fire.finished_at = now;
   open_.erase(ScheduleOf(row.fire.key));
+  NoteWritten(row.fire.key);
 }
 
 absl::StatusOr<FenceRow> MemoryScheduleStore::ReadFence() {
@@ -213,6 +219,7 @@ void MemoryScheduleStore::Update(const FireUpdate& update) {
   if (!update.adapter.empty()) fire.adapter = update.adapter;
   if (update.state == FireState::kDispatched) fire.dispatched_at = update.at;
   if (update.state == FireState::kRunning) fire.started_at = update.at;
+  NoteWritten(key);
   if (!IsFinal(update.state)) return;
   fire.finished_at = update.at;
   open_.erase(ScheduleOf(key));
@@ -242,6 +249,10 @@ absl::StatusOr<int64_t> MemoryScheduleStore::Prune(FencingToken token, absl::Tim
     }
     it = requests_.erase(it);
     ++pruned;
+  }
+  while (!written_.empty() && written_.front().first < clock_.Now() - kWrittenKept) {
+    written_.pop_front();
+    ++written_gone_;
   }
   fence_.live_at = clock_.Now();
   return pruned;

@@ -1,6 +1,7 @@
 #ifndef Z4J_SCHEDULER_STORE_MEMORY_SCHEDULE_STORE_H_
 #define Z4J_SCHEDULER_STORE_MEMORY_SCHEDULE_STORE_H_
 
+#include <deque>
 #include <map>
 #include <set>
 #include <string>
@@ -41,6 +42,8 @@ class MemoryScheduleStore final : public ScheduleStore {
   absl::StatusOr<std::vector<NamedFire>> GetFires(absl::Span<const FireKey> keys) override
       ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<FirePage> ListFires(const FireQuery& query) override ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<WrittenFires> ListWritten(const std::string& after, const std::string& until,
+                                           int limit) override ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<std::map<ScheduleState, int64_t>> CountSchedules() override
       ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<AuditHead> GetAuditHead() override ABSL_LOCKS_EXCLUDED(mu_);
@@ -89,6 +92,8 @@ class MemoryScheduleStore final : public ScheduleStore {
   FireRow* FindFire(const FireKey& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Cancel(FireRow& row, FireReason reason, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Update(const FireUpdate& update) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // In the order in which readers see it, since each transaction holds the lock.
+  void NoteWritten(const FireKey& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool Selects(const FireQuery& query, const Fire& fire) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   Clock& clock_;
@@ -101,6 +106,8 @@ class MemoryScheduleStore final : public ScheduleStore {
   absl::flat_hash_map<FireId, FireKey> fire_keys_ ABSL_GUARDED_BY(mu_);
   std::set<BySchedule> open_ ABSL_GUARDED_BY(mu_);  // Fires that are not final.
   int64_t last_batch_ ABSL_GUARDED_BY(mu_) = 0;
+  std::deque<std::pair<absl::Time, FireKey>> written_ ABSL_GUARDED_BY(mu_);  // The newest,
+  int64_t written_gone_ ABSL_GUARDED_BY(mu_) = 0;                            // and how many before.
   std::vector<AuditEntry> audit_ ABSL_GUARDED_BY(mu_);
   AuditHead head_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, StoredRequest> requests_ ABSL_GUARDED_BY(mu_);

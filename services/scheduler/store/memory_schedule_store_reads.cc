@@ -6,6 +6,7 @@
 #include "services/scheduler/store/memory_schedule_store.h"
 #include "services/scheduler/store/page_token.h"
 #include "services/scheduler/store/schedule_match.h"
+#include "services/scheduler/store/written_position.h"
 
 namespace z4j::scheduler {
 namespace {
@@ -143,6 +144,26 @@ absl::StatusOr<FirePage> MemoryScheduleStore::ListFires(const FireQuery& query) 
     while (it != fires_.begin() && take(std::prev(it)->second.fire)) --it;
   }
   return page;
+}
+
+absl::StatusOr<WrittenFires> MemoryScheduleStore::ListWritten(const std::string& after,
+                                                              const std::string& until, int limit) {
+  absl::MutexLock lock(&mu_);
+  const int64_t now = written_gone_ + static_cast<int64_t>(written_.size());
+  if (after.empty()) return WrittenFires{{}, WrittenPosition(now)};
+  ASSIGN_OR_RETURN(const int64_t from, ParseWrittenPosition(after));
+  if (from < written_gone_ || from > now) return WrittenTooOld();
+  int64_t to = now;
+  if (!until.empty()) {
+    ASSIGN_OR_RETURN(to, ParseWrittenPosition(until));
+  }
+  WrittenFires written;
+  int64_t at = from;
+  for (; at < std::min(to, from + limit) && at < now; ++at) {
+    written.keys.push_back(written_[at - written_gone_].second);
+  }
+  written.next = written.keys.empty() ? WrittenPosition(to) : WrittenPosition(at);
+  return written;
 }
 
 absl::StatusOr<std::map<ScheduleState, int64_t>> MemoryScheduleStore::CountSchedules() {

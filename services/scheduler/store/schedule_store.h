@@ -148,6 +148,12 @@ struct FirePage {
   std::string next;
 };
 
+// Fires that transactions wrote: decided, moved to another state, cancelled; by whomever.
+struct WrittenFires {
+  std::vector<FireKey> keys;  // May repeat; some may be as they were before, or not exist.
+  std::string next;           // The position after them.  Opaque.
+};
+
 // --- The leader's writes --------------------------------------------------------------------
 
 // Fires and cursors decided together.  `fires` of one schedule stand in due order; `cursors` holds
@@ -248,6 +254,15 @@ class ScheduleStore {
   // Those that exist, in no order.
   virtual absl::StatusOr<std::vector<NamedFire>> GetFires(absl::Span<const FireKey> keys) = 0;
   virtual absl::StatusOr<FirePage> ListFires(const FireQuery& query) = 0;
+  // The fires that were written after position `after` and not after `until` (empty: now), about
+  // `limit` at once.  Without a gap: whatever a reader could not see at the one position and can
+  // see at the other is among them, in whatever order the writers began and ended.  No keys: that
+  // is all, and `next` is `until`.  Retention is no write.  Empty `after`: no keys, and the
+  // position of now.  Positions hold for kWrittenKept, also on other nodes and after a restart.
+  //   ABORTED           `after` is too old, or the database was restored to an older state.
+  //   INVALID_ARGUMENT  (field "resume_token") one of them is no position.
+  virtual absl::StatusOr<WrittenFires> ListWritten(const std::string& after,
+                                                   const std::string& until, int limit) = 0;
 
   virtual absl::StatusOr<AuditHead> GetAuditHead() = 0;
   // Entries with seq > `after`, in order.
@@ -308,6 +323,7 @@ class ScheduleStore {
   // kRequestIdKept by the store's clock; may drop whole partitions.  PENDING fires stay, since they
   // are still to be handed over; DISPATCHED and RUNNING ones go as final ones do: their outcome was
   // never reported, and after so long it never will be.  Returns how many rows it deleted; 0: done.
+  // Forgets positions of ListWritten, too.
   virtual absl::StatusOr<int64_t> Prune(FencingToken token, absl::Time before, int limit) = 0;
 };
 

@@ -107,13 +107,13 @@ void AddKeys(pq::Params& params, absl::Span<const FireKey> keys) {
       .Array(Type::kUuid, keys, [](ArrayBuilder& to, const FireKey& key) { to.Id(key.trigger); });
 }
 
-std::string PackKeys(absl::Span<const Fire* const> fires) {
+std::string PackKeys(absl::Span<const FireKey> keys) {
   std::string refs;
-  refs.reserve(fires.size() * kRefBytes);
-  for (const Fire* const fire : fires) {
-    pq::AppendId(refs, fire->key.schedule.value);
-    pq::AppendTime(refs, fire->key.due_at);
-    pq::AppendId(refs, fire->key.trigger);
+  refs.reserve(keys.size() * kRefBytes);
+  for (const FireKey& key : keys) {
+    pq::AppendId(refs, key.schedule.value);
+    pq::AppendTime(refs, key.due_at);
+    pq::AppendId(refs, key.trigger);
   }
   return refs;
 }

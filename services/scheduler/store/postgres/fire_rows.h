@@ -32,8 +32,8 @@ void AddFires(pq::Params& params, absl::Span<const Fire* const> fires, bool fres
 // The three columns of the primary key, as arrays.
 void AddKeys(pq::Params& params, absl::Span<const FireKey> keys);
 
-// outbox_batches.refs.
-std::string PackKeys(absl::Span<const Fire* const> fires);
+// outbox_batches.refs and written_fires.refs.
+std::string PackKeys(absl::Span<const FireKey> keys);
 // Bytes that are not whole keys are DATA_LOSS's to report: returns false.
 bool UnpackKeys(absl::string_view refs, std::vector<FireKey>& keys);
 

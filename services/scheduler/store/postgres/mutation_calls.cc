@@ -8,6 +8,7 @@
 #include "services/scheduler/store/fire_changes.h"
 #include "services/scheduler/store/postgres/fire_rows.h"
 #include "services/scheduler/store/postgres/schedule_rows.h"
+#include "services/scheduler/store/postgres/written_rows.h"
 
 namespace z4j::scheduler {
 namespace {
@@ -21,17 +22,19 @@ using pq::Type;
 MutationCall Delete(const std::vector<ScheduleKey>& deleted) {
   static const auto* const statement = new pq::Statement{
       "delete_schedules",
-      "WITH gone AS ("
-      "  DELETE FROM schedules s USING unnest($1, $2) AS n(project, name)"
-      "  WHERE s.project = n.project AND s.name = n.name RETURNING s.id, s.project, s.name),"
-      "cursor AS (DELETE FROM cursors c USING gone WHERE c.schedule_id = gone.id),"
-      "named AS (INSERT INTO deleted_schedules"
-      "  SELECT id, project, name, clock_timestamp() FROM gone),"
-      "cancelled AS ("
-      "  UPDATE fires f SET state = 6, reason = 7, finished_at = clock_timestamp()"
-      "  FROM gone WHERE f.schedule_id = gone.id AND f.state = 1"
-      "    AND f.due_at >= (SELECT min(oldest_due) FROM outbox_batches))"
-      "SELECT count(*) FROM gone"};
+      absl::StrCat(
+          "WITH gone AS ("
+          "  DELETE FROM schedules s USING unnest($1, $2) AS n(project, name)"
+          "  WHERE s.project = n.project AND s.name = n.name RETURNING s.id, s.project, s.name),"
+          "cursor AS (DELETE FROM cursors c USING gone WHERE c.schedule_id = gone.id),"
+          "named AS (INSERT INTO deleted_schedules"
+          "  SELECT id, project, name, clock_timestamp() FROM gone),"
+          "cancelled AS ("
+          "  UPDATE fires f SET state = 6, reason = 7, finished_at = clock_timestamp()"
+          "  FROM gone WHERE f.schedule_id = gone.id AND f.state = 1"
+          "    AND f.due_at >= (SELECT min(oldest_due) FROM outbox_batches)"
+          "  RETURNING f.schedule_id, f.due_at, f.trigger_id),",
+          NoteWrittenOf("cancelled"), "SELECT count(*) FROM gone")};
   return {{statement, KeyArrays(deleted)}, static_cast<int64_t>(deleted.size())};
 }
 
@@ -94,7 +97,8 @@ MutationCall InsertFires(const std::vector<Fire>& fires) {
       "insert_fires",
       absl::StrCat("WITH placed AS (INSERT INTO fires (", InsertColumns(false),
                    ") SELECT * FROM unnest(", InsertParameters(false, 1),
-                   ") ON CONFLICT DO NOTHING RETURNING schedule_id, due_at, trigger_id, state) "
+                   ") ON CONFLICT DO NOTHING RETURNING schedule_id, due_at, trigger_id, state), ",
+                   NoteWrittenOf("placed"),
                    "INSERT INTO outbox_batches (oldest_due, refs) "
                    "SELECT min(due_at), string_agg(uuid_send(schedule_id)"
                    "  || timestamptz_send(due_at) || uuid_send(trigger_id), ''::bytea) "
@@ -163,7 +167,10 @@ std::vector<MutationCall> MutationCalls(const WriteSet& write) {
   if (!write.updated.empty()) calls.push_back(Update(write.updated));
   if (!write.watermarks.empty()) calls.push_back(Move(write.watermarks));
   if (!write.fires.empty()) calls.push_back(InsertFires(write.fires));
-  if (!write.cancelled.empty()) calls.push_back(Cancel(write.cancelled));
+  if (!write.cancelled.empty()) {
+    calls.push_back(Cancel(write.cancelled));
+    calls.push_back({NoteWritten(write.cancelled)});
+  }
   if (!write.audit.empty()) {
     calls.push_back(InsertAudit(write.audit));
     calls.push_back(MoveHead(write.head));

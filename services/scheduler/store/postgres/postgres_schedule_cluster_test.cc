@@ -46,6 +46,12 @@ class PostgresClusterTest : public testing::Test {
     batch.cursors = {{.schedule = Sample("s").schedule.id, .cursor = {due, 1}}};
     return batch;
   }
+  // What kWrittenKept and the next Prune do.
+  void Forget() {
+    ASSERT_OK(database_.connection().Script(
+        "UPDATE written_fires_kept SET next_at = next_at - interval '3 min'"));
+    ASSERT_OK(a_.Prune(kOld, At(-1), 10));
+  }
   std::string CountFires() { return database_.Query("SELECT count(*) FROM fires"); }
 
   PostgresDatabase database_;
@@ -262,6 +268,63 @@ TEST_F(PostgresSchemaTest, ADayWithRowsInTheDefaultPartitionStaysThere) {
   ASSERT_OK(other.Migrate());
   EXPECT_EQ(database_.Query(absl::StrCat("SELECT to_regclass('", today, "') IS NULL")), "true");
   EXPECT_EQ(database_.Query("SELECT count(*) FROM fires_default"), "1");
+}
+
+TEST_F(PostgresClusterTest, AReaderHearsOfATransactionThatOthersOvertook) {
+  ASSERT_OK_AND_ASSIGN(const WrittenFires start, b_.ListWritten("", "", 100));
+  pq::Connection slow({database_.conninfo(), "z4j:test", "", absl::Seconds(30)});
+  ASSERT_OK(slow.Ensure());
+  ASSERT_OK(slow.Script(
+      "BEGIN; INSERT INTO written_fires (refs) VALUES (decode(repeat('07', 40), 'hex'))"));
+  ASSERT_OK(a_.CommitFires(kOld, BatchDue(At(1))));
+  ASSERT_OK_AND_ASSIGN(const WrittenFires fast, b_.ListWritten(start.next, "", 100));
+  ASSERT_THAT(fast.keys, SizeIs(1));
+  EXPECT_EQ(fast.keys[0].due_at, At(1));
+  ASSERT_OK(slow.Script("COMMIT"));
+  // Also for a reader on another node that was told the position.
+  for (PostgresScheduleStore* store : {&a_, &b_}) {
+    ASSERT_OK_AND_ASSIGN(const WrittenFires late, store->ListWritten(fast.next, "", 100));
+    ASSERT_THAT(late.keys, SizeIs(1));
+    EXPECT_EQ(late.keys[0].trigger.ToBytes(), std::string(16, '\x07'));
+    ASSERT_OK_AND_ASSIGN(const WrittenFires none, store->ListWritten(late.next, "", 100));
+    EXPECT_THAT(none.keys, SizeIs(0));
+  }
+}
+
+TEST_F(PostgresClusterTest, PositionsHoldForAWhileAndAreThenRefused) {
+  const auto later = [&] {
+    // Others use this server, too.
+    database_.AwaitQuery(
+        "SELECT pg_snapshot_xmin(pg_current_snapshot()) >"
+        " (SELECT coalesce(max(xid::text::bigint), 0) FROM written_fires)::text::xid8",
+        "true");
+    Forget();
+  };
+  later();
+  ASSERT_OK_AND_ASSIGN(const WrittenFires start, b_.ListWritten("", "", 100));
+  ASSERT_OK(a_.CommitFires(kOld, BatchDue(At(1))));
+  later();  // What there was before `start` may go the next time.
+  ASSERT_OK_AND_ASSIGN(const WrittenFires written, b_.ListWritten(start.next, "", 100));
+  EXPECT_THAT(written.keys, SizeIs(1));
+  ASSERT_OK_AND_ASSIGN(const WrittenFires end, b_.ListWritten("", "", 100));
+  later();
+  EXPECT_THAT(b_.ListWritten(start.next, "", 100), StatusIs(absl::StatusCode::kAborted));
+  EXPECT_OK(b_.ListWritten(end.next, "", 100));
+  EXPECT_EQ(database_.Query("SELECT count(*) FROM written_fires"), "0");
+}
+
+TEST_F(PostgresClusterTest, ARestoredDumpWhoseTransactionsWereCountedFurtherIsRead) {
+  ASSERT_OK(database_.connection().Script(
+      "UPDATE written_fires_kept SET gone_below = '9000000000', next_below = '9000000001';"
+      "INSERT INTO written_fires VALUES ('8999999999', 1, decode(repeat('07', 40), 'hex'))"));
+  ASSERT_OK_AND_ASSIGN(const WrittenFires start, b_.ListWritten("", "", 100));
+  ASSERT_OK(a_.CommitFires(kOld, BatchDue(At(1))));
+  ASSERT_OK_AND_ASSIGN(const WrittenFires written, b_.ListWritten(start.next, "", 100));
+  ASSERT_THAT(written.keys, SizeIs(1));
+  EXPECT_EQ(written.keys[0].due_at, At(1));
+  Forget();
+  EXPECT_OK(b_.ListWritten(written.next, "", 100));
+  EXPECT_EQ(database_.Query("SELECT count(*) FROM written_fires WHERE xid > '8000000000'"), "0");
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ using pq::Connection;
 using pq::Params;
 using pq::Type;
 
-constexpr int kFirstFireParameter = 7;
+constexpr int kFirstFireParameter = 8;
 
 // Law 2 in one statement.  Only schedules whose watermark this statement moves get their fires; so
 // an edit or an earlier try of the same batch that came first wins.
@@ -61,7 +61,10 @@ pq::Statement CommitStatement(bool fresh, bool careful) {
               "    FROM ",
               fires, " WHERE state = 1 AND ", advanced,
               ") END AS refs) r"
-              "  WHERE octet_length(r.refs) > 0 RETURNING id)"
+              "  WHERE octet_length(r.refs) > 0 RETURNING id),"
+              // The PENDING ones are noted by their batch.  Also those that are left out, since
+              // telling them apart would cost more.
+              "noted AS (INSERT INTO written_fires (refs) SELECT $7 WHERE octet_length($7) > 0)"
               "SELECT (SELECT id FROM batch), (SELECT yes FROM whole),"
               "  CASE WHEN (SELECT yes FROM whole) THEN NULL"
               "       ELSE ARRAY(SELECT schedule_id FROM moved) END")};
@@ -84,7 +87,8 @@ absl::StatusOr<Commit> PrepareCommit(const FireBatch& batch) {
             [](const auto* a, const auto* b) { return a->schedule < b->schedule; });
 
   Commit commit;
-  std::vector<const Fire*> fires, pending;
+  std::vector<const Fire*> fires;
+  std::vector<FireKey> pending, ended;
   absl::Time oldest_pending = absl::InfiniteFuture();
   for (const Fire& fire : batch.fires) {
     if (!known.contains(fire.key.schedule)) {
@@ -97,8 +101,11 @@ absl::StatusOr<Commit> PrepareCommit(const FireBatch& batch) {
   std::sort(fires.begin(), fires.end(),
             [](const Fire* a, const Fire* b) { return KeyLess(a->key, b->key); });
   for (const Fire* const fire : fires) {
-    if (fire->state != FireState::kPending) continue;
-    pending.push_back(fire);
+    if (fire->state != FireState::kPending) {
+      ended.push_back(fire->key);
+      continue;
+    }
+    pending.push_back(fire->key);
     oldest_pending = std::min(oldest_pending, fire->key.due_at);
     commit.newest_pending = std::max(commit.newest_pending, fire->key.due_at);
   }
@@ -111,7 +118,8 @@ absl::StatusOr<Commit> PrepareCommit(const FireBatch& batch) {
       .Array(Type::kInt8, moves, [](ArrayBuilder& to, Move m) { to.Int8(m->cursor.fires); })
       .Array(Type::kTimestamptz, moves, [](ArrayBuilder& to, Move m) { to.Time(m->planned_from); })
       .Bytes(PackKeys(pending))
-      .Time(oldest_pending);
+      .Time(oldest_pending)
+      .Bytes(PackKeys(ended));
   AddFires(commit.params, fires, commit.fresh);
   return commit;
 }

@@ -217,6 +217,7 @@ absl::StatusOr<int64_t> PostgresScheduleStore::Prune(FencingToken token, absl::T
   if (dropped > 0) return dropped;
   return WithConnection(lookup_, IfLost::kReport, [&](Connection& connection) -> Count {
     RETURN_IF_ERROR(CloseForgotten(connection, token));
+    RETURN_IF_ERROR(PruneWritten(connection, token));
     return DeleteRows(connection, token, before, limit);
   });
 }

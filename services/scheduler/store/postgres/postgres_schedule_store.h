@@ -43,6 +43,8 @@ class PostgresScheduleStore final : public ScheduleStore {
   absl::StatusOr<NamedFire> GetFire(FireId id) override;
   absl::StatusOr<std::vector<NamedFire>> GetFires(absl::Span<const FireKey> keys) override;
   absl::StatusOr<FirePage> ListFires(const FireQuery& query) override;
+  absl::StatusOr<WrittenFires> ListWritten(const std::string& after, const std::string& until,
+                                           int limit) override;
 
   absl::StatusOr<std::map<ScheduleState, int64_t>> CountSchedules() override;
   absl::StatusOr<AuditHead> GetAuditHead() override;
@@ -81,6 +83,8 @@ class PostgresScheduleStore final : public ScheduleStore {
   void WarmUpFence();
   void WarmUpUpdates();
   void WarmUpReads();
+  // Forgets what was written before more than kWrittenKept.
+  absl::Status PruneWritten(pq::Connection& connection, FencingToken token);
 
   std::atomic<bool> ready_ = false;  // MakeReady() was called.
   pq::Pool commit_, update_, mutate_, control_, lookup_, read_, maintain_;

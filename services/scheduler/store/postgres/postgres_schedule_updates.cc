@@ -1,11 +1,13 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "services/scheduler/store/fire_changes.h"
 #include "services/scheduler/store/postgres/fire_rows.h"
 #include "services/scheduler/store/postgres/leader_check.h"
 #include "services/scheduler/store/postgres/postgres_schedule_store.h"
 #include "services/scheduler/store/postgres/retry.h"
+#include "services/scheduler/store/postgres/written_rows.h"
 
 // What becomes of fires after they were decided.
 namespace z4j::scheduler {
@@ -44,8 +46,15 @@ constexpr char kColumns[] =
     "AS n(state, reason, dispatched_at, started_at, finished_at, attempts, error, adapter, ";
 constexpr char kForward[] = " AND t.state < 4 AND n.state >= t.state";
 
-// `changes` may be empty, to make the plan.
-pq::Call UpdateByKey(const std::vector<FireChange>& changes) {
+std::vector<FireKey> KeysOf(const std::vector<FireChange>& changes) {
+  std::vector<FireKey> keys;
+  keys.reserve(changes.size());
+  for (const FireChange& change : changes) keys.push_back(change.last.key);
+  return keys;
+}
+
+// `keys` are those of `changes`, which may be empty, to make the plan.
+pq::Call UpdateByKey(const std::vector<FireChange>& changes, const std::vector<FireKey>& keys) {
   static const auto* const statement = new pq::Statement{
       "update_by_key", std::string(kSet) + "$9, $10, $11) " + kColumns +
                            "schedule_id, due_at, trigger_id) WHERE t.schedule_id = n.schedule_id "
@@ -53,16 +62,16 @@ pq::Call UpdateByKey(const std::vector<FireChange>& changes) {
                            kForward};
   pq::Call call = {statement, {}};
   AddChanges(call.params, changes);
-  std::vector<FireKey> keys;
-  for (const FireChange& change : changes) keys.push_back(change.last.key);
   AddKeys(call.params, keys);
   return call;
 }
 
 pq::Call UpdateById(const std::vector<FireChange>& changes) {
-  static const auto* const statement =
-      new pq::Statement{"update_by_id", std::string(kSet) + "$9) " + kColumns +
-                                            "fire_id) WHERE t.fire_id = n.fire_id" + kForward};
+  static const auto* const statement = new pq::Statement{
+      "update_by_id", absl::StrCat("WITH changed AS (", kSet, "$9) ", kColumns,
+                                   "fire_id) WHERE t.fire_id = n.fire_id", kForward,
+                                   " RETURNING t.schedule_id, t.due_at, t.trigger_id), ",
+                                   NoteWrittenOf("changed"), "SELECT 1")};
   pq::Call call = {statement, {}};
   AddChanges(call.params, changes);
   call.params.Array(Type::kUuid, changes, [](ArrayBuilder& to, const FireChange& change) {
@@ -77,7 +86,7 @@ void PostgresScheduleStore::WarmUpUpdates() {
   absl::StatusOr<pq::Pool::Lease> lease = update_.Acquire();
   if (!lease.ok()) return;
   PrepareLeaderChecks(**lease);
-  (*lease)->Pipeline({UpdateByKey({})}).status().IgnoreError();
+  (*lease)->Pipeline({UpdateByKey({}, {})}).status().IgnoreError();
 }
 
 absl::Status PostgresScheduleStore::UpdateFires(FencingToken token,
@@ -87,7 +96,11 @@ absl::Status PostgresScheduleStore::UpdateFires(FencingToken token,
       new pq::Statement{"close_batches", "DELETE FROM outbox_batches WHERE id = ANY($1)"};
   const FireChanges changes = FoldUpdates(updates);
   std::vector<pq::Call> calls = {LeaderCheck(token), NoteLive()};
-  if (!changes.by_key.empty()) calls.push_back(UpdateByKey(changes.by_key));
+  if (!changes.by_key.empty()) {
+    const std::vector<FireKey> keys = KeysOf(changes.by_key);
+    calls.push_back(UpdateByKey(changes.by_key, keys));
+    calls.push_back(NoteWritten(keys));  // Also those that are left out.
+  }
   if (!changes.by_id.empty()) calls.push_back(UpdateById(changes.by_id));
   if (!closed.empty()) {
     calls.push_back({close, Params().Array(Type::kInt8, closed,

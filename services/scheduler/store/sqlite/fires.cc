@@ -13,9 +13,11 @@ absl::StatusOr<FireInserter> FireInserter::Prepare(Connection& connection) {
   return FireInserter(std::move(insert));
 }
 
-absl::Status FireInserter::Insert(const Fire& fire, int64_t batch_id) {
+absl::Status FireInserter::Insert(const Fire& fire, int64_t batch_id, WrittenKeys& written) {
   BindFire(insert_, fire, batch_id);
-  return insert_.Run().status();
+  ASSIGN_OR_RETURN(const int64_t inserted, insert_.Run());
+  if (inserted > 0) written.Add(fire.key);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<FireUpdater> FireUpdater::Prepare(Connection& connection) {
@@ -36,7 +38,7 @@ absl::StatusOr<FireUpdater> FireUpdater::Prepare(Connection& connection) {
   return FireUpdater(std::move(update), std::move(find));
 }
 
-absl::Status FireUpdater::Update(const FireChange& change) {
+absl::Status FireUpdater::Update(const FireChange& change, WrittenKeys& written) {
   const FireUpdate& update = change.last;
   FireKey key = update.key;
   if (key.schedule.value.is_zero()) {
@@ -49,19 +51,20 @@ absl::Status FireUpdater::Update(const FireChange& change) {
     find_.Reset();
     if (!found) return absl::OkStatus();
   }
-  return update_.BindInt(static_cast<int>(update.state))
-      .BindInt(static_cast<int>(update.reason))
-      .BindText(update.error)
-      .BindText(update.adapter)
-      .BindInt(update.attempts)
-      .BindTimeOrNull(change.dispatched_at)
-      .BindTimeOrNull(change.started_at)
-      .BindTimeOrNull(change.finished_at)
-      .BindTime(key.due_at)
-      .BindId(key.schedule.value)
-      .BindIdOrEmpty(key.trigger)
-      .Run()
-      .status();
+  ASSIGN_OR_RETURN(const int64_t updated, update_.BindInt(static_cast<int>(update.state))
+                                              .BindInt(static_cast<int>(update.reason))
+                                              .BindText(update.error)
+                                              .BindText(update.adapter)
+                                              .BindInt(update.attempts)
+                                              .BindTimeOrNull(change.dispatched_at)
+                                              .BindTimeOrNull(change.started_at)
+                                              .BindTimeOrNull(change.finished_at)
+                                              .BindTime(key.due_at)
+                                              .BindId(key.schedule.value)
+                                              .BindIdOrEmpty(key.trigger)
+                                              .Run());
+  if (updated > 0) written.Add(key);
+  return absl::OkStatus();
 }
 
 }  // namespace z4j::scheduler::sqlite

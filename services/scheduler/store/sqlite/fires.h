@@ -7,6 +7,7 @@
 #include "services/scheduler/store/fire_changes.h"
 #include "services/scheduler/store/schedule_store.h"
 #include "services/scheduler/store/sqlite/sqlite.h"
+#include "services/scheduler/store/sqlite/written.h"
 
 // Writes to the table `fires`, many rows with one prepared statement, inside the caller's
 // transaction.
@@ -15,8 +16,8 @@ namespace z4j::scheduler::sqlite {
 class FireInserter {
  public:
   static absl::StatusOr<FireInserter> Prepare(Connection& connection);
-  // A fire whose key exists is left.
-  absl::Status Insert(const Fire& fire, int64_t batch_id);
+  // A fire whose key exists is left; otherwise `written` gets its key.
+  absl::Status Insert(const Fire& fire, int64_t batch_id, WrittenKeys& written);
 
  private:
   explicit FireInserter(Statement insert) : insert_(std::move(insert)) {}
@@ -26,8 +27,9 @@ class FireInserter {
 class FireUpdater {
  public:
   static absl::StatusOr<FireUpdater> Prepare(Connection& connection);
-  // Left out if it would move the fire backwards, touch a final one, or find none.
-  absl::Status Update(const FireChange& change);
+  // Left out if it would move the fire backwards, touch a final one, or find none; otherwise
+  // `written` gets its key.
+  absl::Status Update(const FireChange& change, WrittenKeys& written);
 
  private:
   FireUpdater(Statement update, Statement find)

@@ -47,6 +47,8 @@ class SqliteScheduleStore final : public ScheduleStore {
   absl::StatusOr<NamedFire> GetFire(FireId id) override;
   absl::StatusOr<std::vector<NamedFire>> GetFires(absl::Span<const FireKey> keys) override;
   absl::StatusOr<FirePage> ListFires(const FireQuery& query) override;
+  absl::StatusOr<WrittenFires> ListWritten(const std::string& after, const std::string& until,
+                                           int limit) override;
   absl::StatusOr<std::map<ScheduleState, int64_t>> CountSchedules() override;
   absl::StatusOr<AuditHead> GetAuditHead() override;
   absl::StatusOr<std::vector<AuditEntry>> ListAudit(int64_t after, int limit) override;

@@ -64,14 +64,16 @@ absl::StatusOr<CommitResult> SqliteScheduleStore::CommitFires(FencingToken token
   ASSIGN_OR_RETURN(result.batch_id, sqlite::NextBatch(*writer_));
   ASSIGN_OR_RETURN(const absl::flat_hash_set<ScheduleId> moved,
                    MoveCursors(*writer_, batch.cursors, result.advanced));
+  sqlite::WrittenKeys written;
   {
     ASSIGN_OR_RETURN(sqlite::FireInserter insert, sqlite::FireInserter::Prepare(*writer_));
     for (const Fire& fire : batch.fires) {
       if (moved.contains(fire.key.schedule)) {
-        RETURN_IF_ERROR(insert.Insert(fire, result.batch_id));
+        RETURN_IF_ERROR(insert.Insert(fire, result.batch_id, written));
       }
     }
   }
+  RETURN_IF_ERROR(written.Write(*writer_, now));
   RETURN_IF_ERROR(transaction.Commit());
   return result;
 }
@@ -83,12 +85,19 @@ absl::Status SqliteScheduleStore::UpdateFires(FencingToken token,
   const FireChanges changes = FoldUpdates(updates);
   absl::MutexLock lock(&writer_mu_);
   ASSIGN_OR_RETURN(sqlite::Transaction transaction, writer_->Begin());
-  RETURN_IF_ERROR(sqlite::HoldFence(*writer_, token, clock_.Now()));
+  const absl::Time now = clock_.Now();
+  RETURN_IF_ERROR(sqlite::HoldFence(*writer_, token, now));
+  sqlite::WrittenKeys written;
   {
     ASSIGN_OR_RETURN(sqlite::FireUpdater updater, sqlite::FireUpdater::Prepare(*writer_));
-    for (const FireChange& change : changes.by_key) RETURN_IF_ERROR(updater.Update(change));
-    for (const FireChange& change : changes.by_id) RETURN_IF_ERROR(updater.Update(change));
+    for (const FireChange& change : changes.by_key) {
+      RETURN_IF_ERROR(updater.Update(change, written));
+    }
+    for (const FireChange& change : changes.by_id) {
+      RETURN_IF_ERROR(updater.Update(change, written));
+    }
   }
+  RETURN_IF_ERROR(written.Write(*writer_, now));
   return transaction.Commit();
 }
 
@@ -101,6 +110,7 @@ absl::StatusOr<int64_t> SqliteScheduleStore::Prune(FencingToken token, absl::Tim
   ASSIGN_OR_RETURN(const int64_t fires, PruneFires(*writer_, before, limit));
   ASSIGN_OR_RETURN(const int64_t requests,
                    PruneRequests(*writer_, now - kRequestIdKept, limit - fires));
+  RETURN_IF_ERROR(sqlite::PruneWritten(*writer_, now - kWrittenKept));
   RETURN_IF_ERROR(transaction.Commit());
   return fires + requests;
 }

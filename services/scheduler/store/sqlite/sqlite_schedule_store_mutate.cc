@@ -63,7 +63,8 @@ absl::Status DropLabels(Connection& db, ScheduleId id) {
   return drop.BindId(id.value).Run().status();
 }
 
-absl::Status DeleteSchedule(Connection& db, const ScheduleKey& key, absl::Time now) {
+absl::Status DeleteSchedule(Connection& db, const ScheduleKey& key, absl::Time now,
+                            sqlite::WrittenKeys& written) {
   ScheduleId id;
   {
     ASSIGN_OR_RETURN(
@@ -83,12 +84,16 @@ absl::Status DeleteSchedule(Connection& db, const ScheduleKey& key, absl::Time n
   // "state <= 3" is what lets SQLite use the index of open fires.
   ASSIGN_OR_RETURN(Statement cancel,
                    db.Prepare("UPDATE fires SET state = 6, reason = ?, finished_at = ?"
-                              " WHERE schedule_id = ? AND state <= 3 AND state = 1"));
-  return cancel.BindInt(static_cast<int>(FireReason::kScheduleDeleted))
-      .BindTime(now)
-      .BindId(id.value)
-      .Run()
-      .status();
+                              " WHERE schedule_id = ? AND state <= 3 AND state = 1"
+                              " RETURNING due_at, trigger_id"));
+  cancel.BindInt(static_cast<int>(FireReason::kScheduleDeleted)).BindTime(now).BindId(id.value);
+  while (true) {
+    ASSIGN_OR_RETURN(const bool found, cancel.Step());
+    if (!found) return absl::OkStatus();
+    FireKey fire = {id, cancel.Time(0), {}};
+    ASSIGN_OR_RETURN(fire.trigger, cancel.IdOrEmpty(1));
+    written.Add(fire);
+  }
 }
 
 absl::Status InsertSchedule(Connection& db, const StoredSchedule& stored) {
@@ -145,8 +150,11 @@ absl::Status UpdateSchedule(Connection& db, const Schedule& s) {
   return WriteLabels(db, s);
 }
 
-absl::Status WriteSchedules(Connection& db, const WriteSet& write, absl::Time now) {
-  for (const ScheduleKey& key : write.deleted) RETURN_IF_ERROR(DeleteSchedule(db, key, now));
+absl::Status WriteSchedules(Connection& db, const WriteSet& write, absl::Time now,
+                            sqlite::WrittenKeys& written) {
+  for (const ScheduleKey& key : write.deleted) {
+    RETURN_IF_ERROR(DeleteSchedule(db, key, now, written));
+  }
   for (const StoredSchedule& stored : write.inserted) RETURN_IF_ERROR(InsertSchedule(db, stored));
   for (const Schedule& schedule : write.updated) RETURN_IF_ERROR(UpdateSchedule(db, schedule));
   for (const auto& [id, watermark] : write.watermarks) {
@@ -158,24 +166,26 @@ absl::Status WriteSchedules(Connection& db, const WriteSet& write, absl::Time no
   return absl::OkStatus();
 }
 
-absl::Status WriteFires(Connection& db, const WriteSet& write, absl::Time now) {
+absl::Status WriteFires(Connection& db, const WriteSet& write, absl::Time now,
+                        sqlite::WrittenKeys& written) {
   if (!write.fires.empty()) {
     ASSIGN_OR_RETURN(const int64_t batch, sqlite::NextBatch(db));
     ASSIGN_OR_RETURN(sqlite::FireInserter insert, sqlite::FireInserter::Prepare(db));
-    for (const Fire& fire : write.fires) RETURN_IF_ERROR(insert.Insert(fire, batch));
+    for (const Fire& fire : write.fires) RETURN_IF_ERROR(insert.Insert(fire, batch, written));
   }
   for (const FireKey& key : write.cancelled) {
     ASSIGN_OR_RETURN(Statement cancel,
                      db.Prepare("UPDATE fires SET state = 6, reason = ?, finished_at = ? WHERE"
                                 " due_at = ? AND schedule_id = ? AND trigger_id = ?"
                                 " AND state = 1"));
-    RETURN_IF_ERROR(cancel.BindInt(static_cast<int>(FireReason::kUserCancelled))
-                        .BindTime(now)
-                        .BindTime(key.due_at)
-                        .BindId(key.schedule.value)
-                        .BindIdOrEmpty(key.trigger)
-                        .Run()
-                        .status());
+    ASSIGN_OR_RETURN(const int64_t cancelled,
+                     cancel.BindInt(static_cast<int>(FireReason::kUserCancelled))
+                         .BindTime(now)
+                         .BindTime(key.due_at)
+                         .BindId(key.schedule.value)
+                         .BindIdOrEmpty(key.trigger)
+                         .Run());
+    if (cancelled > 0) written.Add(key);
   }
   return absl::OkStatus();
 }
@@ -222,8 +232,10 @@ absl::Status SqliteScheduleStore::Transact(
     ASSIGN_OR_RETURN(const WriteSet write, decide(read));
     RETURN_IF_ERROR(CheckAudit(read.head, write));
     const absl::Time now = clock_.Now();
-    RETURN_IF_ERROR(WriteSchedules(*writer_, write, now));
-    RETURN_IF_ERROR(WriteFires(*writer_, write, now));
+    sqlite::WrittenKeys written;
+    RETURN_IF_ERROR(WriteSchedules(*writer_, write, now, written));
+    RETURN_IF_ERROR(WriteFires(*writer_, write, now, written));
+    RETURN_IF_ERROR(written.Write(*writer_, now));
     RETURN_IF_ERROR(WriteAudit(*writer_, write));
     RETURN_IF_ERROR(transaction.Commit());
   }

@@ -2,6 +2,7 @@
 #include "services/base/status_macros.h"
 #include "services/scheduler/store/sqlite/rows.h"
 #include "services/scheduler/store/sqlite/sqlite_schedule_store.h"
+#include "services/scheduler/store/sqlite/written.h"
 
 // Reads of single rows and of whole tables; the lists with pages have a file of their own.
 namespace z4j::scheduler {
@@ -137,6 +138,13 @@ absl::StatusOr<std::vector<NamedFire>> SqliteScheduleStore::GetFires(
     find.Reset();
   }
   return fires;
+}
+
+absl::StatusOr<WrittenFires> SqliteScheduleStore::ListWritten(const std::string& after,
+                                                              const std::string& until, int limit) {
+  ASSIGN_OR_RETURN(sqlite::ReaderPool::Lease reader, readers_.Take());
+  ASSIGN_OR_RETURN(sqlite::Transaction view, reader->Begin());
+  return sqlite::ReadWritten(*reader, after, until, limit);
 }
 
 absl::StatusOr<std::vector<AuditEntry>> SqliteScheduleStore::ListAudit(int64_t after, int limit) {

@@ -88,6 +88,31 @@ TEST_F(SqliteScheduleStoreTest, KeepsEverythingWhenItIsOpenedAgain) {
   EXPECT_EQ(store->ReadFence()->live_at, At(100));
 }
 
+TEST_F(SqliteScheduleStoreTest, PositionsHoldForAWhileAlsoOverARestart) {
+  const Fire fire = AutomaticFire(Sample("a").schedule.id, At(1));
+  auto store = OpenAndMigrate();
+  ASSERT_OK(Insert(*store, "a"));
+  ASSERT_OK(store->RaiseFence({3}, "node-1"));
+  ASSERT_OK_AND_ASSIGN(const WrittenFires before, store->ListWritten("", "", 10));
+  FireBatch batch;
+  batch.fires = {fire};
+  batch.cursors = {{.schedule = fire.key.schedule, .cursor = {At(1), 1}}};
+  ASSERT_OK(store->CommitFires({3}, batch));
+  store.reset();
+  store = OpenAndMigrate();
+  ASSERT_OK_AND_ASSIGN(const WrittenFires written, store->ListWritten(before.next, "", 10));
+  EXPECT_EQ(written.keys, std::vector<FireKey>{fire.key});
+  clock_.Advance(kWrittenKept + absl::Seconds(1));
+  FireUpdate update;
+  update.key = fire.key;
+  update.at = At(2);
+  ASSERT_OK(store->UpdateFires({3}, {update}, {}));
+  ASSERT_OK(store->Prune({3}, At(0), 10));
+  EXPECT_THAT(store->ListWritten(before.next, "", 10), StatusIs(absl::StatusCode::kAborted));
+  ASSERT_OK_AND_ASSIGN(const WrittenFires rest, store->ListWritten(written.next, "", 10));
+  EXPECT_EQ(rest.keys, std::vector<FireKey>{fire.key});
+}
+
 TEST_F(SqliteScheduleStoreTest, MakesItsFolderAndKeepsOthersOut) {
   path_ = folder_.path() + "/new/deep/z4j.db";
   auto store = OpenAndMigrate();

@@ -44,6 +44,10 @@ class ForwardingStore : public ScheduleStore {
   absl::StatusOr<FirePage> ListFires(const FireQuery& query) override {
     return store_.ListFires(query);
   }
+  absl::StatusOr<WrittenFires> ListWritten(const std::string& after, const std::string& until,
+                                           int limit) override {
+    return store_.ListWritten(after, until, limit);
+  }
   absl::StatusOr<std::map<ScheduleState, int64_t>> CountSchedules() override {
     return store_.CountSchedules();
   }
