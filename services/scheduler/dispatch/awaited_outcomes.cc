@@ -11,12 +11,14 @@ const MonoTime kNever = {absl::InfiniteDuration()};
 
 }  // namespace
 
-bool AwaitedOutcomes::Add(const std::string& engine, const FireRef& fire, MonoTime now) {
-  return AddTo(engines_[engine].later[0], fire, now);
+bool AwaitedOutcomes::Add(const std::string& engine, const std::string& instance,
+                          const FireRef& fire, MonoTime now) {
+  return AddTo(engines_[engine][instance].later[0], fire, now);
 }
 
-bool AwaitedOutcomes::AddOld(const std::string& engine, const FireRef& fire, MonoTime since) {
-  return AddTo(engines_[engine].now, fire, since);
+bool AwaitedOutcomes::AddOld(const std::string& engine, const std::string& instance,
+                             const FireRef& fire, MonoTime since) {
+  return AddTo(engines_[engine][instance].now, fire, since);
 }
 
 bool AwaitedOutcomes::AddTo(List& home, const FireRef& fire, MonoTime since) {
@@ -37,19 +39,23 @@ void AwaitedOutcomes::Remove(FireId id) {
 void AwaitedOutcomes::Hasten(const std::string& name) {
   const auto found = engines_.find(name);
   if (found == engines_.end()) return;
-  Engine& engine = found->second;
-  for (List& list : engine.later) {
-    list.reverse();
-    engine.now.splice(engine.now.end(), list);
+  for (auto& [instance, lists] : found->second) {
+    for (List& list : lists.later) {
+      list.reverse();
+      lists.now.splice(lists.now.end(), list);
+    }
+    for (Awaited& awaited : lists.now) awaited.home = &lists.now;
   }
-  for (Awaited& awaited : engine.now) awaited.home = &engine.now;
 }
 
-std::vector<FireRef> AwaitedOutcomes::Take(const std::string& name, MonoTime now, int limit) {
-  std::vector<FireRef> taken;
-  const auto found = engines_.find(name);
-  if (found == engines_.end()) return taken;
-  Engine& engine = found->second;
+bool AwaitedOutcomes::IsEmpty(const Lists& lists) {
+  return lists.now.empty() && std::all_of(lists.later.begin(), lists.later.end(),
+                                          [](const List& list) { return list.empty(); });
+}
+
+void AwaitedOutcomes::TakeFrom(Engine& engine, Lists& lists, MonoTime now, size_t limit,
+                               std::vector<FireRef>& taken) {
+  Lists& anyone = engine[""];
   const auto take = [&](List& list, int next_level) {
     const auto awaited = list.begin();
     taken.push_back(awaited->fire);
@@ -60,26 +66,48 @@ std::vector<FireRef> AwaitedOutcomes::Take(const std::string& name, MonoTime now
     }
     awaited->level = std::min(next_level, kLevels - 1);
     awaited->ask_at = now + std::min(kFirstLookUpAfter * (1 << awaited->level), kLookUpEvery);
-    awaited->home = &engine.later[awaited->level];
+    awaited->home = &anyone.later[awaited->level];
     awaited->home->splice(awaited->home->end(), list, awaited);
   };
-  const auto full = [&] { return static_cast<int>(taken.size()) >= limit; };
   // Whoever was hastened begins anew, or a restart of the adapter could cost an hour.
-  while (!engine.now.empty() && !full()) take(engine.now, 0);
+  while (!lists.now.empty() && taken.size() < limit) take(lists.now, 0);
   for (int level = 0; level < kLevels; ++level) {
-    List& list = engine.later[level];
-    while (!list.empty() && !full() && !(now < list.front().ask_at)) take(list, level + 1);
+    List& list = lists.later[level];
+    while (!list.empty() && taken.size() < limit && !(now < list.front().ask_at)) {
+      take(list, level + 1);
+    }
   }
+}
+
+std::vector<FireRef> AwaitedOutcomes::Take(const std::string& name, const std::string& instance,
+                                           IsThere is_there, MonoTime now, int limit) {
+  std::vector<FireRef> taken;
+  const auto found = engines_.find(name);
+  if (found == engines_.end()) return taken;
+  Engine& engine = found->second;
+  // Its own first.
+  if (const auto own = engine.find(instance); own != engine.end()) {
+    TakeFrom(engine, own->second, now, limit, taken);
+  }
+  for (auto& [home, lists] : engine) {
+    if (home.empty() || !is_there(home)) TakeFrom(engine, lists, now, limit, taken);
+  }
+  // Instances come and go under ever new names.
+  std::erase_if(engine, [](const auto& one) { return !one.first.empty() && IsEmpty(one.second); });
   return taken;
 }
 
-MonoTime AwaitedOutcomes::NextOf(const std::string& name) const {
+MonoTime AwaitedOutcomes::NextOf(const std::string& name, const std::string& instance,
+                                 IsThere is_there) const {
   const auto found = engines_.find(name);
   if (found == engines_.end()) return kNever;
-  if (!found->second.now.empty()) return {absl::ZeroDuration()};
   MonoTime next = kNever;
-  for (const List& list : found->second.later) {
-    if (!list.empty()) next = std::min(next, list.front().ask_at);
+  for (const auto& [home, lists] : found->second) {
+    if (!home.empty() && home != instance && is_there(home)) continue;
+    if (!lists.now.empty()) return {absl::ZeroDuration()};
+    for (const List& list : lists.later) {
+      if (!list.empty()) next = std::min(next, list.front().ask_at);
+    }
   }
   return next;
 }

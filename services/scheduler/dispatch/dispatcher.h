@@ -36,7 +36,7 @@ struct EngineStatus {
 
 // A fire that the store has as DISPATCHED or RUNNING.
 struct UnendedFire {
-  std::string engine;
+  std::string engine, adapter;
   FireRef fire;
   absl::Time dispatched_at;
 };

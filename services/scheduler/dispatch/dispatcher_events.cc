@@ -108,7 +108,8 @@ void Dispatcher::Accepted(Entry* entry, const LinkSet::Link* link, absl::Time no
   if (!link->outcomes) ended_.push_back(entry->fire.id);
   if (link->info.capabilities.lookup) {
     const FireRef fire = {entry->fire.key, entry->fire.id};
-    if (!awaited_.Add(link->info.engine, fire, clock_.MonoNow())) unended_left_ = true;
+    const std::string& instance = link->info.instance;
+    if (!awaited_.Add(link->info.engine, instance, fire, clock_.MonoNow())) unended_left_ = true;
   }
   if (metrics_) {
     metrics_->Dispatched(link->info.engine, entry->fire.kind, now - entry->fire.dispatch_after);

@@ -31,7 +31,7 @@ bool Dispatcher::AwaitOutcomes(const std::vector<UnendedFire>& fires) {
     if (!links_.CanLookUp(unended.engine)) continue;
     const absl::Duration age =
         std::clamp(now - unended.dispatched_at, absl::ZeroDuration(), kLookUpFor);
-    if (awaited_.AddOld(unended.engine, unended.fire, mono + -age)) continue;
+    if (awaited_.AddOld(unended.engine, unended.adapter, unended.fire, mono + -age)) continue;
     unended_left_ = true;
     break;
   }
@@ -42,16 +42,23 @@ bool Dispatcher::AwaitOutcomes(const std::vector<UnendedFire>& fires) {
 std::vector<Dispatcher::Asking> Dispatcher::AssignLookUps(MonoTime mono, absl::Duration* sleep) {
   std::vector<Asking> asking;
   for (const std::string& engine : links_.Engines()) {
-    LinkSet::Link* link = links_.ToLookUp(engine, mono + -kAnswerMax);
-    while (link != nullptr && !(mono < awaited_.NextOf(engine))) {
-      link->looking_up = mono;
-      ++link->look_ups;
-      asking.push_back({link->link, awaited_.Take(engine, mono, kFiresPerLookUp)});
-      link = links_.ToLookUp(engine, mono + -kAnswerMax);
+    const auto is_there = [&](const std::string& instance) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+      return links_.LooksUp(engine, instance);
+    };
+    // Whoever is busy wakes us by his answer, or his time is over.
+    *sleep = std::min(*sleep, kAnswerMax);
+    for (LinkSet::Link* link : links_.ToLookUp(engine, mono + -kAnswerMax)) {
+      const std::string& instance = link->info.instance;
+      if (!(mono < awaited_.NextOf(engine, instance, is_there))) {
+        link->mute = link->looking_up.has_value();
+        link->looking_up = mono;
+        ++link->look_ups;
+        asking.push_back(
+            {link->link, awaited_.Take(engine, instance, is_there, mono, kFiresPerLookUp)});
+      } else {
+        *sleep = std::min(*sleep, awaited_.NextOf(engine, instance, is_there) - mono);
+      }
     }
-    // With none free an answer wakes us, or its time is over.
-    const absl::Duration next = awaited_.NextOf(engine) - mono;
-    *sleep = std::min(*sleep, link != nullptr ? next : std::max(next, kAnswerMax));
   }
   return asking;
 }
@@ -61,6 +68,7 @@ void Dispatcher::OnLookedUp(const AdapterLink& link) {
   LinkSet::Link* from = links_.Find(link);
   if (from == nullptr) return;
   from->looking_up.reset();
+  from->mute = false;
   Wake();
 }
 

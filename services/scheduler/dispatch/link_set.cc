@@ -122,16 +122,25 @@ bool LinkSet::CanLookUp(const std::string& engine) const {
                      [](const auto& link) { return link->info.capabilities.lookup; });
 }
 
-LinkSet::Link* LinkSet::ToLookUp(const std::string& engine, MonoTime unanswered) {
+bool LinkSet::LooksUp(const std::string& engine, const std::string& instance) const {
   const auto found = engines_.find(engine);
-  if (found == engines_.end()) return nullptr;
-  Link* best = nullptr;
+  return found != engines_.end() &&
+         std::any_of(found->second.begin(), found->second.end(), [&](const auto& link) {
+           return link->info.instance == instance && link->info.capabilities.lookup && !link->mute;
+         });
+}
+
+std::vector<LinkSet::Link*> LinkSet::ToLookUp(const std::string& engine, MonoTime unanswered) {
+  std::vector<Link*> links;
+  const auto found = engines_.find(engine);
+  if (found == engines_.end()) return links;
   for (const auto& link : found->second) {
     const bool free = !link->looking_up.has_value() || *link->looking_up < unanswered;
-    if (!link->info.capabilities.lookup || !free) continue;
-    if (best == nullptr || link->look_ups < best->look_ups) best = link.get();
+    if (link->info.capabilities.lookup && free) links.push_back(link.get());
   }
-  return best;
+  std::stable_sort(links.begin(), links.end(),
+                   [](const Link* a, const Link* b) { return a->look_ups < b->look_ups; });
+  return links;
 }
 
 std::vector<std::string> LinkSet::Engines() const {

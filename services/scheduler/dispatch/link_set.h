@@ -34,6 +34,7 @@ class LinkSet {
     bool outcomes = false;               // It can tell how runs end.
     int64_t look_ups = 0;                // How often it was asked what became of fires,
     std::optional<MonoTime> looking_up;  // and since when it owes the answer.
+    bool mute = false;                   // It was asked again because it had not answered.
     uint64_t hash = 0;                   // Of the instance's name.
   };
 
@@ -57,9 +58,11 @@ class LinkSet {
   std::string WhyBlind(const std::string& engine, const std::string& instance) const;
   // Some instance can look up what became of fires.
   bool CanLookUp(const std::string& engine) const;
-  // One of those that is free to: not asked, or asked before `unanswered` in vain.  The one that
-  // was asked least: it may see a result backend that another does not.
-  Link* ToLookUp(const std::string& engine, MonoTime unanswered);
+  // Whether this instance can, and does answer.
+  bool LooksUp(const std::string& engine, const std::string& instance) const;
+  // Those that are free to: not asked, or asked before `unanswered` in vain.  The one that was
+  // asked least comes first: it may see a result backend that another does not.
+  std::vector<Link*> ToLookUp(const std::string& engine, MonoTime unanswered);
 
   std::vector<std::string> Engines() const;
   std::vector<AdapterStatus> Statuses() const;

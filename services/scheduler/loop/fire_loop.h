@@ -151,6 +151,9 @@ class FireLoop {
   void TakePending(const std::vector<PendingFire>& rows, std::vector<QueuedFire>* enqueue);
   // Gives the dispatcher the fires of the store whose end was not heard, a page at a time.
   absl::Status ReadUnended(absl::Time now, MonoTime mono);
+  // Of those of `fires` whose schedules are gone: which engines had them.
+  absl::StatusOr<absl::flat_hash_map<ScheduleId, std::string>> EnginesOfDeleted(
+      const std::vector<Fire>& fires);
   QueuedFire ToQueued(const Fire& fire, int64_t batch_id, Slot slot);
   void HandleEnded();
   void ReleaseBuffered(ScheduleId id);

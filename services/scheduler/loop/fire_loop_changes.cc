@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_split.h"
 #include "services/base/log.h"
 #include "services/base/status_macros.h"
@@ -184,6 +185,22 @@ void FireLoop::TakePending(const std::vector<PendingFire>& rows, std::vector<Que
   }
 }
 
+absl::StatusOr<absl::flat_hash_map<ScheduleId, std::string>> FireLoop::EnginesOfDeleted(
+    const std::vector<Fire>& fires) {
+  absl::flat_hash_set<ScheduleId> unknown;
+  for (const Fire& fire : fires) {
+    const ScheduleId id = fire.key.schedule;
+    if (table_.Find(id) == ScheduleTable::kNoSlot) unknown.insert(id);
+  }
+  absl::flat_hash_map<ScheduleId, std::string> engines;
+  if (unknown.empty()) return engines;
+  const std::vector<ScheduleId> ids(unknown.begin(), unknown.end());
+  ASSIGN_OR_RETURN(const auto found,
+                   Timed("get_deleted_engines", [&] { return store_.GetDeletedEngines(ids); }));
+  engines.insert(found.begin(), found.end());
+  return engines;
+}
+
 absl::Status FireLoop::ReadUnended(absl::Time now, MonoTime mono) {
   if (dispatcher_.WantsUnended()) {
     unended_before_ = FireKey{{}, absl::InfiniteFuture(), {}};
@@ -195,11 +212,19 @@ absl::Status FireLoop::ReadUnended(absl::Time now, MonoTime mono) {
                      return store_.LoadUnended(*unended_before_, now - kLookUpFor,
                                                kRowsPerUnendedPage);
                    }));
+  ASSIGN_OR_RETURN(const auto deleted, EnginesOfDeleted(page.fires));
   std::vector<UnendedFire> unended;
   for (const Fire& fire : page.fires) {
     const Slot slot = table_.Find(fire.key.schedule);
-    if (slot == ScheduleTable::kNoSlot) continue;  // Deleted: nobody knows its engine.
-    unended.push_back({table_.EngineOf(slot), {fire.key, fire.id}, fire.dispatched_at});
+    std::string engine;
+    if (slot != ScheduleTable::kNoSlot) {
+      engine = table_.EngineOf(slot);
+    } else if (const auto found = deleted.find(fire.key.schedule); found != deleted.end()) {
+      engine = found->second;
+    } else {
+      continue;  // Created since the last poll, or deleted before its engine was kept.
+    }
+    unended.push_back({std::move(engine), fire.adapter, {fire.key, fire.id}, fire.dispatched_at});
   }
   unended_before_ = dispatcher_.AwaitOutcomes(unended) ? page.next : std::nullopt;
   return absl::OkStatus();

@@ -170,6 +170,43 @@ TEST_F(FireLoopLookUpTest, AdaptersAreAskedInTurnBecauseOneMayKnowWhatAnotherDoe
   EXPECT_THAT(asked, ElementsAre(1, 1));
 }
 
+TEST_F(FireLoopLookUpTest, ANewTermLooksUpTheFiresOfADeletedSchedule) {
+  node_.Connect(link_);
+  Lead();
+  const Schedule deleted = Fired(1), kept = Fired(2);
+  world_.Delete(deleted);
+  node_.Settle();
+  node_.elector.Revoke();
+  node_.Settle();
+  Asked();
+  Lead();
+  Run(absl::Seconds(2));
+  EXPECT_THAT(Asked(), ElementsAre(IdOf(kept), IdOf(deleted)));
+}
+
+TEST_F(FireLoopLookUpTest, TheAdapterThatTookAFireIsAskedFirstAlsoByANewLeader) {
+  node_.Connect(link_);
+  Lead();
+  const Schedule schedule = Fired(1);
+  node_.elector.Revoke();
+  node_.Settle();
+  // One that was never asked, and was there first.
+  const auto other = LinkThatLooksUp("other");
+  node_.Disconnect(link_);
+  node_.Connect(other);
+  link_ = LinkThatLooksUp("one");
+  node_.Connect(link_);
+  Lead();
+  Run(absl::Seconds(2));
+  EXPECT_THAT(Asked(), ElementsAre(IdOf(schedule)));
+  EXPECT_THAT(other->TakeLookUps(), IsEmpty());
+  // It does not know: then the other one is asked.
+  node_.dispatcher.OnLookedUp(*link_);
+  Run(absl::Minutes(2));
+  EXPECT_THAT(Asked(), IsEmpty());
+  EXPECT_THAT(other->TakeLookUps(), SizeIs(1));
+}
+
 TEST_F(FireLoopLookUpTest, AnAdapterThatDoesNotAnswerIsAskedAgainAfterTwoMinutes) {
   node_.Connect(link_);
   Lead();

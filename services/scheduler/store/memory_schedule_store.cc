@@ -96,6 +96,7 @@ void MemoryScheduleStore::Delete(const ScheduleKey& key, absl::Time now) {
     open.push_back({id, std::get<1>(*it), std::get<2>(*it)});
   }
   for (const FireKey& fire : open) Cancel(*FindFire(fire), FireReason::kScheduleDeleted, now);
+  deleted_engines_[id] = schedules_.at(key).schedule.engine;
   schedules_.erase(key);
 }
 

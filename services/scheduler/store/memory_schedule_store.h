@@ -38,6 +38,8 @@ class MemoryScheduleStore final : public ScheduleStore {
       ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<std::vector<std::pair<ScheduleId, Cursor>>> GetCursors(
       absl::Span<const ScheduleId> ids) override ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<std::vector<std::pair<ScheduleId, std::string>>> GetDeletedEngines(
+      absl::Span<const ScheduleId> ids) override ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<NamedFire> GetFire(FireId id) override ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<std::vector<NamedFire>> GetFires(absl::Span<const FireKey> keys) override
       ABSL_LOCKS_EXCLUDED(mu_);
@@ -102,6 +104,7 @@ class MemoryScheduleStore final : public ScheduleStore {
   absl::Mutex mu_;
   std::map<ScheduleKey, StoredSchedule> schedules_ ABSL_GUARDED_BY(mu_);
   absl::flat_hash_map<ScheduleId, ScheduleKey> keys_ ABSL_GUARDED_BY(mu_);  // Deleted ones too.
+  absl::flat_hash_map<ScheduleId, std::string> deleted_engines_ ABSL_GUARDED_BY(mu_);
   std::map<ByDue, FireRow> fires_ ABSL_GUARDED_BY(mu_);
   absl::flat_hash_map<FireId, FireKey> fire_keys_ ABSL_GUARDED_BY(mu_);
   std::set<BySchedule> open_ ABSL_GUARDED_BY(mu_);  // Fires that are not final.

@@ -91,6 +91,17 @@ absl::StatusOr<std::vector<std::pair<ScheduleId, Cursor>>> MemoryScheduleStore::
   return cursors;
 }
 
+absl::StatusOr<std::vector<std::pair<ScheduleId, std::string>>>
+MemoryScheduleStore::GetDeletedEngines(absl::Span<const ScheduleId> ids) {
+  absl::MutexLock lock(&mu_);
+  std::vector<std::pair<ScheduleId, std::string>> engines;
+  for (const ScheduleId id : ids) {
+    const auto found = deleted_engines_.find(id);
+    if (found != deleted_engines_.end()) engines.push_back(*found);
+  }
+  return engines;
+}
+
 absl::StatusOr<NamedFire> MemoryScheduleStore::GetFire(FireId id) {
   absl::MutexLock lock(&mu_);
   auto it = fire_keys_.find(id);

@@ -247,6 +247,11 @@ class ScheduleStore {
   virtual absl::StatusOr<std::vector<std::pair<ScheduleId, Cursor>>> GetCursors(
       absl::Span<const ScheduleId> ids) = 0;  // Those that exist.
 
+  // The engines of those of `ids` that are deleted, and were since this is kept: their last runs
+  // may not have ended.
+  virtual absl::StatusOr<std::vector<std::pair<ScheduleId, std::string>>> GetDeletedEngines(
+      absl::Span<const ScheduleId> ids) = 0;
+
   // Schedules of all projects by state; states without any may be missing.  For people: O(n).
   virtual absl::StatusOr<std::map<ScheduleState, int64_t>> CountSchedules() = 0;
 

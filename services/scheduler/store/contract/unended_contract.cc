@@ -63,5 +63,15 @@ TEST_P(ScheduleStoreContract, LoadsNoUnendedFiresFromBeforeTheBound) {
   EXPECT_THAT(rest.fires, IsEmpty());
 }
 
+TEST_P(ScheduleStoreContract, TheEngineOfADeletedScheduleIsKept) {
+  StoredSchedule a = Sample("a"), b = Sample("b");
+  a.schedule.engine = "rq";
+  Insert({a, b});
+  Delete(a);
+  const std::vector<ScheduleId> ids = {a.schedule.id, b.schedule.id, Sample("c").schedule.id};
+  ASSERT_OK_AND_ASSIGN(const auto engines, store_->GetDeletedEngines(ids));
+  EXPECT_THAT(engines, ElementsAre(std::pair(a.schedule.id, std::string("rq"))));
+}
+
 }  // namespace
 }  // namespace z4j::scheduler

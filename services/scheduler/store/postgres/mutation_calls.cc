@@ -22,19 +22,19 @@ using pq::Type;
 MutationCall Delete(const std::vector<ScheduleKey>& deleted) {
   static const auto* const statement = new pq::Statement{
       "delete_schedules",
-      absl::StrCat(
-          "WITH gone AS ("
-          "  DELETE FROM schedules s USING unnest($1, $2) AS n(project, name)"
-          "  WHERE s.project = n.project AND s.name = n.name RETURNING s.id, s.project, s.name),"
-          "cursor AS (DELETE FROM cursors c USING gone WHERE c.schedule_id = gone.id),"
-          "named AS (INSERT INTO deleted_schedules"
-          "  SELECT id, project, name, clock_timestamp() FROM gone),"
-          "cancelled AS ("
-          "  UPDATE fires f SET state = 6, reason = 7, finished_at = clock_timestamp()"
-          "  FROM gone WHERE f.schedule_id = gone.id AND f.state = 1"
-          "    AND f.due_at >= (SELECT min(oldest_due) FROM outbox_batches)"
-          "  RETURNING f.schedule_id, f.due_at, f.trigger_id),",
-          NoteWrittenOf("cancelled"), "SELECT count(*) FROM gone")};
+      absl::StrCat("WITH gone AS ("
+                   "  DELETE FROM schedules s USING unnest($1, $2) AS n(project, name)"
+                   "  WHERE s.project = n.project AND s.name = n.name RETURNING s.id, s.project, "
+                   "s.name, s.engine),"
+                   "cursor AS (DELETE FROM cursors c USING gone WHERE c.schedule_id = gone.id),"
+                   "named AS (INSERT INTO deleted_schedules (id, project, name, deleted_at, engine)"
+                   "  SELECT id, project, name, clock_timestamp(), engine FROM gone),"
+                   "cancelled AS ("
+                   "  UPDATE fires f SET state = 6, reason = 7, finished_at = clock_timestamp()"
+                   "  FROM gone WHERE f.schedule_id = gone.id AND f.state = 1"
+                   "    AND f.due_at >= (SELECT min(oldest_due) FROM outbox_batches)"
+                   "  RETURNING f.schedule_id, f.due_at, f.trigger_id),",
+                   NoteWrittenOf("cancelled"), "SELECT count(*) FROM gone")};
   return {{statement, KeyArrays(deleted)}, static_cast<int64_t>(deleted.size())};
 }
 

@@ -198,6 +198,24 @@ absl::StatusOr<std::vector<std::pair<ScheduleId, Cursor>>> PostgresScheduleStore
   });
 }
 
+absl::StatusOr<std::vector<std::pair<ScheduleId, std::string>>>
+PostgresScheduleStore::GetDeletedEngines(absl::Span<const ScheduleId> ids) {
+  static const auto* const get = new pq::Statement{
+      "get_deleted_engines",
+      "SELECT id, engine FROM deleted_schedules WHERE id = ANY($1) AND engine <> ''"};
+  using Engines = absl::StatusOr<std::vector<std::pair<ScheduleId, std::string>>>;
+  return WithConnection(lookup_, IfLost::kTryAgain, [&](Connection& connection) -> Engines {
+    Params params;
+    params.Array(Type::kUuid, ids, [](ArrayBuilder& to, const ScheduleId& id) { to.Id(id.value); });
+    ASSIGN_OR_RETURN(const pq::Result rows, connection.Run(*get, params));
+    std::vector<std::pair<ScheduleId, std::string>> engines;
+    for (int row = 0; row < rows.rows(); ++row) {
+      engines.emplace_back(ScheduleId{rows.Id(row, 0)}, rows.Text(row, 1));
+    }
+    return engines;
+  });
+}
+
 absl::StatusOr<std::map<ScheduleState, int64_t>> PostgresScheduleStore::CountSchedules() {
   static const auto* const count = new pq::Statement{
       "count_schedules", "SELECT state::bigint, count(*) FROM schedules GROUP BY state"};

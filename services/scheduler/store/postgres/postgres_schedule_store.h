@@ -40,6 +40,8 @@ class PostgresScheduleStore final : public ScheduleStore {
   absl::StatusOr<std::vector<std::pair<ScheduleId, Cursor>>> GetCursors(
       absl::Span<const ScheduleId> ids) override;
 
+  absl::StatusOr<std::vector<std::pair<ScheduleId, std::string>>> GetDeletedEngines(
+      absl::Span<const ScheduleId> ids) override;
   absl::StatusOr<NamedFire> GetFire(FireId id) override;
   absl::StatusOr<std::vector<NamedFire>> GetFires(absl::Span<const FireKey> keys) override;
   absl::StatusOr<FirePage> ListFires(const FireQuery& query) override;

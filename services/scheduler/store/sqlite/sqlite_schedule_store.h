@@ -44,6 +44,8 @@ class SqliteScheduleStore final : public ScheduleStore {
   absl::StatusOr<std::vector<ScheduleChange>> ListChanges(int64_t after, int limit) override;
   absl::StatusOr<std::vector<std::pair<ScheduleId, Cursor>>> GetCursors(
       absl::Span<const ScheduleId> ids) override;
+  absl::StatusOr<std::vector<std::pair<ScheduleId, std::string>>> GetDeletedEngines(
+      absl::Span<const ScheduleId> ids) override;
   absl::StatusOr<NamedFire> GetFire(FireId id) override;
   absl::StatusOr<std::vector<NamedFire>> GetFires(absl::Span<const FireKey> keys) override;
   absl::StatusOr<FirePage> ListFires(const FireQuery& query) override;

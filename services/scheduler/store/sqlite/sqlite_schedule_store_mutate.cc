@@ -66,15 +66,21 @@ absl::Status DropLabels(Connection& db, ScheduleId id) {
 absl::Status DeleteSchedule(Connection& db, const ScheduleKey& key, absl::Time now,
                             sqlite::WrittenKeys& written) {
   ScheduleId id;
+  std::string engine;
   {
     ASSIGN_OR_RETURN(
         Statement drop,
-        db.Prepare("DELETE FROM schedules WHERE project = ? AND name = ? RETURNING id"));
+        db.Prepare("DELETE FROM schedules WHERE project = ? AND name = ? RETURNING id, engine"));
     ASSIGN_OR_RETURN(const bool found, drop.BindText(key.project).BindText(key.name).Step());
     if (!found) {
       return absl::NotFoundError(absl::StrCat("no schedule ", key.project, "/", key.name));
     }
     ASSIGN_OR_RETURN(id.value, drop.Id(0));
+    engine = drop.Text(1);
+  }
+  {
+    ASSIGN_OR_RETURN(Statement keep, db.Prepare("UPDATE names SET engine = ? WHERE id = ?"));
+    RETURN_IF_ERROR(keep.BindText(engine).BindId(id.value).Run().status());
   }
   {
     ASSIGN_OR_RETURN(Statement drop, db.Prepare("DELETE FROM cursors WHERE schedule_id = ?"));
@@ -99,7 +105,8 @@ absl::Status DeleteSchedule(Connection& db, const ScheduleKey& key, absl::Time n
 absl::Status InsertSchedule(Connection& db, const StoredSchedule& stored) {
   const Schedule& s = stored.schedule;
   const std::string definition = EncodeSchedule(s);
-  ASSIGN_OR_RETURN(Statement name, db.Prepare("INSERT INTO names VALUES (?, ?, ?)"));
+  ASSIGN_OR_RETURN(Statement name,
+                   db.Prepare("INSERT INTO names (id, project, name) VALUES (?, ?, ?)"));
   absl::StatusOr<int64_t> added =
       name.BindId(s.id.value).BindText(s.project).BindText(s.name).Run();
   if (added.ok()) {

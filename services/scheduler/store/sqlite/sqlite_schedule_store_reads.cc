@@ -140,6 +140,20 @@ absl::StatusOr<std::vector<NamedFire>> SqliteScheduleStore::GetFires(
   return fires;
 }
 
+absl::StatusOr<std::vector<std::pair<ScheduleId, std::string>>>
+SqliteScheduleStore::GetDeletedEngines(absl::Span<const ScheduleId> ids) {
+  ASSIGN_OR_RETURN(sqlite::ReaderPool::Lease reader, readers_.Take());
+  ASSIGN_OR_RETURN(Statement find,
+                   reader->Prepare("SELECT engine FROM names WHERE id = ? AND engine <> ''"));
+  std::vector<std::pair<ScheduleId, std::string>> engines;
+  for (const ScheduleId id : ids) {
+    ASSIGN_OR_RETURN(const bool found, find.BindId(id.value).Step());
+    if (found) engines.emplace_back(id, find.Text(0));
+    find.Reset();
+  }
+  return engines;
+}
+
 absl::StatusOr<WrittenFires> SqliteScheduleStore::ListWritten(const std::string& after,
                                                               const std::string& until, int limit) {
   ASSIGN_OR_RETURN(sqlite::ReaderPool::Lease reader, readers_.Take());

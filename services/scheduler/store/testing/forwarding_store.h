@@ -37,6 +37,10 @@ class ForwardingStore : public ScheduleStore {
       absl::Span<const ScheduleId> ids) override {
     return store_.GetCursors(ids);
   }
+  absl::StatusOr<std::vector<std::pair<ScheduleId, std::string>>> GetDeletedEngines(
+      absl::Span<const ScheduleId> ids) override {
+    return store_.GetDeletedEngines(ids);
+  }
   absl::StatusOr<NamedFire> GetFire(FireId id) override { return store_.GetFire(id); }
   absl::StatusOr<std::vector<NamedFire>> GetFires(absl::Span<const FireKey> keys) override {
     return store_.GetFires(keys);
