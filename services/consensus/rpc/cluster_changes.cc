@@ -9,7 +9,7 @@
 #include "services/consensus/rpc/calls.h"
 #include "services/consensus/rpc/cluster_service.h"
 
-// What operators change: members, and who leads.
+// What operators change: members, who leads, and the epoch.
 namespace z4j::consensus {
 namespace {
 
@@ -124,6 +124,11 @@ grpc::Status TransferFailure(const RpcContext& rpc, const CallResult& result,
   }
 }
 
+void AnswerRaised(RpcContext& rpc, const Replica& replica, v1::RaiseTokensResponse* response) {
+  SetHeader(rpc, replica.soft().term, replica.machine().revision(), response->mutable_header());
+  response->set_epoch(static_cast<uint32_t>(replica.machine().epoch().value));
+}
+
 }  // namespace
 
 grpc::ServerUnaryReactor* ClusterServiceImpl::AddLearner(grpc::CallbackServerContext* context,
@@ -182,6 +187,35 @@ grpc::ServerUnaryReactor* ClusterServiceImpl::TransferLeader(
                   response->mutable_header());
         response->set_leader_id(replica.soft().leader.value);
         reactor->Finish(grpc::Status::OK);
+      });
+  if (!taken.ok()) reactor->Finish(NotTaken(rpc_, taken));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* ClusterServiceImpl::RaiseTokens(grpc::CallbackServerContext* context,
+                                                          const v1::RaiseTokensRequest* request,
+                                                          v1::RaiseTokensResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const MonoTime deadline = DeadlineOf(rpc_, *context);
+  const uint64_t above = request->above();
+  const absl::Status taken = rpc_.node->Look(
+      [this, reactor, deadline, above, response](const CallResult& result, const Replica& replica) {
+        if (result.fate != Fate::kDone) {
+          return reactor->Finish(FailureOf(rpc_, result, replica, /*overdue=*/false));
+        }
+        if (!replica.leadership()) {
+          return reactor->Finish(NotLeaderFailure(rpc_, replica.soft(), "this node does not lead"));
+        }
+        if (replica.machine().revision().value > above) {  // So is all that comes.
+          AnswerRaised(rpc_, replica, response);
+          return reactor->Finish(grpc::Status::OK);
+        }
+        ProposeFor(rpc_, deadline, std::nullopt, SetEpoch{{(above >> kEpochShift) + 1}},
+                   [this, reactor, response](const grpc::Status& status, const Answer&,
+                                             const Replica* raised) {
+                     if (status.ok()) AnswerRaised(rpc_, *raised, response);
+                     reactor->Finish(status);
+                   });
       });
   if (!taken.ok()) reactor->Finish(NotTaken(rpc_, taken));
   return reactor;

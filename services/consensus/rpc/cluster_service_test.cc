@@ -107,6 +107,24 @@ TEST_F(ClusterServiceTest, ANodeIsNotRemovedIfNoMajorityWouldAnswerWithoutIt) {
   EXPECT_THAT(Remove(dead.value), IsGood());
 }
 
+TEST_F(ClusterServiceTest, TokensAreRaisedAboveAnyThatWasSeenElsewhereAndNoFurther) {
+  v1::RaiseTokensRequest raise;
+  v1::RaiseTokensResponse raised;
+  Do(&v1::ClusterService::Stub::RaiseTokens, raise, &raised);
+  EXPECT_EQ(raised.epoch(), 1u);
+  const uint64_t seen = (uint64_t{7} << kEpochShift) + 12345;
+  raise.set_above(seen);
+  for (int i = 0; i < 2; ++i) {
+    Do(&v1::ClusterService::Stub::RaiseTokens, raise, &raised);
+    EXPECT_EQ(raised.epoch(), 8u);
+    EXPECT_GT(raised.header().revision(), seen);
+  }
+  raise.set_above(kEpochMax << kEpochShift);
+  Context context;
+  EXPECT_THAT(leader().cluster->RaiseTokens(context, raise, &raised),
+              FailsWith(grpc::StatusCode::INVALID_ARGUMENT, v1::FAILURE_REASON_INVALID));
+}
+
 TEST_F(ClusterServiceTest, WhoeverDoesNotLeadSaysWhoDoes) {
   const NodeId leads = cluster_.AwaitLeader(), follows = AwaitFollower();
   v1::OpenSessionRequest request;
