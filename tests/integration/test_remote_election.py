@@ -12,7 +12,7 @@ import pytest
 from tests.harness.consensus_server import ConsensusCluster
 from tests.harness.postgres_server import PostgresServer
 from tests.harness.processes import wait_for
-from tests.harness.scheduler_server import SchedulerServer, stub_adapter
+from tests.harness.scheduler_server import CliError, SchedulerServer, stub_adapter
 
 
 class Remote:
@@ -70,3 +70,11 @@ def test_a_cluster_made_anew_beside_an_old_database_exceeds_its_tokens(remote: R
     wait_for("more fires", lambda: len(scheduler.fires("s")) > fired + 1)
     logs = "".join(node.log() for node in remote.schedulers)
     assert logs.count("raising the epoch") >= 1
+
+
+def test_its_members_are_changed_where_they_are(remote: Remote) -> None:
+    endpoint = remote.consensus.nodes[1].address
+    for args in (("members",), ("remove", "n3"), ("promote", "n3")):
+        with pytest.raises(CliError, match=f"z4j-consensus .*--server {endpoint}") as refused:
+            remote.schedulers[0].cli("cluster", *args)
+        assert refused.value.code == 6
