@@ -67,8 +67,13 @@ const std::vector<Setting<ServerConfig>>& Table() {
                                                    {"round_robin", DispatchPolicy::kRoundRobin},
                                                    {"affinity", DispatchPolicy::kAffinity}})},
       {{"consensus_peers", "",
-        "All nodes of the consensus, this one included: n1=host:port,n2=host:port,n3=host:port"},
+        "All nodes of the consensus, this one included: n1=host:port,n2=host:port,n3=host:port; "
+        "once "
+        "its folder is there, only their names are taken from here"},
        SetConsensusPeers},
+      {{"consensus_join", "false",
+        "This node is added to a consensus that runs (cluster add), and founds none", true},
+       OneOf<bool>(&C::consensus_join, {{"true", true}, {"false", false}})},
       {{"consensus_endpoints", "", "Nodes of a consensus cluster elsewhere: host:port,host:port"},
        SetConsensusEndpoints},
       {{"consensus_listen", "its address among the peers", "Address for the other nodes"},

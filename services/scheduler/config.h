@@ -42,6 +42,7 @@ struct ServerConfig {
   // With Election::kRaft one of the two; peers have this node among them.
   std::vector<ConsensusPeer> consensus_peers;
   std::vector<std::string> consensus_endpoints;
+  bool consensus_join = false;     // Added to a consensus that runs; it founds none.
   std::string consensus_listen;    // Default: this node's address among the peers.
   std::string consensus_data_dir;  // Default: data_dir/consensus.
   absl::Duration consensus_election_timeout = absl::Milliseconds(150);

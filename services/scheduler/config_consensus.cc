@@ -14,22 +14,6 @@
 namespace z4j::scheduler {
 namespace {
 
-// "host:port" that others can dial: with a host, and a port that is known beforehand.
-bool IsPeerAddress(absl::string_view address) {
-  const size_t colon = address.rfind(':');
-  int port = 0;
-  return colon != absl::string_view::npos && colon > 0 &&
-         absl::SimpleAtoi(address.substr(colon + 1), &port) && port > 0 && port <= 65535;
-}
-
-// The number that ends the name; 0 if there is none, or none that a node can have.
-uint32_t NumberOf(absl::string_view name) {
-  const size_t last = name.find_last_not_of("0123456789");
-  uint32_t number = 0;
-  const bool any = absl::SimpleAtoi(name.substr(last + 1), &number);  // npos + 1 is 0.
-  return any ? number : 0;
-}
-
 std::string NamesOf(const std::vector<ConsensusPeer>& peers) {
   return absl::StrJoin(peers, ", ",
                        [](std::string* out, const ConsensusPeer& peer) { out->append(peer.name); });
@@ -48,6 +32,10 @@ void CheckEmbedded(const ServerConfig& config, std::vector<FieldViolation>& viol
                                                     NamesOf(config.consensus_peers))});
     return;
   }
+  if (config.consensus_join && config.consensus_peers.size() == 1) {
+    violations.push_back({"--consensus-join",
+                          "needs those among the --consensus-peers that run already, to ask them"});
+  }
   const std::string& listen =
       config.consensus_listen.empty() ? own->address : config.consensus_listen;
   if (!config.tls() && !config.insecure && !IsLoopback(listen)) {
@@ -65,6 +53,29 @@ void CheckEmbedded(const ServerConfig& config, std::vector<FieldViolation>& viol
 
 }  // namespace
 
+bool IsConsensusAddress(absl::string_view address) {
+  const size_t colon = address.rfind(':');
+  int port = 0;
+  return colon != absl::string_view::npos && colon > 0 &&
+         absl::SimpleAtoi(address.substr(colon + 1), &port) && port > 0 && port <= 65535;
+}
+
+uint32_t ConsensusNumberOf(absl::string_view name) {
+  const size_t last = name.find_last_not_of("0123456789");
+  uint32_t number = 0;
+  const bool any = absl::SimpleAtoi(name.substr(last + 1), &number);  // npos + 1 is 0.
+  return any ? number : 0;
+}
+
+std::string ConsensusNameOf(const std::vector<ConsensusPeer>& peers, uint64_t number) {
+  std::set<std::string> beginnings;
+  for (const ConsensusPeer& peer : peers) {
+    if (peer.number == number) return peer.name;
+    beginnings.insert(peer.name.substr(0, peer.name.find_last_not_of("0123456789") + 1));
+  }
+  return absl::StrCat(beginnings.size() == 1 ? *beginnings.begin() : "", number);
+}
+
 std::optional<std::string> SetConsensusPeers(const std::string& value, ServerConfig& config) {
   std::set<uint32_t> numbers;
   std::set<std::string> addresses;
@@ -73,10 +84,10 @@ std::optional<std::string> SetConsensusPeers(const std::string& value, ServerCon
     part = absl::StripAsciiWhitespace(part);
     const std::pair<std::string, std::string> pair = absl::StrSplit(part, absl::MaxSplits('=', 1));
     const auto& [name, address] = pair;
-    if (name.empty() || !IsPeerAddress(address)) {
+    if (name.empty() || !IsConsensusAddress(address)) {
       return absl::StrCat("'", part, "' is no peer; write one such as n1=10.0.0.1:7803");
     }
-    const uint32_t number = NumberOf(name);
+    const uint32_t number = ConsensusNumberOf(name);
     if (number == 0) {
       return absl::StrCat("the name '", name,
                           "' must end in the node's number, which is 1 or more, as n1 does");
@@ -104,7 +115,7 @@ std::optional<std::string> SetConsensusEndpoints(const std::string& value, Serve
   config.consensus_endpoints.clear();
   for (absl::string_view part : absl::StrSplit(value, ',', absl::SkipWhitespace())) {
     part = absl::StripAsciiWhitespace(part);
-    if (!IsPeerAddress(part)) {
+    if (!IsConsensusAddress(part)) {
       return absl::StrCat("'", part, "' is no address; write one such as 10.0.0.1:7802");
     }
     config.consensus_endpoints.emplace_back(part);
@@ -158,7 +169,7 @@ void CheckConsensus(const Settings& given, const ServerConfig& config,
                           "other node sees"});
   }
   for (const char* name :
-       {"consensus_listen", "consensus_data_dir", "consensus_election_timeout"}) {
+       {"consensus_listen", "consensus_data_dir", "consensus_election_timeout", "consensus_join"}) {
     if (!peers && endpoints && given.contains(name)) {
       violations.push_back({FlagOf(name), "is for --consensus-peers"});
     }

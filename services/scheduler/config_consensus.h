@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "services/base/field_error.h"
 #include "services/scheduler/config.h"
 
@@ -16,6 +17,14 @@ std::optional<std::string> SetConsensusPeers(const std::string& value, ServerCon
 std::optional<std::string> SetConsensusEndpoints(const std::string& value, ServerConfig& config);
 std::optional<std::string> SetConsensusElectionTimeout(const std::string& value,
                                                        ServerConfig& config);
+
+// "host:port" that others can dial: with a host, and a port that is known beforehand.
+bool IsConsensusAddress(absl::string_view address);
+// The number that ends a node's name; 0 if there is none, or none that a node can have.
+uint32_t ConsensusNumberOf(absl::string_view name);
+// The name of the node with this number.  One that is not among `peers`, because it was added
+// later, is taken to be named as they are, if their names begin alike; else it is the number.
+std::string ConsensusNameOf(const std::vector<ConsensusPeer>& peers, uint64_t number);
 
 // What they have wrong together, and with the others.
 void CheckConsensus(const Settings& given, const ServerConfig& config,

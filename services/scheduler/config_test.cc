@@ -6,6 +6,7 @@
 
 #include "services/base/field_error.h"
 #include "services/base/testing/status_matchers.h"
+#include "services/scheduler/config_consensus.h"
 
 namespace z4j::scheduler {
 namespace {
@@ -171,6 +172,9 @@ TEST(ConfigTest, WhatRaftSettingsContradictIsNamed) {
       {{{"consensus_peers", "n1=127.0.0.1:1,n2=127.0.0.1:1"}}, "--consensus-peers"},
       {{{"consensus_peers", ""}, {"consensus_endpoints", "a:1"}, {"consensus_data_dir", "d"}},
        "--consensus-data-dir"},
+      {{{"consensus_peers", ""}, {"consensus_endpoints", "a:1"}, {"consensus_join", "true"}},
+       "--consensus-join"},
+      {{{"consensus_peers", "n1=127.0.0.1:7803"}, {"consensus_join", "true"}}, "--consensus-join"},
   };
   for (const auto& [changed, field] : cases) {
     const absl::Status status = LoadConfig(RaftSettings(changed), {}, {}).status();
@@ -178,6 +182,13 @@ TEST(ConfigTest, WhatRaftSettingsContradictIsNamed) {
   }
   EXPECT_EQ(FieldsAtFault(LoadConfig({{"consensus_data_dir", "d"}}, {}, {}).status()),
             std::vector<std::string>{"--consensus-data-dir"});
+}
+
+TEST(ConfigTest, ANodeThatWasAddedLaterIsNamedAsTheOthersAre) {
+  const std::vector<ConsensusPeer> alike = {{"pod-1", 1, "a:1"}, {"pod-2", 2, "b:1"}};
+  EXPECT_EQ(ConsensusNameOf(alike, 2), "pod-2");
+  EXPECT_EQ(ConsensusNameOf(alike, 4), "pod-4");
+  EXPECT_EQ(ConsensusNameOf({{"berlin1", 1, "a:1"}, {"paris2", 2, "b:1"}}, 4), "4");
 }
 
 TEST(ConfigTest, OneNodeAloneMayTryRaftWithoutADatabase) {

@@ -6,10 +6,11 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/synchronization/notification.h"
 #include "services/base/field_error.h"
 #include "services/base/status_macros.h"
 #include "services/consensus/server/consensus_server.h"
+#include "services/scheduler/config_consensus.h"
+#include "services/scheduler/node_call.h"
 
 namespace z4j::scheduler {
 namespace {
@@ -36,19 +37,6 @@ const char* RoleName(Role role) {
   return "";
 }
 
-// Begins a call of the node and waits for its result.
-template <typename Begin>
-absl::StatusOr<CallResult> Await(Begin begin) {
-  absl::Notification answered;
-  CallResult result;
-  RETURN_IF_ERROR(begin([&](const CallResult& it, const consensus::Replica&) {
-    result = it;
-    answered.Notify();
-  }));
-  answered.WaitForNotification();  // Calls have deadlines, and end when the node stops.
-  return result;
-}
-
 }  // namespace
 
 EmbeddedConsensus::EmbeddedConsensus(const ServerConfig& config, Clock& clock)
@@ -59,8 +47,16 @@ EmbeddedConsensus::~EmbeddedConsensus() { Stop(); }
 ConsensusOptions EmbeddedConsensus::Options() const {
   ConsensusOptions options;
   for (const ConsensusPeer& peer : config_.consensus_peers) {
-    options.members[NodeId{peer.number}] = peer.address;
-    if (peer.name == config_.node_id) options.id = NodeId{peer.number};
+    if (peer.name == config_.node_id) {
+      options.id = NodeId{peer.number};
+      options.verbs = {
+          .name = peer.name,
+          .add = absl::StrCat("z4j-scheduler cluster add ", peer.name, " ", peer.address),
+          .remove = absl::StrCat("z4j-scheduler cluster remove ", peer.name)};
+    } else if (config_.consensus_join) {
+      options.join.push_back(peer.address);
+    }
+    if (!config_.consensus_join) options.members[NodeId{peer.number}] = peer.address;
   }
   options.data_dir = config_.consensus_data_dir;
   options.listen = config_.consensus_listen;
@@ -108,10 +104,7 @@ std::shared_ptr<ConsensusServer> EmbeddedConsensus::server() {
 }
 
 std::string EmbeddedConsensus::NameOf(uint64_t number) const {
-  for (const ConsensusPeer& peer : config_.consensus_peers) {
-    if (peer.number == number) return peer.name;
-  }
-  return absl::StrCat(number);
+  return ConsensusNameOf(config_.consensus_peers, number);
 }
 
 void EmbeddedConsensus::SetOnChange(std::function<void()> on_change) {
@@ -162,7 +155,7 @@ absl::Status EmbeddedConsensus::HandOver(const std::string& successor, MonoTime 
     if (NameOf(id.value) == successor) target = id;
   }
   if (!target) return absl::UnavailableError(absl::StrCat(successor, " is no member"));
-  ASSIGN_OR_RETURN(const CallResult result, Await([&](Node::OnDone done) {
+  ASSIGN_OR_RETURN(const CallResult result, AwaitCall([&](Node::OnDone done) {
                      return server->node().Transfer(target, deadline, std::move(done));
                    }));
   if (result.fate == Fate::kDone || result.fate == Fate::kNotLeader) return absl::OkStatus();
@@ -177,7 +170,7 @@ absl::Status EmbeddedConsensus::RaiseTokens(FencingToken seen, MonoTime deadline
   const auto server = this->server();
   if (server == nullptr) return absl::FailedPreconditionError("the consensus does not run");
   const uint64_t epoch = (static_cast<uint64_t>(seen.value) >> consensus::kEpochShift) + 1;
-  ASSIGN_OR_RETURN(const CallResult result, Await([&](Node::OnDone done) {
+  ASSIGN_OR_RETURN(const CallResult result, AwaitCall([&](Node::OnDone done) {
                      return server->node().Propose(std::nullopt, consensus::SetEpoch{{epoch}},
                                                    deadline, std::move(done));
                    }));
@@ -209,6 +202,7 @@ std::optional<ConsensusState> EmbeddedConsensus::State() {
     peer.address = member.address;
     peer.voter = raft.config.IsVoter(id);
     peer.leader = id == raft.soft.leader;
+    peer.stranger = status.strangers.contains(id);
     for (const consensus::PeerStatus& known : raft.peers) {
       if (known.id != id) continue;
       peer.reachable = known.recently_active;

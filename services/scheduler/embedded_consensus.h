@@ -2,12 +2,13 @@
 #define Z4J_SCHEDULER_EMBEDDED_CONSENSUS_H_
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "services/base/clock.h"
 #include "services/scheduler/config.h"
@@ -37,6 +38,17 @@ class EmbeddedConsensus final : public LeadershipSource {
 
   std::optional<ConsensusState> State() ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Writes a change to the audit log.
+  using RecordChange = absl::FunctionRef<absl::Status(const RecordClusterChange&)>;
+  // Does what is wished, at the latest by `deadline`.  Each change is recorded before it is made;
+  // if that fails it is not made.  Any error but UNAVAILABLE: it was not made.
+  //   INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, RESOURCE_EXHAUSTED  as Plan… (member_changes.h)
+  //   FAILED_PRECONDITION  also if this node does not lead, or leads and is to be removed, or if
+  //                        another change is under way.
+  //   UNAVAILABLE          it is not known whether it was made.
+  absl::Status ChangeMembers(const MemberWish& wish, MonoTime deadline, RecordChange record)
+      ABSL_LOCKS_EXCLUDED(mu_);
+
   // --- LeadershipSource ---
   void SetOnChange(std::function<void()> on_change) override ABSL_LOCKS_EXCLUDED(change_mu_);
   std::optional<LeaderTerm> Held() override ABSL_LOCKS_EXCLUDED(mu_);
@@ -48,10 +60,16 @@ class EmbeddedConsensus final : public LeadershipSource {
   absl::Status RaiseTokens(FencingToken seen, MonoTime deadline) override ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
+  struct MemberPlan;
+
   consensus::ConsensusOptions Options() const;
   // Null: it does not run.
   std::shared_ptr<consensus::ConsensusServer> server() ABSL_LOCKS_EXCLUDED(mu_);
   std::string NameOf(uint64_t number) const;
+  // Of a name, or a bare number.  INVALID_ARGUMENT.
+  absl::StatusOr<uint64_t> NumberOfMember(const std::string& node) const;
+  absl::StatusOr<MemberPlan> PlanMembers(const MemberWish& wish,
+                                         consensus::ConsensusServer& server) const;
 
   const ServerConfig config_;
   Clock& clock_;

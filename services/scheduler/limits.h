@@ -88,6 +88,8 @@ inline constexpr absl::Duration kHandOverMax = absl::Milliseconds(100);
 // Until another node leads the consensus cluster; some election timeouts.  Then the leader goes on,
 // or stops and is replaced.
 inline constexpr absl::Duration kTransferMax = absl::Seconds(1);
+// A change of its members: some elections; whoever waits longer had better look.
+inline constexpr absl::Duration kMembersChangeMax = absl::Seconds(10);
 // The consensus among the schedulers.  More voters make every decision slower, not safer.
 inline constexpr int kConsensusPeersMax = 9;
 // Below, a busy machine is taken for a dead one; above, nothing fires for too long.

@@ -58,6 +58,9 @@ class Server final : public ClusterView {
   ClusterStatus Status() override;
   std::vector<HealthFinding> Health() override;
   absl::StatusOr<std::string> TransferLeadership(const std::string& node) override;
+  absl::StatusOr<std::vector<ConsensusPeerState>> Members() override;
+  absl::StatusOr<std::vector<ConsensusPeerState>> ChangeMembers(const MemberWish& wish,
+                                                                const Caller& caller) override;
   std::vector<AdapterStatus> Adapters() override;
   FireReason WaitReason(const std::string& engine) override;
   std::string WhyBlind(const std::string& engine, const std::string& instance) override;
@@ -67,6 +70,10 @@ class Server final : public ClusterView {
   explicit Server(const ServerConfig& config);
   // Waits until another node ticks, or this one again.
   absl::StatusOr<std::string> AwaitSuccessor();
+  // Writes the entry of a change of the cluster, or that such a change came to nothing.
+  absl::Status Audit(const RecordClusterChange& change, const Caller& caller);
+  void AuditFailure(const RecordClusterChange& change, const absl::Status& why,
+                    const Caller& caller);
   absl::Status Build(OnFatal on_fatal);
   absl::Status Serve();
   // On the committer's thread, after each transaction.
@@ -79,6 +86,7 @@ class Server final : public ClusterView {
   const MonoTime started_mono_;
   OnFatal on_fatal_;
   std::atomic<bool> stopping_ = false;
+  std::atomic<bool> changing_members_ = false;
 
   // In the order in which they are built; each uses some of those above it.
   std::unique_ptr<prometheus::Registry> registry_;

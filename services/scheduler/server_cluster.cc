@@ -26,14 +26,29 @@ void CheckConsensus(const ConsensusState& state, std::vector<HealthFinding>& fin
   if (state.disk_stalled) {
     findings.push_back({false, "the disk of the consensus log does not keep up"});
   }
+  int voters = 0;
   for (const ConsensusPeerState& peer : state.peers) {
+    voters += peer.voter;
     if (!peer.reachable) continue;  // Only a leader knows.
-    if (!*peer.reachable) {
+    if (peer.stranger) {
+      findings.push_back(
+          {false, absl::StrCat(peer.name, " (", peer.address,
+                               ") lost its consensus folder and does not count; 'cluster remove ",
+                               peer.name, "' and 'cluster add ", peer.name, " ", peer.address,
+                               "', then promote it")});
+    } else if (!*peer.reachable) {
       findings.push_back({false, absl::StrCat(peer.name, " (", peer.address, ") does not answer")});
     } else if (peer.lag_entries.value_or(0) > kLagEntriesToTell) {
       findings.push_back({false, absl::StrCat(peer.name, " lacks ", *peer.lag_entries,
                                               " entries of the consensus log")});
+    } else if (!peer.voter) {
+      findings.push_back({false, absl::StrCat(peer.name, " does not vote yet; 'cluster promote ",
+                                              peer.name, "'")});
     }
+  }
+  if (voters == 2) {
+    findings.push_back(
+        {false, "only two nodes vote, so that neither may fail; 'cluster add' a third"});
   }
 }
 

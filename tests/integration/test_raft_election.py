@@ -41,23 +41,30 @@ class Cluster:
         keys = folder / "audit.keys"
         keys.write_text("k1:" + "ab" * 32 + "\n")
         keys.chmod(0o600)
-        peers = ",".join(f"{name}=127.0.0.1:{free_port()}" for name in NAMES)
-        args = ("--audit-key-file", str(keys), "--election", "raft", "--consensus-peers", peers)
-        self.nodes = {
-            name: SchedulerServer(folder / name, name=name, database=self.postgres.dsn, args=args)
-            for name in NAMES
-        }
-        for node in self.nodes.values():
-            stack.callback(node.stop)
-            node.launch()
+        self._folder, self._stack = folder, stack
+        self._args = ("--audit-key-file", str(keys), "--election", "raft")
+        self.peers = {name: f"127.0.0.1:{free_port()}" for name in NAMES}
+        self.nodes: dict[str, SchedulerServer] = {}
+        for name in NAMES:
+            self.node(name).launch()
         for node in self.nodes.values():
             node.await_ready()
         self.adapter = stack.enter_context(stub_adapter(folder, *self.nodes.values()))
         self.await_adapter()
 
+    def node(self, name: str, *args: str) -> SchedulerServer:
+        """Another node of `nodes`, told of all `peers`; not started."""
+        peers = ",".join(f"{peer}={address}" for peer, address in self.peers.items())
+        args = (*self._args, "--consensus-peers", peers, *args)
+        dsn = self.postgres.dsn
+        node = SchedulerServer(self._folder / name, name=name, database=dsn, args=args)
+        self._stack.callback(node.stop)
+        self.nodes[name] = node
+        return node
+
     def await_adapter(self) -> None:
         """Waits until every node has the adapter's stream."""
-        for node in self.nodes.values():
+        for node in filter(SchedulerServer.running, self.nodes.values()):
             wait_for(f"the adapter on {node.name}", lambda node=node: node.cli("adapter", "list"))
 
     def leader(self, besides: str = "") -> SchedulerServer:

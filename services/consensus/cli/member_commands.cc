@@ -64,7 +64,7 @@ absl::Status Remove(const MemberVerb& verb) {
   }));
   Say(verb, response,
       absl::StrCat("node ", verb.node, " is no member any more; stop it.  To come back it needs a ",
-                   "new directory."));
+                   "new directory, and to be added."));
   return absl::OkStatus();
 }
 
@@ -96,7 +96,7 @@ void AddMemberCommands(CLI::App& app, int& exit_code) {
   CLI::App* command = nullptr;
   auto verb = AddVerb(app, exit_code, &command, "add",
                       "Adds a node that receives the log and has no vote yet", Add);
-  command->add_option("node", verb->node, "Its number; one that no member ever had")
+  command->add_option("node", verb->node, "Its number; one that no member has")
       ->required()
       ->check(CLI::PositiveNumber);
   command->add_option("address", verb->address, "Its host:port")->required();

@@ -152,6 +152,13 @@ Result<v1::TransferLeaderResponse> ConsensusClient::TransferLeader(
   return TypedCall(connection_, plan, &ClusterService::Stub::TransferLeader, request);
 }
 
+Result<v1::RaiseTokensResponse> ConsensusClient::RaiseTokens(const v1::RaiseTokensRequest& request,
+                                                             const CallOptions& call) {
+  CallPlan plan;
+  plan.options = call;
+  return TypedCall(connection_, plan, &ClusterService::Stub::RaiseTokens, request);
+}
+
 Result<v1::GetStatusResponse> ConsensusClient::GetStatus(const std::string& endpoint,
                                                          const CallOptions& call) {
   return TypedCallNode(connection_, endpoint, call, &ClusterService::Stub::GetStatus,

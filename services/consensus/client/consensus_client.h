@@ -49,6 +49,9 @@ class ConsensusClient {
                                                 const CallOptions& call);
   Result<v1::TransferLeaderResponse> TransferLeader(const v1::TransferLeaderRequest& request,
                                                     const CallOptions& call);
+  // Harmless to repeat, and repeated.
+  Result<v1::RaiseTokensResponse> RaiseTokens(const v1::RaiseTokensRequest& request,
+                                              const CallOptions& call);
 
   // --- One node -----------------------------------------------------------------------------
   // What the node at `endpoint` says of itself; asked once.

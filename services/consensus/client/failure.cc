@@ -46,6 +46,8 @@ Reason ReasonOf(pb::FailureReason reason) {
       return Reason::kLagging;
     case pb::FAILURE_REASON_NOT_A_VOTER:
       return Reason::kNotAVoter;
+    case pb::FAILURE_REASON_QUORUM_WOULD_BE_LOST:
+      return Reason::kQuorumWouldBeLost;
     default:
       return Reason::kOther;
   }

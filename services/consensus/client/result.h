@@ -21,7 +21,7 @@ enum class Outcome {
   kUnknown,  // It may have been done, or may still be.
 };
 
-// Why.  Those from kInvalid to kNotAVoter are z4j.consensus.v1.FailureReason's.
+// Why.  Those from kInvalid to kQuorumWouldBeLost are z4j.consensus.v1.FailureReason's.
 enum class Reason {
   kOther,  // The status says all that is known.
   kInvalid,
@@ -41,6 +41,7 @@ enum class Reason {
   kAlreadyExists,
   kLagging,
   kNotAVoter,
+  kQuorumWouldBeLost,
   kNoAnswer,   // No node answered: not reachable, or silent.
   kCancelled,  // By the caller.
 };

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <variant>
@@ -51,6 +52,9 @@ struct NodeStatus {
   Epoch epoch;
   std::optional<Token> leader_token;  // As far as this node knows who leads.
   uint64_t messages_refused = 0;      // By Raft: of another cluster, of nodes that are no members.
+  // Members that speak with another directory than the cluster knows, as after the loss of a disk:
+  // they do not count until they are removed and added again.
+  std::set<NodeId> strangers;
 };
 
 // How a node does, for operators.
@@ -155,6 +159,7 @@ class Node final : private TransportEvents {
   void Take(Call call, MonoTime now);
   void Take(Happening happening, MonoTime now);
   void Settle(MonoTime now);
+  void NoteStranger(NodeId from, Incarnation incarnation);
   void Publish(RaftStatus raft) ABSL_LOCKS_EXCLUDED(mu_);
   void EndTurn(MonoTime due) ABSL_LOCKS_EXCLUDED(mu_);
   void TellPeers(const std::map<NodeId, Member>& members);
@@ -183,6 +188,7 @@ class Node final : private TransportEvents {
   std::optional<Term> leading_;     // As told to on_leadership.
   Index told_;                      // As told to on_events.
   std::map<NodeId, Member> peers_;  // As told to the transport.
+  std::set<NodeId> strangers_;      // Of `peers_`.
 
   mutable absl::Mutex mu_;
   NodeStatus status_ ABSL_GUARDED_BY(mu_);

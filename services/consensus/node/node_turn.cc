@@ -49,7 +49,21 @@ MonoTime Node::NextTurn() const {
 }
 
 void Node::Take(Message message, MonoTime now) {
-  if (!replica_->Step(now, std::move(message)).ok()) ++messages_refused_;
+  const NodeId from = message.from;
+  const Incarnation incarnation = message.incarnation;
+  if (replica_->Step(now, std::move(message)).ok()) return;
+  ++messages_refused_;
+  NoteStranger(from, incarnation);
+}
+
+void Node::NoteStranger(NodeId from, Incarnation incarnation) {
+  const auto member = peers_.find(from);
+  if (member == peers_.end() || member->second.incarnation.value == 0 ||
+      member->second.incarnation == incarnation || !strangers_.insert(from).second) {
+    return;
+  }
+  LogWarning("a member has lost its directory and does not count; remove it and add it again",
+             {{"node", from.value}, {"address", member->second.address}});
 }
 
 void Node::Take(Call call, MonoTime now) {
@@ -112,13 +126,18 @@ void Node::Publish(RaftStatus raft) {
                        .bytes_used = disk_.bytes_used(),
                        .epoch = replica_->machine().epoch(),
                        .leader_token = replica_->leader_token(),
-                       .messages_refused = messages_refused_};
+                       .messages_refused = messages_refused_,
+                       .strangers = strangers_};
   absl::MutexLock lock(&mu_);
   status_ = std::move(status);
   leadership_ = replica_->leadership();
 }
 
 void Node::TellPeers(const std::map<NodeId, Member>& members) {
+  std::erase_if(strangers_, [&](NodeId id) {
+    const auto member = members.find(id);
+    return member == members.end() || member->second != peers_[id];
+  });
   peers_ = members;
   std::map<NodeId, std::string> addresses;
   for (const auto& [id, member] : members) addresses[id] = member.address;

@@ -5,10 +5,11 @@
 #include "absl/strings/str_cat.h"
 #include "services/base/field_error.h"
 #include "services/consensus/limits.h"
+#include "services/consensus/raft/member_changes.h"
 #include "services/consensus/rpc/calls.h"
 #include "services/consensus/rpc/cluster_service.h"
 
-// What operators change: members, and who leads.
+// What operators change: members, who leads, and the epoch.
 namespace z4j::consensus {
 namespace {
 
@@ -25,12 +26,28 @@ absl::Status CheckAddress(const std::string& address) {
                                                  "\" is no address; write \"host:port\""));
 }
 
-grpc::Status NoMember(NodeId id) {
-  return Failed(v1::FAILURE_REASON_NOT_FOUND, absl::StrCat("there is no member ", id.value));
-}
+std::string NameOf(NodeId id) { return absl::StrCat("node ", id.value); }
 
-// A change as the leader sees it when it is asked: done already (OK), impossible, or to be made.
-using Decision = std::variant<grpc::Status, ConfigChange>;
+// What cannot be done in a wish: the field that is wrong then, or why it may be right later.
+struct Refusal {
+  absl::string_view field;
+  v1::FailureReason not_now;
+};
+
+grpc::Status PlanFailure(const absl::Status& refused, const Refusal& refusal) {
+  switch (refused.code()) {
+    case absl::StatusCode::kInvalidArgument:
+      return FailedField(FieldError(refusal.field, refused.message()));
+    case absl::StatusCode::kNotFound:
+      return Failed(v1::FAILURE_REASON_NOT_FOUND, refused.message());
+    case absl::StatusCode::kAlreadyExists:
+      return Failed(v1::FAILURE_REASON_ALREADY_EXISTS, refused.message());
+    case absl::StatusCode::kResourceExhausted:
+      return Failed(v1::FAILURE_REASON_LIMIT, refused.message());
+    default:
+      return Failed(refusal.not_now, refused.message());
+  }
+}
 
 grpc::Status ChangeFailure(const RpcContext& rpc, const CallResult& result, const Replica& replica,
                            bool overdue) {
@@ -61,65 +78,32 @@ void Change(RpcContext& rpc, MonoTime deadline, grpc::ServerUnaryReactor* reacto
   if (!taken.ok()) reactor->Finish(NotTaken(rpc, taken));
 }
 
-// Asks the leader's own view what `decide`, Decision(const RaftStatus&), makes of it, and does
-// that.
-template <typename Response, typename Decide>
-grpc::ServerUnaryReactor* DecideAndChange(RpcContext& rpc, grpc::CallbackServerContext* context,
-                                          Response* response, Decide decide) {
+// Asks the leader's own view what `plan`, StatusOr<ConfigChange>(const RaftStatus&), makes of it,
+// and does that; no steps: it is done already.
+template <typename Response, typename Plan>
+grpc::ServerUnaryReactor* PlanAndChange(RpcContext& rpc, grpc::CallbackServerContext* context,
+                                        Refusal refusal, Response* response, Plan plan) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const MonoTime deadline = DeadlineOf(rpc, *context);
-  const absl::Status taken = rpc.node->Look([&rpc, deadline, reactor, response,
-                                             decide = std::move(decide)](const CallResult& result,
-                                                                         const Replica& replica) {
+  const absl::Status taken = rpc.node->Look([&rpc, deadline, reactor, response, refusal,
+                                             plan = std::move(plan)](const CallResult& result,
+                                                                     const Replica& replica) {
     if (result.fate != Fate::kDone) {
       return reactor->Finish(FailureOf(rpc, result, replica, /*overdue=*/false));
     }
     if (!replica.leadership()) {
       return reactor->Finish(NotLeaderFailure(rpc, replica.soft(), "this node does not lead"));
     }
-    Decision decision = decide(replica.status());
-    if (auto* change = std::get_if<ConfigChange>(&decision)) {
-      return Change(rpc, deadline, reactor, std::move(*change), response);
+    absl::StatusOr<ConfigChange> change = plan(replica.status());
+    if (!change.ok()) return reactor->Finish(PlanFailure(change.status(), refusal));
+    if (!change->steps.empty()) {
+      return Change(rpc, deadline, reactor, *std::move(change), response);
     }
     SetHeader(rpc, replica.soft().term, replica.machine().revision(), response->mutable_header());
-    reactor->Finish(std::get<grpc::Status>(decision));
+    reactor->Finish(grpc::Status::OK);
   });
   if (!taken.ok()) reactor->Finish(NotTaken(rpc, taken));
   return reactor;
-}
-
-Decision DecideAdd(const RaftStatus& raft, NodeId id, const Member& member) {
-  if (raft.config.IsMember(id)) {
-    return Failed(v1::FAILURE_REASON_ALREADY_EXISTS,
-                  absl::StrCat("node ", id.value, " is a member already"));
-  }
-  if (raft.config.members.size() >= kMembersMax) {
-    return Failed(v1::FAILURE_REASON_LIMIT,
-                  absl::StrCat("there are ", kMembersMax, " members; no more are allowed"));
-  }
-  return ConfigChange{{{ConfigStep::Kind::kAddLearner, id, member}}};
-}
-
-Decision DecidePromote(const RaftStatus& raft, NodeId id) {
-  if (!raft.config.IsMember(id)) return NoMember(id);
-  if (raft.config.voters.contains(id)) return grpc::Status::OK;
-  const auto peer = std::find_if(raft.peers.begin(), raft.peers.end(),
-                                 [id](const PeerStatus& it) { return it.id == id; });
-  if (peer == raft.peers.end() || !peer->recently_active) {
-    return Failed(v1::FAILURE_REASON_LAGGING,
-                  absl::StrCat("node ", id.value, " does not answer; promote it when it does"));
-  }
-  if (const uint64_t lag = raft.last - peer->match; lag > kPromoteLagEntriesMax) {
-    return Failed(v1::FAILURE_REASON_LAGGING,
-                  absl::StrCat("node ", id.value, " lacks ", lag, " entries; at most ",
-                               kPromoteLagEntriesMax, " may be missing"));
-  }
-  return ConfigChange{{{ConfigStep::Kind::kAddVoter, id, {}}}};
-}
-
-Decision DecideRemove(const RaftStatus& raft, NodeId id) {
-  if (!raft.config.IsMember(id)) return NoMember(id);
-  return ConfigChange{{{ConfigStep::Kind::kRemove, id, {}}}};
 }
 
 grpc::Status TransferFailure(const RpcContext& rpc, const CallResult& result,
@@ -140,6 +124,11 @@ grpc::Status TransferFailure(const RpcContext& rpc, const CallResult& result,
   }
 }
 
+void AnswerRaised(RpcContext& rpc, const Replica& replica, v1::RaiseTokensResponse* response) {
+  SetHeader(rpc, replica.soft().term, replica.machine().revision(), response->mutable_header());
+  response->set_epoch(static_cast<uint32_t>(replica.machine().epoch().value));
+}
+
 }  // namespace
 
 grpc::ServerUnaryReactor* ClusterServiceImpl::AddLearner(grpc::CallbackServerContext* context,
@@ -150,9 +139,9 @@ grpc::ServerUnaryReactor* ClusterServiceImpl::AddLearner(grpc::CallbackServerCon
   if (!status.ok()) return Refuse(context, FailedField(status));
   const NodeId id{request->node_id()};
   const Member member{request->peer_address(), {request->incarnation()}};
-  return DecideAndChange(rpc_, context, response, [id, member](const RaftStatus& raft) {
-    return DecideAdd(raft, id, member);
-  });
+  return PlanAndChange(
+      rpc_, context, Refusal{"peer_address", v1::FAILURE_REASON_CHANGE_IN_PROGRESS}, response,
+      [id, member](const RaftStatus& raft) { return PlanAdd(raft, id, member, NameOf); });
 }
 
 grpc::ServerUnaryReactor* ClusterServiceImpl::PromoteMember(grpc::CallbackServerContext* context,
@@ -162,8 +151,8 @@ grpc::ServerUnaryReactor* ClusterServiceImpl::PromoteMember(grpc::CallbackServer
   if (const absl::Status status = CheckNode(id.value); !status.ok()) {
     return Refuse(context, FailedField(status));
   }
-  return DecideAndChange(rpc_, context, response,
-                         [id](const RaftStatus& raft) { return DecidePromote(raft, id); });
+  return PlanAndChange(rpc_, context, Refusal{"node_id", v1::FAILURE_REASON_LAGGING}, response,
+                       [id](const RaftStatus& raft) { return PlanPromote(raft, id, NameOf); });
 }
 
 grpc::ServerUnaryReactor* ClusterServiceImpl::RemoveMember(grpc::CallbackServerContext* context,
@@ -173,8 +162,10 @@ grpc::ServerUnaryReactor* ClusterServiceImpl::RemoveMember(grpc::CallbackServerC
   if (const absl::Status status = CheckNode(id.value); !status.ok()) {
     return Refuse(context, FailedField(status));
   }
-  return DecideAndChange(rpc_, context, response,
-                         [id](const RaftStatus& raft) { return DecideRemove(raft, id); });
+  return PlanAndChange(rpc_, context, Refusal{"node_id", v1::FAILURE_REASON_QUORUM_WOULD_BE_LOST},
+                       response, [this, id](const RaftStatus& raft) {
+                         return PlanRemove(raft, rpc_.options.identity.id, id, NameOf);
+                       });
 }
 
 grpc::ServerUnaryReactor* ClusterServiceImpl::TransferLeader(
@@ -196,6 +187,35 @@ grpc::ServerUnaryReactor* ClusterServiceImpl::TransferLeader(
                   response->mutable_header());
         response->set_leader_id(replica.soft().leader.value);
         reactor->Finish(grpc::Status::OK);
+      });
+  if (!taken.ok()) reactor->Finish(NotTaken(rpc_, taken));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* ClusterServiceImpl::RaiseTokens(grpc::CallbackServerContext* context,
+                                                          const v1::RaiseTokensRequest* request,
+                                                          v1::RaiseTokensResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const MonoTime deadline = DeadlineOf(rpc_, *context);
+  const uint64_t above = request->above();
+  const absl::Status taken = rpc_.node->Look(
+      [this, reactor, deadline, above, response](const CallResult& result, const Replica& replica) {
+        if (result.fate != Fate::kDone) {
+          return reactor->Finish(FailureOf(rpc_, result, replica, /*overdue=*/false));
+        }
+        if (!replica.leadership()) {
+          return reactor->Finish(NotLeaderFailure(rpc_, replica.soft(), "this node does not lead"));
+        }
+        if (replica.machine().revision().value > above) {  // So is all that comes.
+          AnswerRaised(rpc_, replica, response);
+          return reactor->Finish(grpc::Status::OK);
+        }
+        ProposeFor(rpc_, deadline, std::nullopt, SetEpoch{{(above >> kEpochShift) + 1}},
+                   [this, reactor, response](const grpc::Status& status, const Answer&,
+                                             const Replica* raised) {
+                     if (status.ok()) AnswerRaised(rpc_, *raised, response);
+                     reactor->Finish(status);
+                   });
       });
   if (!taken.ok()) reactor->Finish(NotTaken(rpc_, taken));
   return reactor;

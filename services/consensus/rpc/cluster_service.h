@@ -42,6 +42,9 @@ class ClusterServiceImpl final : public v1::ClusterService::CallbackService {
   grpc::ServerUnaryReactor* TransferLeader(grpc::CallbackServerContext* context,
                                            const v1::TransferLeaderRequest* request,
                                            v1::TransferLeaderResponse* response) override;
+  grpc::ServerUnaryReactor* RaiseTokens(grpc::CallbackServerContext* context,
+                                        const v1::RaiseTokensRequest* request,
+                                        v1::RaiseTokensResponse* response) override;
 
  private:
   RpcContext& rpc_;

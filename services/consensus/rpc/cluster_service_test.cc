@@ -89,6 +89,42 @@ TEST_F(ClusterServiceTest, ANodeIsAddedPromotedAndRemoved) {
   EXPECT_THAT(Remove(0), FailsWith(grpc::StatusCode::INVALID_ARGUMENT, v1::FAILURE_REASON_INVALID));
 }
 
+TEST_F(ClusterServiceTest, ANodeIsNotRemovedIfNoMajorityWouldAnswerWithoutIt) {
+  const NodeId leads = cluster_.AwaitLeader(), dead = AwaitFollower();
+  const NodeId alive{6 - leads.value - dead.value};
+  StopNode(dead);
+  Await([&] {
+    v1::GetStatusResponse status;
+    Context context;
+    EXPECT_THAT(served(leads).cluster->GetStatus(context, {}, &status), IsGood());
+    for (const v1::PeerStatus& peer : status.peers()) {
+      if (peer.node_id() == dead.value) return peer.last_contact().seconds() >= 2;
+    }
+    return false;
+  });
+  EXPECT_THAT(Remove(alive.value), FailsWith(grpc::StatusCode::FAILED_PRECONDITION,
+                                             v1::FAILURE_REASON_QUORUM_WOULD_BE_LOST));
+  EXPECT_THAT(Remove(dead.value), IsGood());
+}
+
+TEST_F(ClusterServiceTest, TokensAreRaisedAboveAnyThatWasSeenElsewhereAndNoFurther) {
+  v1::RaiseTokensRequest raise;
+  v1::RaiseTokensResponse raised;
+  Do(&v1::ClusterService::Stub::RaiseTokens, raise, &raised);
+  EXPECT_EQ(raised.epoch(), 1u);
+  const uint64_t seen = (uint64_t{7} << kEpochShift) + 12345;
+  raise.set_above(seen);
+  for (int i = 0; i < 2; ++i) {
+    Do(&v1::ClusterService::Stub::RaiseTokens, raise, &raised);
+    EXPECT_EQ(raised.epoch(), 8u);
+    EXPECT_GT(raised.header().revision(), seen);
+  }
+  raise.set_above(kEpochMax << kEpochShift);
+  Context context;
+  EXPECT_THAT(leader().cluster->RaiseTokens(context, raise, &raised),
+              FailsWith(grpc::StatusCode::INVALID_ARGUMENT, v1::FAILURE_REASON_INVALID));
+}
+
 TEST_F(ClusterServiceTest, WhoeverDoesNotLeadSaysWhoDoes) {
   const NodeId leads = cluster_.AwaitLeader(), follows = AwaitFollower();
   v1::OpenSessionRequest request;

@@ -21,6 +21,7 @@ Meaning MeaningOf(v1::FailureReason reason) {
     case v1::FAILURE_REASON_NOT_LEADER:
     case v1::FAILURE_REASON_CHANGE_IN_PROGRESS:
     case v1::FAILURE_REASON_LAGGING:
+    case v1::FAILURE_REASON_QUORUM_WOULD_BE_LOST:
       return {Code::kFailedPrecondition, v1::OUTCOME_NOT_DONE};
     case v1::FAILURE_REASON_NOT_GRANTED:
     case v1::FAILURE_REASON_NOT_A_VOTER:

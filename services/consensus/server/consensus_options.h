@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "services/consensus/node/node.h"
+#include "services/consensus/server/beginning.h"
 #include "services/consensus/server/founding.h"
 #include "services/consensus/transport/authentication.h"
 
@@ -36,6 +37,8 @@ struct ConsensusOptions {
   // Instead of `members`, for a node that is added to a cluster that runs: addresses of members of
   // that cluster, of whom one must answer when the directory is made.
   std::vector<std::string> join;
+  // What refusals tell people to do; empty: by z4j-consensus.
+  MemberVerbs verbs;
 
   // --- For tests ------------------------------------------------------------------------------
   uint64_t snapshot_every = kSnapshotEvery;

@@ -18,6 +18,10 @@ namespace {
 // An election timeout covers so many heartbeats: one may be lost, and one late.
 constexpr int kHeartbeatsPerTimeout = 5;
 
+// A node answers without any other's help.  Who founds a cluster waits in vain for other founders.
+constexpr absl::Duration kFounderAsksMax = absl::Seconds(2);
+constexpr absl::Duration kJoinerAsksMax = absl::Seconds(5);
+
 // What is wrong before anything is made; fills in what follows from the rest.
 absl::Status Complete(ConsensusOptions& options) {
   if (!options.id) return FieldError("id", "must be 1 or more");
@@ -43,6 +47,12 @@ absl::Status Complete(ConsensusOptions& options) {
   }
   if (options.listen.empty() && own != options.members.end()) options.listen = own->second;
   if (options.listen.empty()) return FieldError("listen", "is empty");
+  if (options.verbs.name.empty()) {
+    const uint64_t number = options.id.value;
+    options.verbs = {absl::StrCat("node ", number),
+                     absl::StrCat("z4j-consensus add ", number, " ", options.listen),
+                     absl::StrCat("z4j-consensus remove ", number)};
+  }
   return absl::OkStatus();
 }
 
@@ -78,15 +88,24 @@ absl::StatusOr<std::unique_ptr<ConsensusServer>> ConsensusServer::Start(Consensu
 ConsensusServer::~ConsensusServer() { Stop(); }
 
 absl::StatusOr<Beginning> ConsensusServer::Begin() const {
-  if (!options_.join.empty()) {
-    ASSIGN_OR_RETURN(
-        const ClusterId cluster,
-        AskForCluster(options_.join, MakePeerCredentials(options_.authentication).channel));
-    return Beginning{cluster, Config{}};
+  std::optional<Beginning> founding;
+  std::vector<std::string> others = options_.join;
+  if (others.empty()) {
+    Members members = options_.members;
+    if (members.empty()) members[options_.id] = options_.listen;
+    founding = Beginning{ClusterIdOf(options_.cluster_name, members), FirstConfig(members)};
+    for (const auto& [id, address] : members) {
+      if (id != options_.id) others.push_back(address);
+    }
   }
-  Members members = options_.members;
-  if (members.empty()) members[options_.id] = options_.listen;
-  return Beginning{ClusterIdOf(options_.cluster_name, members), FirstConfig(members)};
+  const AskedMembers asked =
+      AskMembers(others, MakePeerCredentials(options_.authentication).channel,
+                 founding ? kFounderAsksMax : kJoinerAsksMax);
+  if (asked.answers.empty() && !founding) {
+    return absl::UnavailableError(
+        absl::StrCat("no member of the cluster to join answers (", asked.silent, ")"));
+  }
+  return BeginningOf(options_.id, founding, asked.answers, options_.verbs);
 }
 
 absl::Status ConsensusServer::Build() {

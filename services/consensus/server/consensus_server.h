@@ -23,7 +23,8 @@ class ConsensusServer {
  public:
   // Opens (or makes) the directory and serves.
   //   INVALID_ARGUMENT     an option, which the violation names.
-  //   FAILED_PRECONDITION  the directory is in use, or another node's.
+  //   FAILED_PRECONDITION  the directory is in use, or another node's; or it is new, and what runs
+  //                        does not know the node, or knows another one of it (BeginningOf).
   //   DATA_LOSS            the directory cannot be read at all.  One of which only a part is lost
   //                        is served: such a node is silent (see damage()).
   //   UNAVAILABLE          the address cannot be listened on; nobody to join answers.

@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 
+#include <filesystem>
+
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "services/base/testing/status_matchers.h"
 #include "services/consensus/server/testing/server_cluster.h"
 #include "z4j/consensus/v1/cluster.grpc.pb.h"
@@ -11,6 +14,7 @@
 namespace z4j::consensus {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Optional;
 
@@ -160,6 +164,48 @@ TEST(ConsensusServerTest, NobodyToJoinMeansNothingIsMade) {
     options.join = {absl::StrCat("127.0.0.1:", FreePort())};
   });
   EXPECT_THAT(cluster.Start(kAll[0]), StatusIs(absl::StatusCode::kUnavailable));
+}
+
+// Waits until the cluster knows every member by its directory.
+void AwaitIncarnations(ServerCluster& cluster) {
+  const auto known = [&] {
+    const NodeStatus status = cluster.server(cluster.AwaitLeader()).node().Status();
+    for (const auto& [id, member] : status.raft.config.members) {
+      if (member.incarnation.value == 0) return false;
+    }
+    return status.raft.commit == status.raft.last;
+  };
+  while (!known()) absl::SleepFor(absl::Milliseconds(1));
+}
+
+TEST(ConsensusServerTest, WhoeverLostItsDirectoryDoesNotStartUnderItsOldNumber) {
+  ServerCluster cluster(3);
+  cluster.StartAll();
+  AwaitIncarnations(cluster);
+  cluster.Kill(kAll[2]);
+  std::filesystem::remove_all(cluster.OptionsOf(kAll[2]).data_dir);
+  for (int i = 0; i < 2; ++i) {  // Nothing is made that would be taken for a directory next time.
+    EXPECT_THAT(cluster.Start(kAll[2]),
+                StatusIs(absl::StatusCode::kFailedPrecondition,
+                         AllOf(HasSubstr("its disk was lost"), HasSubstr("z4j-consensus remove 3"),
+                               HasSubstr("z4j-consensus add 3 127.0.0.1:"))));
+  }
+}
+
+TEST(ConsensusServerTest, WhoeverLostItsDirectoryAndCouldNotAskIsNamedByTheLeader) {
+  ServerCluster cluster(3);
+  cluster.StartAll();
+  AwaitIncarnations(cluster);
+  for (NodeId id : kAll) cluster.Kill(id);
+  std::filesystem::remove_all(cluster.OptionsOf(kAll[2]).data_dir);
+  ASSERT_OK(cluster.Start(kAll[2]));
+  ASSERT_OK(cluster.Start(kAll[0]));
+  ASSERT_OK(cluster.Start(kAll[1]));
+  const auto strangers = [&] {
+    return cluster.server(cluster.AwaitLeader()).node().Status().strangers;
+  };
+  while (strangers().empty()) absl::SleepFor(absl::Milliseconds(1));
+  EXPECT_THAT(strangers(), testing::ElementsAre(kAll[2]));
 }
 
 TEST(ConsensusServerTest, ADirectoryHasOneProcessAndOneNode) {

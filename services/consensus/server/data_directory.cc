@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/base/log.h"
 #include "services/base/status_macros.h"
+#include "services/consensus/server/founding.h"
 #include "services/consensus/storage/identity_file.h"
 #include "services/consensus/storage/posix_disk.h"
 #include "services/consensus/storage/wal_storage.h"

@@ -6,7 +6,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
-#include "services/consensus/server/founding.h"
+#include "services/consensus/server/beginning.h"
 #include "services/consensus/storage/disk.h"
 #include "services/consensus/storage/log_storage.h"
 
@@ -16,12 +16,6 @@ namespace z4j::consensus {
 struct DataDirectory {
   std::unique_ptr<Disk> disk;  // First: `storage` needs it to the end.
   std::unique_ptr<LogStorage> storage;
-};
-
-// What a new directory begins with.
-struct Beginning {
-  ClusterId cluster;
-  Config config;  // Empty: the node will be added.
 };
 
 // Opens the directory of node `id`; makes it first if it is no node's yet, with a new incarnation

@@ -11,28 +11,67 @@
 namespace z4j::consensus {
 namespace {
 
-constexpr std::chrono::seconds kAnswerMax(5);  // A node answers without any other's help.
+// A question under way.
+struct Question {
+  std::string address;
+  std::unique_ptr<v1::ClusterService::Stub> stub;
+  grpc::ClientContext context;
+  v1::ListMembersResponse response;
+  grpc::Status status;
+  std::unique_ptr<grpc::ClientAsyncResponseReader<v1::ListMembersResponse>> call;
+};
+
+KnownCluster KnownBy(const std::string& address, const v1::ListMembersResponse& response) {
+  KnownCluster known;
+  known.address = address;
+  known.cluster = {response.header().cluster_id()};
+  known.term = response.header().term();
+  known.revision = response.header().revision();
+  for (const v1::Member& member : response.members()) {
+    known.members[NodeId{member.node_id()}] = {
+        .votes = member.role() != v1::MEMBER_ROLE_LEARNER,
+        .incarnation = {member.incarnation()},
+    };
+  }
+  return known;
+}
 
 }  // namespace
 
-absl::StatusOr<ClusterId> AskForCluster(
-    const std::vector<std::string>& members,
-    const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
-  std::string reasons;
-  for (const std::string& member : members) {
-    const auto stub = v1::ClusterService::NewStub(MakePeerChannel(member, credentials));
-    grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + kAnswerMax);
-    v1::ListMembersResponse response;
-    const grpc::Status status = stub->ListMembers(&context, v1::ListMembersRequest(), &response);
-    if (status.ok() && response.header().cluster_id() != 0) {
-      return ClusterId{response.header().cluster_id()};
-    }
-    absl::StrAppend(&reasons, reasons.empty() ? "" : "; ", member, ": ",
-                    status.ok() ? "it names no cluster" : status.error_message());
+AskedMembers AskMembers(const std::vector<std::string>& addresses,
+                        const std::shared_ptr<grpc::ChannelCredentials>& credentials,
+                        absl::Duration wait) {
+  grpc::CompletionQueue answered;
+  std::vector<std::unique_ptr<Question>> questions;
+  const auto deadline = std::chrono::system_clock::now() + absl::ToChronoMilliseconds(wait);
+  for (const std::string& address : addresses) {
+    auto question = std::make_unique<Question>();
+    question->address = address;
+    question->stub = v1::ClusterService::NewStub(MakePeerChannel(address, credentials));
+    question->context.set_deadline(deadline);
+    question->call =
+        question->stub->AsyncListMembers(&question->context, v1::ListMembersRequest(), &answered);
+    question->call->Finish(&question->response, &question->status, question.get());
+    questions.push_back(std::move(question));
   }
-  return absl::UnavailableError(
-      absl::StrCat("no member of the cluster to join answers (", reasons, ")"));
+  void* tag = nullptr;
+  bool good = false;
+  for (size_t i = 0; i < questions.size(); ++i) answered.Next(&tag, &good);
+  answered.Shutdown();
+  while (answered.Next(&tag, &good)) continue;
+
+  AskedMembers asked;
+  for (const auto& question : questions) {
+    const bool named = question->response.header().cluster_id() != 0;
+    if (question->status.ok() && named) {
+      asked.answers.push_back(KnownBy(question->address, question->response));
+      continue;
+    }
+    absl::StrAppend(
+        &asked.silent, asked.silent.empty() ? "" : "; ", question->address, ": ",
+        question->status.ok() ? "it names no cluster" : question->status.error_message());
+  }
+  return asked;
 }
 
 }  // namespace z4j::consensus

@@ -7,16 +7,21 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
-#include "services/consensus/raft/types.h"
+#include "absl/time/time.h"
+#include "services/consensus/server/beginning.h"
 
 namespace z4j::consensus {
 
-// Which cluster the first of `members` that answers belongs to.  Waits, a few seconds for each.
-// UNAVAILABLE: none answers.
-absl::StatusOr<ClusterId> AskForCluster(
-    const std::vector<std::string>& members,
-    const std::shared_ptr<grpc::ChannelCredentials>& credentials);
+struct AskedMembers {
+  std::vector<KnownCluster> answers;
+  std::string silent;  // Who did not answer, and why, for people.
+};
+
+// Asks all of `addresses` at once which cluster they belong to, and who is in it.  Waits, at most
+// `wait` long.
+AskedMembers AskMembers(const std::vector<std::string>& addresses,
+                        const std::shared_ptr<grpc::ChannelCredentials>& credentials,
+                        absl::Duration wait);
 
 }  // namespace z4j::consensus
 

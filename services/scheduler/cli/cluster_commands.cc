@@ -37,6 +37,7 @@ std::string TokenText(const v1::GetStatusResponse& status) {
 std::string PeerText(const v1::ConsensusPeer& peer) {
   std::string text = absl::StrCat(peer.address(), peer.voter() ? "" : ", does not vote yet",
                                   peer.leader() ? ", leads" : "");
+  if (peer.folder_lost()) return absl::StrCat(text, ", LOST ITS FOLDER");
   if (!peer.has_reachable()) return text;
   if (!peer.reachable()) return absl::StrCat(text, ", DOES NOT ANSWER");
   absl::StrAppend(&text, ", answers, lags ", peer.lag_entries(), " entries");
@@ -110,7 +111,8 @@ absl::StatusOr<v1::HealthState> Health(const ClientOptions& options) {
 
 void AddClusterCommands(CLI::App& app, int& exit_code) {
   const auto verbs = std::make_shared<ClusterVerbs>();
-  CLI::App& group = *app.add_subcommand("cluster", "Look at the nodes, and choose which one ticks");
+  CLI::App& group =
+      *app.add_subcommand("cluster", "Look at the nodes, change them, and choose which one ticks");
   group.require_subcommand(1);
   AddClientOptions(group, verbs->options);
 
@@ -122,6 +124,8 @@ void AddClusterCommands(CLI::App& app, int& exit_code) {
       group.add_subcommand("transfer", "Lets another node tick; ask the node that does");
   transfer->add_option("node", verbs->node, "Id of the node that shall tick; any by default");
   transfer->callback([verbs, &exit_code] { exit_code = Finish([&] { return Transfer(*verbs); }); });
+
+  AddMemberCommands(group, verbs->options, exit_code);
 
   CLI::App* health = group.add_subcommand(
       "health", "Shows what is wrong; exit code 0 only if nothing is, 1 if something");

@@ -12,11 +12,13 @@ void AddScheduleCommands(CLI::App& app, int& exit_code);  // schedule create|get
 void AddFireCommands(CLI::App& app, int& exit_code);      // fire list|get|watch|cancel
 void AddAuditCommands(CLI::App& app, int& exit_code);     // audit list|verify|export
 void AddStatusCommands(CLI::App& app, int& exit_code);    // status, adapter list
-void AddClusterCommands(CLI::App& app, int& exit_code);   // cluster status|transfer|health
+void AddClusterCommands(CLI::App& app, int& exit_code);   // cluster status|transfer|health|…
 void AddCompletionCommand(CLI::App& app, int& exit_code);
 
 // `schedule list` and `schedule watch`; part of the schedule group, whose options they share.
 void AddScheduleListCommands(CLI::App& group, ClientOptions& options, int& exit_code);
+// `cluster members|add|promote|remove`; part of the cluster group.
+void AddMemberCommands(CLI::App& group, ClientOptions& options, int& exit_code);
 
 }  // namespace z4j::scheduler
 

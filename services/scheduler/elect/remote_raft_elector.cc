@@ -6,12 +6,14 @@
 #include "absl/strings/string_view.h"
 #include "services/base/log.h"
 #include "services/base/status_macros.h"
+#include "services/consensus/client/consensus_client.h"
 
 namespace z4j::scheduler {
 namespace {
 
 using consensus::client::CallOptions;
 using consensus::client::Connection;
+using consensus::client::ConsensusClient;
 using consensus::client::LeaderWatch;
 using consensus::client::Leading;
 using consensus::client::Result;
@@ -105,15 +107,19 @@ void RemoteRaftElector::Strive() {
 bool RemoteRaftElector::Lead(Session& session, FencingToken token) {
   {
     absl::MutexLock lock(&mu_);
+    must_exceed_.reset();  // It was of an earlier term.
     // Who resigned while waiting stands back, too.
     if (!stopping_.cancelled() && clock_.MonoNow() >= paused_until_) token_ = token;
   }
   while (true) {
     wake_up_.Clear();
+    std::optional<FencingToken> must_exceed;
     {
       absl::MutexLock lock(&mu_);
       if (token_ != token || stopping_.cancelled() || session.lost()) break;
+      must_exceed = std::exchange(must_exceed_, std::nullopt);
     }
+    if (must_exceed.has_value() && RaiseTokens(token, *must_exceed)) break;
     on_change_();
     wake_up_.Await(absl::Hours(1));
   }
@@ -126,6 +132,22 @@ bool RemoteRaftElector::Lead(Session& session, FencingToken token) {
   // The end of the session ends the leadership, too.
   if (session.lost() || stopping_.cancelled()) return false;
   return PassOn(session, token);
+}
+
+bool RemoteRaftElector::RaiseTokens(FencingToken token, FencingToken seen) {
+  // A greater token of this very cluster means that the session ended, which is not known here yet.
+  const std::optional<LeaderTerm> held = Current(clock_.MonoNow());
+  if (token > seen || !held.has_value() || held->token != token) return false;
+  LogWarning("the store has seen a greater token than this cluster ever gave; raising the epoch",
+             {{"token", token.value}, {"seen", seen.value}});
+  consensus::v1::RaiseTokensRequest request;
+  request.set_above(static_cast<uint64_t>(seen.value));
+  CallOptions call;
+  call.deadline = clock_.MonoNow() + kRemoteTellMax;
+  call.cancellation = &stopping_;
+  const absl::Status status = ConsensusClient(*connection_).RaiseTokens(request, call).status();
+  if (!status.ok()) LogWarning("cannot raise the epoch", {{"status", status.ToString()}});
+  return status.ok();
 }
 
 bool RemoteRaftElector::PassOn(Session& session, FencingToken token) {
@@ -205,6 +227,15 @@ absl::Status RemoteRaftElector::CheckSuccessor(const std::string& successor) {
   if (!absl::IsNotFound(found.status())) return found.status();
   if (successor.empty()) return absl::FailedPreconditionError("no other node waits to lead");
   return absl::InvalidArgumentError(absl::StrCat(successor, " does not wait to lead"));
+}
+
+void RemoteRaftElector::MustExceed(FencingToken seen) {
+  {
+    absl::MutexLock lock(&mu_);
+    if (!token_.has_value()) return;  // Whoever leads is told the same.
+    must_exceed_ = seen;
+  }
+  wake_up_.Notify();
 }
 
 void RemoteRaftElector::Stop() {

@@ -52,6 +52,8 @@ class RemoteRaftElector final : public LeaderElector {
       ABSL_LOCKS_EXCLUDED(mu_);
   // Asks the cluster, at most kRemoteTellMax long: only who waits in the queue can be next.
   absl::Status CheckSuccessor(const std::string& successor) override ABSL_LOCKS_EXCLUDED(mu_);
+  // Has the cluster raise its epoch, in the background, if this node leads; then campaigns anew.
+  void MustExceed(FencingToken seen) override ABSL_LOCKS_EXCLUDED(mu_);
   void Stop() override ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
@@ -65,6 +67,8 @@ class RemoteRaftElector final : public LeaderElector {
   void Strive() ABSL_LOCKS_EXCLUDED(mu_);
   // Holds `token` until it is given up or lost.  True: given up, and the session lives on.
   bool Lead(Session& session, FencingToken token) ABSL_LOCKS_EXCLUDED(mu_);
+  // Whether the cluster's next token will exceed `seen`, which `token` does not.
+  bool RaiseTokens(FencingToken token, FencingToken seen) ABSL_LOCKS_EXCLUDED(mu_);
   // Tells the cluster that `token` is given up.  False: it could not be told.
   bool PassOn(Session& session, FencingToken token) ABSL_LOCKS_EXCLUDED(mu_);
   // The waiting session of the node `name`, or of any other node if it is empty.  NOT_FOUND: none.
@@ -91,6 +95,7 @@ class RemoteRaftElector final : public LeaderElector {
   LeaderInfo leader_ ABSL_GUARDED_BY(mu_);      // As observed.
   MonoTime paused_until_ ABSL_GUARDED_BY(mu_);
   std::string successor_ ABSL_GUARDED_BY(mu_);  // Named by the last resignation.
+  std::optional<FencingToken> must_exceed_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace z4j::scheduler

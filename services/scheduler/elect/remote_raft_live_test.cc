@@ -201,5 +201,27 @@ TEST_F(RemoteRaftLiveTest, AStoppedHolderHandsOverAtOnce) {
   EXPECT_LT(clock_.MonoNow(), until);
 }
 
+TEST_F(RemoteRaftLiveTest, TokensExceedThoseOfAnotherClusterOnceAsked) {
+  const auto [holder, term] = AwaitTerm();
+  const FencingToken seen = {(int64_t{9} << 48) + 77};
+  ASSERT_LT(term.token, seen);
+  Watcher watcher(nodes_, clock_);
+  nodes_[holder]->elector->MustExceed(seen);
+  const auto [next, taken] = AwaitTerm(seen);
+  EXPECT_EQ(taken.token.value >> 48, 10);
+  // Once is enough: who asks again, as a loop that had not heard of it, moves nothing.
+  nodes_[next]->elector->MustExceed(seen);
+  EXPECT_EQ(AwaitTerm(seen).second.token, taken.token);
+  CheckHoldings(watcher.Stop());
+}
+
+TEST_F(RemoteRaftLiveTest, WhoeverDoesNotLeadRaisesNoEpoch) {
+  const auto [holder, term] = AwaitTerm();
+  const std::string other = holder == "a" ? "b" : "a";
+  nodes_[other]->elector->MustExceed({(int64_t{9} << 48) + 77});
+  nodes_[holder]->elector->Resign(absl::Seconds(5));
+  EXPECT_EQ(AwaitTerm(term.token).second.token.value >> 48, 1);
+}
+
 }  // namespace
 }  // namespace z4j::scheduler

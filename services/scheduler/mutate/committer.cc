@@ -18,9 +18,11 @@ using Result = Committer::Result;
 
 absl::Time WholeMicros(absl::Time time) { return absl::FromUnixMicros(absl::ToUnixMicros(time)); }
 
-// Whether `mutation` needs its schedule; a cancellation touches the fire alone.
+// Whether `mutation` needs its schedule; a cancellation touches the fire alone, and a change of the
+// cluster nothing here.
 bool NeedsSchedule(const Mutation& mutation) {
-  return !std::holds_alternative<CancelFire>(mutation.action);
+  return !std::holds_alternative<CancelFire>(mutation.action) &&
+         !std::holds_alternative<RecordClusterChange>(mutation.action);
 }
 
 // Decides all of `mutations` or, if one is refused, none of them.

@@ -174,5 +174,21 @@ TEST_F(CommitterTest, AChainUnderALostKeyIsNotContinued) {
               StatusIs(StatusCode::kFailedPrecondition, HasSubstr("'k1'")));
 }
 
+TEST_F(CommitterTest, AChangeOfTheClusterIsAnEntryAboutNoSchedule) {
+  ASSERT_OK(Run(CreateSchedule{HourlySchedule("a")}));
+  ASSERT_OK(
+      Run(RecordClusterChange{"member.remove", "cluster/members/n3", "{\"node\":\"n3\"}", ""}));
+  ASSERT_EQ(Audit().size(), 2u);
+  const AuditEntry entry = Audit()[1];
+  EXPECT_EQ(entry.action, "member.remove");
+  EXPECT_EQ(entry.resource, "cluster/members/n3");
+  EXPECT_EQ(entry.before, "{\"node\":\"n3\"}");
+  EXPECT_EQ(entry.after, "");
+  EXPECT_EQ(entry.actor, Audit()[0].actor);
+  EXPECT_TRUE(entry.schedule.value.is_zero());
+  EXPECT_EQ(memory_.ListChanges(0, 10)->size(), 1u) << "the loop need not look";
+  ExpectWholeChain();
+}
+
 }  // namespace
 }  // namespace z4j::scheduler

@@ -217,11 +217,23 @@ absl::StatusOr<Decision> DecideAction(const StoredSchedule* current,
   return Changed(Effect::kUpdate, current, std::move(after), {}, "schedule.quarantine", moment);
 }
 
+absl::StatusOr<Decision> DecideAction(const StoredSchedule*, const RecordClusterChange& change,
+                                      const Mutation&, const Moment&) {
+  Decision decision;
+  decision.effect = Effect::kEntryOnly;
+  decision.audit.action = change.action;
+  decision.audit.resource = change.resource;
+  decision.audit.before = change.before;
+  decision.audit.after = change.after;
+  return decision;
+}
+
 // Whether an action that names no existing schedule can still be decided.
 bool AllowsMissing(const MutationAction& action) {
   if (const auto* erase = std::get_if<DeleteSchedule>(&action)) return erase->allow_missing;
   return std::holds_alternative<CreateSchedule>(action) ||
-         std::holds_alternative<CancelFire>(action);
+         std::holds_alternative<CancelFire>(action) ||
+         std::holds_alternative<RecordClusterChange>(action);
 }
 
 }  // namespace

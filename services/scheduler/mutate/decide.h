@@ -26,7 +26,8 @@ struct Decision {
     kInsert,
     kUpdate,
     kDelete,
-    kFireOnly,  // The schedule stays as it is.
+    kFireOnly,   // The schedule stays as it is.
+    kEntryOnly,  // It is about none.
   };
   Effect effect = Effect::kNothing;
   MutationResult result;

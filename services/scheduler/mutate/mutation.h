@@ -87,9 +87,19 @@ struct QuarantineSchedule {
   std::string reason;
 };
 
-using MutationAction =
-    std::variant<CreateSchedule, UpdateSchedule, DeleteSchedule, PauseSchedule, ResumeSchedule,
-                 TriggerSchedule, CancelFire, FinishSchedule, QuarantineSchedule>;
+// A change of the cluster itself, which is not in the store: its audit entry alone is written.
+// Whoever makes the change does so when that is there, so that none is made without; and writes
+// another if it came to nothing.
+struct RecordClusterChange {
+  std::string action;         // "member.remove"
+  std::string resource;       // "cluster/members/n3"
+  std::string before, after;  // JSON; empty: it did not, or will not, exist.
+  friend bool operator==(const RecordClusterChange&, const RecordClusterChange&) = default;
+};
+
+using MutationAction = std::variant<CreateSchedule, UpdateSchedule, DeleteSchedule, PauseSchedule,
+                                    ResumeSchedule, TriggerSchedule, CancelFire, FinishSchedule,
+                                    QuarantineSchedule, RecordClusterChange>;
 
 struct Mutation {
   MutationAction action;
@@ -110,7 +120,7 @@ struct MutationResult {
   std::vector<std::string> notes;          // For people: "its time is past: it fires at once".
 };
 
-// The schedule that `action` is about.
+// The schedule that `action` is about; empty: none.
 ScheduleKey KeyOf(const MutationAction& action);
 
 // "projects/{project}/schedules/{name}"

@@ -44,6 +44,9 @@ class Digest {
   Digest& Add(const CancelFire& a) { return Add(a.id.ToString()); }
   Digest& Add(const FinishSchedule& a) { return Add(a.key); }
   Digest& Add(const QuarantineSchedule& a) { return Add(a.key).Add(a.reason); }
+  Digest& Add(const RecordClusterChange& a) {
+    return Add(a.action).Add(a.resource).Add(a.before).Add(a.after);
+  }
 
   std::string Sha256() const {
     std::string digest(SHA256_DIGEST_LENGTH, '\0');

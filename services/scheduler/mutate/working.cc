@@ -52,6 +52,7 @@ void Working::Take(const ScheduleKey& key, Decision decision) {
   switch (decision.effect) {
     case Decision::Effect::kNothing:
     case Decision::Effect::kFireOnly:
+    case Decision::Effect::kEntryOnly:
       break;
     case Decision::Effect::kInsert:
     case Decision::Effect::kUpdate:

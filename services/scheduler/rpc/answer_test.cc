@@ -198,6 +198,34 @@ TEST_F(AnswerTest, TransferNamesTheNodeAndAnswersWithTheLeader) {
               StatusIs(StatusCode::kFailedPrecondition, testing::HasSubstr("ask n2")));
 }
 
+TEST_F(AnswerTest, MembersAreChangedInTheCallersName) {
+  cluster_.members = std::vector<ConsensusPeerState>(1);
+  cluster_.members->front().name = "n4";
+  cluster_.members->front().stranger = true;
+  v1::AddMemberRequest add;
+  EXPECT_THAT(AddMember(add), StatusIs(StatusCode::kInvalidArgument, testing::HasSubstr("node")));
+  add.set_node("n4");
+  add.set_address("host:7803");
+  ASSERT_OK_AND_ASSIGN(const v1::AddMemberResponse added, AddMember(add));
+  ASSERT_EQ(added.members_size(), 1);
+  EXPECT_EQ(added.members(0).node(), "n4");
+  EXPECT_TRUE(added.members(0).folder_lost());
+  v1::PromoteMemberRequest promote;
+  promote.set_node("n4");
+  EXPECT_OK(PromoteMember(promote));
+  v1::RemoveMemberRequest remove;
+  remove.set_node("3");
+  EXPECT_OK(RemoveMember(remove));
+  ASSERT_EQ(cluster_.wishes.size(), 3u);
+  EXPECT_EQ(cluster_.wishes[0].first.address, "host:7803");
+  EXPECT_EQ(cluster_.wishes[1].first.verb, MemberWish::Verb::kPromote);
+  EXPECT_EQ(cluster_.wishes[2].first.verb, MemberWish::Verb::kRemove);
+  EXPECT_EQ(cluster_.wishes[2].first.node, "3");
+  for (const auto& [wish, caller] : cluster_.wishes) EXPECT_EQ(caller.actor, "test:ann");
+  cluster_.members = absl::FailedPreconditionError("the consensus is elsewhere");
+  EXPECT_THAT(ListMembers({}), StatusIs(StatusCode::kFailedPrecondition));
+}
+
 TEST_F(AnswerTest, StatusLeavesTaskNamesOutWhenTheyAreTooMany) {
   AdapterStatus adapter;
   adapter.info.tasks.assign(10'000, std::string(100, 't'));

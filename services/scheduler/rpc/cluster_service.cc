@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "services/base/field_error.h"
 #include "services/base/log.h"
 #include "services/base/status_macros.h"
 #include "services/scheduler/core/recurrence.h"
@@ -23,6 +24,18 @@ void SetCounts(const std::map<ScheduleState, int64_t>& counts, v1::ScheduleCount
   out->set_total(out->enabled() + out->paused() + out->finished() + out->quarantined());
 }
 
+void SetPeer(const ConsensusPeerState& peer, v1::ConsensusPeer* out) {
+  out->set_node(peer.name);
+  out->set_number(peer.number);
+  out->set_address(peer.address);
+  out->set_voter(peer.voter);
+  out->set_leader(peer.leader);
+  out->set_folder_lost(peer.stranger);
+  if (peer.reachable) out->set_reachable(*peer.reachable);
+  if (peer.lag_entries) out->set_lag_entries(*peer.lag_entries);
+  if (peer.round_trip) SetDuration(*peer.round_trip, out->mutable_round_trip());
+}
+
 void SetConsensus(const ConsensusState& state, v1::ConsensusStatus* out) {
   out->set_role(state.role);
   out->set_term(state.term);
@@ -31,17 +44,7 @@ void SetConsensus(const ConsensusState& state, v1::ConsensusStatus* out) {
   out->set_commit_index(state.commit_index);
   out->set_applied_index(state.applied_index);
   if (state.lease_remaining) SetDuration(*state.lease_remaining, out->mutable_lease_remaining());
-  for (const ConsensusPeerState& peer : state.peers) {
-    v1::ConsensusPeer* added = out->add_peers();
-    added->set_node(peer.name);
-    added->set_number(peer.number);
-    added->set_address(peer.address);
-    added->set_voter(peer.voter);
-    added->set_leader(peer.leader);
-    if (peer.reachable) added->set_reachable(*peer.reachable);
-    if (peer.lag_entries) added->set_lag_entries(*peer.lag_entries);
-    if (peer.round_trip) SetDuration(*peer.round_trip, added->mutable_round_trip());
-  }
+  for (const ConsensusPeerState& peer : state.peers) SetPeer(peer, out->add_peers());
 }
 
 void SetStatus(const ClusterStatus& status, v1::GetStatusResponse* out) {
@@ -113,6 +116,50 @@ grpc::ServerUnaryReactor* ClusterServiceImpl::TransferLeadership(
     SetDuration(rpc_.clock.MonoNow() - begin, response->mutable_elapsed());
     return absl::OkStatus();
   });
+}
+
+grpc::ServerUnaryReactor* ClusterServiceImpl::ListMembers(grpc::CallbackServerContext* context,
+                                                          const v1::ListMembersRequest*,
+                                                          v1::ListMembersResponse* response) {
+  return AnswerOnPool(rpc_, context, [this, response]() -> absl::Status {
+    ASSIGN_OR_RETURN(const auto members, rpc_.cluster.Members());
+    for (const ConsensusPeerState& member : members) SetPeer(member, response->add_members());
+    return absl::OkStatus();
+  });
+}
+
+template <typename Response>
+grpc::ServerUnaryReactor* ClusterServiceImpl::ChangeMembers(grpc::CallbackServerContext* context,
+                                                            MemberWish wish, Response* response) {
+  const Caller caller = CallerOf(*context);
+  return AnswerOnPool(
+      rpc_, context, [this, wish = std::move(wish), caller, response]() -> absl::Status {
+        if (wish.node.empty()) return FieldError("node", "is required");
+        ASSIGN_OR_RETURN(const auto members, rpc_.cluster.ChangeMembers(wish, caller));
+        for (const ConsensusPeerState& member : members) {
+          SetPeer(member, response->add_members());
+        }
+        return absl::OkStatus();
+      });
+}
+
+grpc::ServerUnaryReactor* ClusterServiceImpl::AddMember(grpc::CallbackServerContext* context,
+                                                        const v1::AddMemberRequest* request,
+                                                        v1::AddMemberResponse* response) {
+  return ChangeMembers(context, {MemberWish::Verb::kAdd, request->node(), request->address()},
+                       response);
+}
+
+grpc::ServerUnaryReactor* ClusterServiceImpl::PromoteMember(grpc::CallbackServerContext* context,
+                                                            const v1::PromoteMemberRequest* request,
+                                                            v1::PromoteMemberResponse* response) {
+  return ChangeMembers(context, {MemberWish::Verb::kPromote, request->node(), ""}, response);
+}
+
+grpc::ServerUnaryReactor* ClusterServiceImpl::RemoveMember(grpc::CallbackServerContext* context,
+                                                           const v1::RemoveMemberRequest* request,
+                                                           v1::RemoveMemberResponse* response) {
+  return ChangeMembers(context, {MemberWish::Verb::kRemove, request->node(), ""}, response);
 }
 
 }  // namespace z4j::scheduler

@@ -20,11 +20,27 @@ class ClusterServiceImpl final : public v1::ClusterService::CallbackService {
   grpc::ServerUnaryReactor* TransferLeadership(grpc::CallbackServerContext* context,
                                                const v1::TransferLeadershipRequest* request,
                                                v1::TransferLeadershipResponse* response) override;
+  grpc::ServerUnaryReactor* ListMembers(grpc::CallbackServerContext* context,
+                                        const v1::ListMembersRequest* request,
+                                        v1::ListMembersResponse* response) override;
+  grpc::ServerUnaryReactor* AddMember(grpc::CallbackServerContext* context,
+                                      const v1::AddMemberRequest* request,
+                                      v1::AddMemberResponse* response) override;
+  grpc::ServerUnaryReactor* PromoteMember(grpc::CallbackServerContext* context,
+                                          const v1::PromoteMemberRequest* request,
+                                          v1::PromoteMemberResponse* response) override;
+  grpc::ServerUnaryReactor* RemoveMember(grpc::CallbackServerContext* context,
+                                         const v1::RemoveMemberRequest* request,
+                                         v1::RemoveMemberResponse* response) override;
   grpc::ServerUnaryReactor* GetHealth(grpc::CallbackServerContext* context,
                                       const v1::GetHealthRequest* request,
                                       v1::GetHealthResponse* response) override;
 
  private:
+  template <typename Response>
+  grpc::ServerUnaryReactor* ChangeMembers(grpc::CallbackServerContext* context, MemberWish wish,
+                                          Response* response);
+
   RpcContext& rpc_;
 };
 

@@ -12,6 +12,7 @@
 #include "services/scheduler/core/fire.h"
 #include "services/scheduler/dispatch/adapter_link.h"
 #include "services/scheduler/elect/leader_elector.h"
+#include "services/scheduler/mutate/mutation.h"
 
 namespace z4j::scheduler {
 
@@ -29,6 +30,7 @@ struct ConsensusPeerState {
   uint64_t number = 0;
   std::string address;
   bool voter = false, leader = false;
+  bool stranger = false;  // The leader alone knows: it speaks with another folder than it had.
   // What the leader alone knows.
   std::optional<bool> reachable;
   std::optional<uint64_t> lag_entries;
@@ -44,6 +46,13 @@ struct ConsensusState {
   std::vector<ConsensusPeerState> peers;  // By number, this node included.
   std::string damage;                     // Of its disk, in words; empty: none.
   bool disk_full = false, disk_stalled = false;
+};
+
+// What is asked for of the members of that consensus.
+struct MemberWish {
+  enum class Verb : uint8_t { kAdd, kPromote, kRemove } verb = Verb::kAdd;
+  std::string node;     // Name, or number.
+  std::string address;  // kAdd: "host:port" for the other members.
 };
 
 // Something that is wrong.
@@ -76,6 +85,13 @@ class ClusterView {
   // Lets `node` tick (empty: any other), and returns the id of the one that does then.  Waits.
   // Codes as ClusterService.TransferLeadership.
   virtual absl::StatusOr<std::string> TransferLeadership(const std::string& node) = 0;
+  // The members of the consensus in this process, as it knows them.  Codes as
+  // ClusterService.ListMembers.
+  virtual absl::StatusOr<std::vector<ConsensusPeerState>> Members() = 0;
+  // Does what is wished, and returns the members as they are then; audited as by `caller`.  Waits.
+  // Codes as ClusterService.AddMember, PromoteMember and RemoveMember.
+  virtual absl::StatusOr<std::vector<ConsensusPeerState>> ChangeMembers(const MemberWish& wish,
+                                                                        const Caller& caller) = 0;
   // Adapters connected to this node.
   virtual std::vector<AdapterStatus> Adapters() = 0;
   // Why PENDING fires of `engine` wait now: kNoAdapter, kEngineUnavailable, or kNone.

@@ -35,11 +35,7 @@ struct RaftNode {
 class EmbeddedCluster final : public ElectorCluster {
  public:
   explicit EmbeddedCluster(int size) {
-    for (int number = 1; number <= size; ++number) {
-      peers_.push_back({absl::StrCat("n", number), static_cast<uint32_t>(number),
-                        absl::StrCat("127.0.0.1:", FreePort())});
-    }
-    nodes_.resize(size);
+    for (int node = 0; node < size; ++node) Another();
     for (int node = 0; node < size; ++node) Begin(node);
   }
   ~EmbeddedCluster() override {
@@ -47,19 +43,29 @@ class EmbeddedCluster final : public ElectorCluster {
     std::filesystem::remove_all(folder_);
   }
 
+  // The next one, which is no member and does not run; returns its place.
+  int Another() {
+    const int number = static_cast<int>(peers_.size()) + 1;
+    peers_.push_back({absl::StrCat("n", number), static_cast<uint32_t>(number),
+                      absl::StrCat("127.0.0.1:", FreePort())});
+    nodes_.resize(number);
+    return number - 1;
+  }
   // (Re)starts the node, which must not run, with its folder.
-  void Begin(int node) {
+  void Begin(int node) { EXPECT_OK(TryBegin(node, /*join=*/false)); }
+  absl::Status TryBegin(int node, bool join) {
     ServerConfig config;
     config.election = Election::kRaft;
     config.node_id = peers_[node].name;
     config.consensus_peers = peers_;
+    config.consensus_join = join;
     config.consensus_listen = peers_[node].address;
     config.consensus_data_dir = absl::StrCat(folder_, "/", peers_[node].name);
     // More than a loaded machine takes for a heartbeat.
     config.consensus_election_timeout = absl::Milliseconds(400);
     nodes_[node] = std::make_unique<RaftNode>(config, clock_);
     const auto on_fatal = [](const absl::Status& status) { FAIL() << status; };
-    EXPECT_OK(nodes_[node]->consensus.Start(on_fatal));
+    return nodes_[node]->consensus.Start(on_fatal);
   }
   // As if its process died.
   void Kill(int node) {
@@ -67,10 +73,19 @@ class EmbeddedCluster final : public ElectorCluster {
     nodes_[node].reset();
   }
 
+  // Its folder is lost; it must not run.
+  void Wipe(int node) { std::filesystem::remove_all(absl::StrCat(folder_, "/", name(node))); }
+
+  const std::string& name(int node) const { return peers_[node].name; }
+  const std::string& address(int node) const { return peers_[node].address; }
+  int size() const { return static_cast<int>(nodes_.size()); }
+  bool runs(int node) const { return nodes_[node] != nullptr; }
   RaftNode& node(int node) { return *nodes_[node]; }
   std::vector<LeaderElector*> electors() override {
     std::vector<LeaderElector*> electors;
-    for (auto& node : nodes_) electors.push_back(&node->elector);
+    for (auto& node : nodes_) {
+      if (node != nullptr) electors.push_back(&node->elector);
+    }
     return electors;
   }
 

@@ -33,6 +33,12 @@ class FakeClusterView final : public ClusterView {
     transferred_to.push_back(node);
     return transfer_result;
   }
+  absl::StatusOr<std::vector<ConsensusPeerState>> Members() override { return members; }
+  absl::StatusOr<std::vector<ConsensusPeerState>> ChangeMembers(const MemberWish& wish,
+                                                                const Caller& caller) override {
+    wishes.emplace_back(wish, caller);
+    return members;
+  }
   std::vector<AdapterStatus> Adapters() override { return status.adapters; }
   void CancelFire(const std::string& engine, const Fire& fire, bool terminate) override {
     cancelled.push_back(absl::StrCat(engine, " ", fire.id.ToString(), terminate ? " kill" : ""));
@@ -48,6 +54,8 @@ class FakeClusterView final : public ClusterView {
   std::vector<HealthFinding> findings;
   std::vector<std::string> transferred_to;
   absl::StatusOr<std::string> transfer_result = std::string();
+  absl::StatusOr<std::vector<ConsensusPeerState>> members = std::vector<ConsensusPeerState>();
+  std::vector<std::pair<MemberWish, Caller>> wishes;
   FireReason wait_reason = FireReason::kNone;
   std::map<std::string, std::string> blind;  // Why, by "engine instance".
   std::vector<std::string> cancelled;
@@ -116,6 +124,10 @@ class RpcTest : public testing::Test {
   Z4J_CALL(GetStatus, ClusterService, status_)
   Z4J_CALL(GetHealth, ClusterService, status_)
   Z4J_CALL(TransferLeadership, ClusterService, status_)
+  Z4J_CALL(ListMembers, ClusterService, status_)
+  Z4J_CALL(AddMember, ClusterService, status_)
+  Z4J_CALL(PromoteMember, ClusterService, status_)
+  Z4J_CALL(RemoveMember, ClusterService, status_)
 #undef Z4J_CALL
 
   static std::string NameOf(const std::string& id) {
