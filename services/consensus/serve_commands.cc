@@ -33,6 +33,7 @@ absl::StatusOr<ConsensusOptions> OptionsOf(const ServeConfig& config) {
   options.data_dir = config.data_dir;
   options.listen = config.listen;
   options.election_timeout = config.election_timeout;
+  options.requests_per_second = config.max_requests_per_second;
   options.cluster_name = config.cluster_name;
   options.members = config.initial_cluster;
   options.join = config.join;

@@ -22,6 +22,8 @@ struct ServicesOptions {
   std::string version;  // Of the program, for people.
   // Of the disk that the storage is on.  Must not wait; empty: health knows nothing about it.
   std::function<uint64_t()> disk_free_bytes;
+  int requests_per_second = 0;       // As Admission takes it; 0: no limit.
+  std::function<void()> on_refused;  // A call was one too many.  Must not wait; may be empty.
 };
 
 // The services of z4j.consensus.v1 over one node, whose clients come to the same port as its peers.

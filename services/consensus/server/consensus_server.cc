@@ -100,7 +100,9 @@ absl::Status ConsensusServer::Build() {
   services_ = std::make_unique<ConsensusServices>(
       ServicesOptions{.identity = identity(),
                       .version = Z4J_VERSION,
-                      .disk_free_bytes = [this] { return FreeBytes(); }},
+                      .disk_free_bytes = [this] { return FreeBytes(); },
+                      .requests_per_second = options_.requests_per_second,
+                      .on_refused = [this] { metrics_.CallRefused(); }},
       clock_);
   GrpcTransportOptions transport;
   transport.identity = identity();
