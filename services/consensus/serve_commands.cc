@@ -84,9 +84,10 @@ absl::Status Serve(const ServeConfig& config) {
   ASSIGN_OR_RETURN(const auto server, ConsensusServer::Start(std::move(options)));
   std::unique_ptr<HttpServer> http;
   if (!config.http_listen.empty()) {
-    ASSIGN_OR_RETURN(http, HttpServer::Start(config.http_listen, MakeProbes(server->metrics(), [&] {
-                                               return server->NotReady();
-                                             })));
+    ASSIGN_OR_RETURN(http,
+                     HttpServer::Start(config.http_listen, MakeProbes({&server->metrics()}, [&] {
+                                         return server->NotReady();
+                                       })));
   }
   SayReady(config, *server, http.get());
   const int signal = signals.Await();

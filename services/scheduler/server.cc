@@ -167,9 +167,9 @@ absl::Status Server::Serve() {
                         {*store_, *committer_, *keys_, clock_, *this, {&streams_->service()}}));
   wake_watches_ = grpc_.get();
   if (!config_.http_listen.empty()) {
-    ASSIGN_OR_RETURN(http_, HttpServer::Start(config_.http_listen, MakeProbes(*registry_, [this] {
-                                                return NotReady();
-                                              })));
+    ASSIGN_OR_RETURN(
+        http_, HttpServer::Start(config_.http_listen,
+                                 MakeProbes({registry_.get()}, [this] { return NotReady(); })));
   }
   // Last, when nothing can fail any more: a node that cannot serve must not lead.
   writer_->Start();
@@ -180,7 +180,7 @@ absl::Status Server::Serve() {
   }
   RETURN_IF_ERROR(loop_->Start());
   wake_loop_ = loop_.get();
-  grpc_->SetServing(true);
+  grpc_->StartServing([this] { return NotReady().empty(); });
   return absl::OkStatus();
 }
 
@@ -202,7 +202,7 @@ int Server::http_port() const { return http_ == nullptr ? 0 : http_->port(); }
 void Server::Stop() {
   if (stopping_.exchange(true)) return;
   // From the outside to the inside: no new work, then finish what there is.
-  if (grpc_) grpc_->SetServing(false);
+  if (grpc_) grpc_->StopServing();
   if (loop_) loop_->Stop();
   // At once, so that this node is not elected again.
   if (consensus_) consensus_->Stop();

@@ -54,8 +54,10 @@ class ConsensusServices {
 
   std::vector<grpc::Service*> services();
 
-  // Whether the node can serve, as GetHealth's `ready` says; for the health service of gRPC.
-  bool ready() const;
+  // What keeps the node from serving, the worst first, as GetHealth says it; empty: nothing.
+  std::string NotReady() const;
+  // What these services are called, together and each, where gRPC's health service is asked.
+  static std::vector<std::string> names();
 
   // Ends all streams and all calls that wait for a grant, and takes no new ones.  Calls that only
   // wait for the node go on.  Idempotent.

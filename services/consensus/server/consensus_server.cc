@@ -72,6 +72,9 @@ absl::StatusOr<std::unique_ptr<ConsensusServer>> ConsensusServer::Start(Consensu
   RETURN_IF_ERROR(server->Build());
   // Last, when nothing else can fail: a node that cannot be reached must not lead.
   RETURN_IF_ERROR(server->node_->Start());
+  server->health_ =
+      std::make_unique<HealthReporter>(*server->transport_->health(), ConsensusServices::names(),
+                                       [raw = server.get()] { return raw->NotReady().empty(); });
   return server;
 }
 
@@ -139,13 +142,7 @@ NodeListeners ConsensusServer::Listeners() {
   return listeners;
 }
 
-std::string ConsensusServer::NotReady() const {
-  const NodeStatus status = node_->Status();
-  if (status.raft.damaged) return "the directory is damaged";
-  if (!status.raft.soft.leader) return "no leader is known";
-  if (status.disk_full) return "the disk is full";
-  return "";
-}
+std::string ConsensusServer::NotReady() const { return services_->NotReady(); }
 
 absl::Status ConsensusServer::StepDown(absl::Duration at_most) {
   return node_->StepDown(clock_.MonoNow() + at_most);
@@ -155,6 +152,7 @@ uint64_t ConsensusServer::FreeBytes() const { return directory_.disk->FreeBytes(
 
 void ConsensusServer::Stop() {
   if (node_ == nullptr) return;
+  if (health_ != nullptr) health_->Stop();
   services_->Shutdown();  // Streams end, so that their clients move on.
   node_->Stop();
 }
