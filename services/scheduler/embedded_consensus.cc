@@ -102,7 +102,7 @@ void EmbeddedConsensus::Stop() {
   if (server != nullptr) server->Stop();
 }
 
-std::shared_ptr<ConsensusServer> EmbeddedConsensus::server() {
+std::shared_ptr<ConsensusServer> EmbeddedConsensus::server() const {
   absl::MutexLock lock(&mu_);
   return server_;
 }
@@ -183,6 +183,11 @@ absl::Status EmbeddedConsensus::RaiseTokens(FencingToken seen, MonoTime deadline
                    }));
   if (result.fate == Fate::kDone) return absl::OkStatus();
   return absl::UnavailableError(result.detail);
+}
+
+std::vector<prometheus::MetricFamily> EmbeddedConsensus::Collect() const {
+  const auto server = this->server();
+  return server == nullptr ? std::vector<prometheus::MetricFamily>() : server->metrics().Collect();
 }
 
 std::optional<ConsensusState> EmbeddedConsensus::State() {

@@ -57,6 +57,20 @@ TEST_F(EmbeddedConsensusTest, AllKnowTheLeadersTokenAndItTheirState) {
   }
 }
 
+TEST_F(EmbeddedConsensusTest, TheNodeTellsWhatItMeasuresWhileItRuns) {
+  const int leader = AwaitLeader();
+  const auto leads = [&](int node) {
+    for (const prometheus::MetricFamily& family : cluster_.node(node).consensus.Collect()) {
+      if (family.name == "z4j_consensus_leader") return family.metric.at(0).gauge.value;
+    }
+    return -1.0;
+  };
+  EXPECT_EQ(leads(leader), 1);
+  EXPECT_EQ(leads((leader + 1) % 3), 0);
+  cluster_.node(leader).consensus.Stop();
+  EXPECT_EQ(leads(leader), -1);
+}
+
 TEST_F(EmbeddedConsensusTest, WhoDiesIsReplacedAndFollowsWhenItComesBack) {
   const int first = AwaitLeader();
   cluster_.Kill(first);

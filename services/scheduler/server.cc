@@ -167,9 +167,11 @@ absl::Status Server::Serve() {
                         {*store_, *committer_, *keys_, clock_, *this, {&streams_->service()}}));
   wake_watches_ = grpc_.get();
   if (!config_.http_listen.empty()) {
+    std::vector<const prometheus::Collectable*> metrics = {registry_.get()};
+    if (consensus_ != nullptr) metrics.push_back(consensus_.get());
     ASSIGN_OR_RETURN(
         http_, HttpServer::Start(config_.http_listen,
-                                 MakeProbes({registry_.get()}, [this] { return NotReady(); })));
+                                 MakeProbes(std::move(metrics), [this] { return NotReady(); })));
   }
   // Last, when nothing can fail any more: a node that cannot serve must not lead.
   writer_->Start();
