@@ -14,6 +14,7 @@
 #include "services/base/time_ordered_uuid.h"
 #include "services/scheduler/audit/key_file.h"
 #include "services/scheduler/audited_changes.h"
+#include "services/scheduler/config_consensus.h"
 #include "services/scheduler/dispatch/dispatcher.h"
 #include "services/scheduler/dispatch/stream_server.h"
 #include "services/scheduler/dispatch/update_writer.h"
@@ -64,6 +65,9 @@ absl::StatusOr<std::unique_ptr<LeaderElector>> MakeRemoteElector(const ServerCon
   options.cluster = kClusterName;
   options.node = config.node_id;
   options.address = config.listen;
+  static_assert(kRemoteSessionTtlMin == consensus::kSessionTtlMin &&
+                kRemoteSessionTtlMax == consensus::kSessionTtlMax);
+  options.session_ttl = config.consensus_session_ttl;
   return RemoteRaftElector::Create(std::move(options), clock);
 }
 
