@@ -3,6 +3,8 @@
 //
 //   put_bench z4j|etcd ADDRESS CLIENTS SECONDS [RATE]
 //
+// z4j-consensus needs --max-requests-per-second 0 for it.
+//
 // CLIENTS writers have one write of 100 bytes under way each, at ADDRESS, the leader's.  With a
 // RATE, so many writes a second are begun at even distances, and a write that had to wait for a
 // free client has waited: its latency counts from when it was due.  Prints one JSON line.

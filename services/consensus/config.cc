@@ -51,6 +51,15 @@ Problem ElectionTimeout(const std::string& value, ServeConfig& config) {
                       absl::FormatDuration(kElectionTimeoutMax));
 }
 
+Problem RequestsPerSecond(const std::string& value, ServeConfig& config) {
+  if (absl::SimpleAtoi(value, &config.max_requests_per_second) &&
+      config.max_requests_per_second >= 0 &&
+      config.max_requests_per_second <= kRequestsPerSecondMax) {
+    return std::nullopt;
+  }
+  return absl::StrCat("'", value, "' is not in 0..", kRequestsPerSecondMax, "; 0 is no limit");
+}
+
 const std::vector<Setting<ServeConfig>>& Table() {
   using C = ServeConfig;
   static const auto* table = new std::vector<Setting<C>>{
@@ -80,6 +89,10 @@ const std::vector<Setting<ServeConfig>>& Table() {
       {{"peer_secret_file", "",
         "The secret that all nodes share, id:base64, instead of certificates or besides them"},
        Text(&C::peer_secret_file)},
+      {{"max_requests_per_second", absl::StrCat(kRequestsPerSecond),
+        "Calls that a client may make for keys and locks, and as many for all else; 10 times that "
+        "from one address; 0: no limit"},
+       RequestsPerSecond},
       {{"insecure", "false", "Believe everybody on an address that others can reach", true},
        OneOf<bool>(&C::insecure, {{"true", true}, {"false", false}})},
       {{"log_level", "info", "debug, info, warning or error"},

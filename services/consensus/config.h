@@ -7,6 +7,7 @@
 #include "absl/time/time.h"
 #include "services/base/log.h"
 #include "services/base/settings/settings.h"
+#include "services/consensus/admission/limits.h"
 #include "services/consensus/server/founding.h"
 
 // What can be set for `z4j-consensus serve`.
@@ -22,6 +23,7 @@ struct ServeConfig {
   Members initial_cluster;
   std::vector<std::string> join;
   absl::Duration election_timeout = absl::Milliseconds(150);
+  int max_requests_per_second = kRequestsPerSecond;  // 0: no limit.
   std::string peer_tls_cert, peer_tls_key, peer_tls_ca, peer_secret_file;
   bool insecure = false;
   LogLevel log_level = LogLevel::kInfo;

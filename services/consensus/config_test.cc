@@ -25,6 +25,7 @@ TEST(ConsensusConfigTest, NothingGivenIsOneNodeOnLoopback) {
   EXPECT_EQ(config.data_dir, "./z4j-consensus-data/1");
   EXPECT_EQ(config.http_listen, "");
   EXPECT_EQ(config.election_timeout, absl::Milliseconds(150));
+  EXPECT_EQ(config.max_requests_per_second, 1000);
 }
 
 TEST(ConsensusConfigTest, AMemberListensWhereTheOthersLookForIt) {
@@ -61,17 +62,28 @@ TEST(ConsensusConfigTest, PlaintextWhereOthersCanReachItIsRefusedUnlessInsecureI
   EXPECT_OK(LoadConfig(given));
 }
 
+TEST(ConsensusConfigTest, CallsAreLimitedUnlessTheLimitIsZero) {
+  ASSERT_OK_AND_ASSIGN(const ServeConfig config, LoadConfig({{"max_requests_per_second", "0"}}));
+  EXPECT_EQ(config.max_requests_per_second, 0);
+  for (const char* wrong : {"1000001", "many", "1.5", ""}) {
+    EXPECT_THAT(FieldsAtFault(LoadConfig({{"max_requests_per_second", wrong}}).status()),
+                testing::ElementsAre("--max-requests-per-second"));
+  }
+}
+
 TEST(ConsensusConfigTest, EverySettingAtFaultIsNamed) {
   const absl::Status status = LoadConfig({{"node_id", "none"},
                                           {"initial_cluster", "a"},
                                           {"join", "x"},
                                           {"listen", "nonsense"},
                                           {"election_timeout", "5"},
+                                          {"max_requests_per_second", "-1"},
                                           {"log_level", "loud"}})
                                   .status();
   EXPECT_THAT(FieldsAtFault(status),
               testing::UnorderedElementsAre("--node-id", "--initial-cluster", "--join", "--listen",
-                                            "--election-timeout", "--log-level"));
+                                            "--election-timeout", "--max-requests-per-second",
+                                            "--log-level"));
   EXPECT_THAT(FieldsAtFault(LoadConfig({{"election_timeout", "1ms"}}).status()),
               testing::ElementsAre("--election-timeout"));
 }

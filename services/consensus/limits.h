@@ -74,12 +74,15 @@ inline constexpr absl::Duration kElectionBackOffMax = absl::Seconds(5);
 
 // --- Calls ----------------------------------------------------------------------------------
 inline constexpr size_t kWaitingCallsMax = 20'000;  // Proposals, reads and changes of one node.
+// Beyond them, one sign of life of each session: no crowd of callers must end sessions.
+inline constexpr size_t kWaitingSignsMax = kSessionsMax;
 // What waits for the node's next turn: calls are refused beyond the first bound, messages of peers
 // lost beyond the second, as a network may lose them.  The difference is the windows of eight peers
 // and their answers, which no crowd of callers must displace.
 inline constexpr size_t kInboxCallsMax = kWaitingCallsMax;
+inline constexpr size_t kInboxSignsMax = kInboxCallsMax + kWaitingSignsMax;  // As above.
 inline constexpr size_t kInboxMessagesMax =
-    kInboxCallsMax + 2 * (kMembersMax - 1) * kInflightMessagesMax;
+    kInboxSignsMax + 2 * (kMembersMax - 1) * kInflightMessagesMax;
 
 // Of a hand-over before the process ends: many election timeouts, and less than what ends processes
 // waits for before it kills them (10 s and more).

@@ -33,6 +33,7 @@ absl::StatusOr<ConsensusOptions> OptionsOf(const ServeConfig& config) {
   options.data_dir = config.data_dir;
   options.listen = config.listen;
   options.election_timeout = config.election_timeout;
+  options.requests_per_second = config.max_requests_per_second;
   options.cluster_name = config.cluster_name;
   options.members = config.initial_cluster;
   options.join = config.join;
@@ -83,9 +84,10 @@ absl::Status Serve(const ServeConfig& config) {
   ASSIGN_OR_RETURN(const auto server, ConsensusServer::Start(std::move(options)));
   std::unique_ptr<HttpServer> http;
   if (!config.http_listen.empty()) {
-    ASSIGN_OR_RETURN(http, HttpServer::Start(config.http_listen, MakeProbes(server->metrics(), [&] {
-                                               return server->NotReady();
-                                             })));
+    ASSIGN_OR_RETURN(http,
+                     HttpServer::Start(config.http_listen, MakeProbes({&server->metrics()}, [&] {
+                                         return server->NotReady();
+                                       })));
   }
   SayReady(config, *server, http.get());
   const int signal = signals.Await();

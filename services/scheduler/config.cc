@@ -84,6 +84,13 @@ const std::vector<Setting<ServerConfig>>& Table() {
       {{"consensus_election_timeout", "150ms",
         "Without a leader for so long, the nodes elect another; the same on all"},
        SetConsensusElectionTimeout},
+      {{"consensus_peer_secret_file", "",
+        "The secret that all peers share, id:base64, instead of certificates or besides them"},
+       Text(&C::consensus_peer_secret_file)},
+      {{"consensus_session_ttl", "300ms",
+        "With consensus_endpoints: a node that is silent for so long ticks no more, and another "
+        "does"},
+       SetConsensusSessionTtl},
   };
   return *table;
 }

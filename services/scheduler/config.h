@@ -46,6 +46,8 @@ struct ServerConfig {
   std::string consensus_listen;    // Default: this node's address among the peers.
   std::string consensus_data_dir;  // Default: data_dir/consensus.
   absl::Duration consensus_election_timeout = absl::Milliseconds(150);
+  std::string consensus_peer_secret_file;                    // Of the peers; empty: none.
+  absl::Duration consensus_session_ttl = kRemoteSessionTtl;  // At the endpoints.
 
   bool embedded() const { return database.empty(); }
   bool tls() const { return !tls_cert.empty(); }

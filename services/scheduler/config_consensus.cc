@@ -25,6 +25,21 @@ const ConsensusPeer* PeerNamed(const ServerConfig& config, const std::string& na
   return found == config.consensus_peers.end() ? nullptr : &*found;
 }
 
+std::optional<std::string> SetWithin(absl::Duration min, absl::Duration max,
+                                     const std::string& value, absl::Duration& out) {
+  absl::Duration duration;
+  if (!absl::ParseDuration(value, &duration)) {
+    return absl::StrCat("'", value, "' is no duration; write one such as ",
+                        absl::FormatDuration(out));
+  }
+  if (duration < min || duration > max) {
+    return absl::StrCat("'", value, "' is not in ", absl::FormatDuration(min), "..",
+                        absl::FormatDuration(max));
+  }
+  out = duration;
+  return std::nullopt;
+}
+
 void CheckEmbedded(const ServerConfig& config, std::vector<FieldViolation>& violations) {
   const ConsensusPeer* own = PeerNamed(config, config.node_id);
   if (own == nullptr) {
@@ -38,16 +53,19 @@ void CheckEmbedded(const ServerConfig& config, std::vector<FieldViolation>& viol
   }
   const std::string& listen =
       config.consensus_listen.empty() ? own->address : config.consensus_listen;
+  if (!config.consensus_peer_secret_file.empty()) return;  // It is enough by itself.
   if (!config.tls() && !config.insecure && !IsLoopback(listen)) {
     violations.push_back(
-        {"--consensus-listen", absl::StrCat("the nodes would talk in plaintext on ", listen,
-                                            "; give --tls-cert, --tls-key and --tls-client-ca, or "
-                                            "--insecure if the network is trusted")});
+        {"--consensus-listen",
+         absl::StrCat("whoever reaches ", listen,
+                      " could speak as a node; give --tls-cert, --tls-key and --tls-client-ca, or "
+                      "--consensus-peer-secret-file, or --insecure if the network is trusted")});
   }
   if (config.tls() && config.tls_client_ca.empty()) {
     violations.push_back({"--tls-client-ca",
                           "required with --consensus-peers: the nodes show each other their "
-                          "certificates, which this authority must have signed"});
+                          "certificates, which this authority must have signed; or give "
+                          "--consensus-peer-secret-file"});
   }
 }
 
@@ -126,16 +144,12 @@ std::optional<std::string> SetConsensusEndpoints(const std::string& value, Serve
 
 std::optional<std::string> SetConsensusElectionTimeout(const std::string& value,
                                                        ServerConfig& config) {
-  absl::Duration timeout;
-  if (!absl::ParseDuration(value, &timeout)) {
-    return absl::StrCat("'", value, "' is no duration; write one such as 150ms");
-  }
-  if (timeout < kElectionTimeoutMin || timeout > kElectionTimeoutMax) {
-    return absl::StrCat("'", value, "' is not in ", absl::FormatDuration(kElectionTimeoutMin), "..",
-                        absl::FormatDuration(kElectionTimeoutMax));
-  }
-  config.consensus_election_timeout = timeout;
-  return std::nullopt;
+  return SetWithin(kElectionTimeoutMin, kElectionTimeoutMax, value,
+                   config.consensus_election_timeout);
+}
+
+std::optional<std::string> SetConsensusSessionTtl(const std::string& value, ServerConfig& config) {
+  return SetWithin(kRemoteSessionTtlMin, kRemoteSessionTtlMax, value, config.consensus_session_ttl);
 }
 
 void CheckConsensus(const Settings& given, const ServerConfig& config,
@@ -168,11 +182,14 @@ void CheckConsensus(const Settings& given, const ServerConfig& config,
                           "without one this node keeps its schedules in SQLite, a file that no "
                           "other node sees"});
   }
-  for (const char* name :
-       {"consensus_listen", "consensus_data_dir", "consensus_election_timeout", "consensus_join"}) {
+  for (const char* name : {"consensus_listen", "consensus_data_dir", "consensus_election_timeout",
+                           "consensus_join", "consensus_peer_secret_file"}) {
     if (!peers && endpoints && given.contains(name)) {
       violations.push_back({FlagOf(name), "is for --consensus-peers"});
     }
+  }
+  if (peers && !endpoints && given.contains("consensus_session_ttl")) {
+    violations.push_back({"--consensus-session-ttl", "is for --consensus-endpoints"});
   }
   if (peers && !config.consensus_peers.empty()) CheckEmbedded(config, violations);
 }

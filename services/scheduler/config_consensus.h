@@ -12,11 +12,17 @@
 // The settings of `--election raft`; see config.h.
 namespace z4j::scheduler {
 
+// Of consensus_session_ttl: what the service takes (services/consensus/limits.h, which only the
+// server can compare).
+inline constexpr absl::Duration kRemoteSessionTtlMin = absl::Milliseconds(300);
+inline constexpr absl::Duration kRemoteSessionTtlMax = absl::Seconds(60);
+
 // Each stores `value`; what is wrong with it, or nothing.
 std::optional<std::string> SetConsensusPeers(const std::string& value, ServerConfig& config);
 std::optional<std::string> SetConsensusEndpoints(const std::string& value, ServerConfig& config);
 std::optional<std::string> SetConsensusElectionTimeout(const std::string& value,
                                                        ServerConfig& config);
+std::optional<std::string> SetConsensusSessionTtl(const std::string& value, ServerConfig& config);
 
 // "host:port" that others can dial: with a host, and a port that is known beforehand.
 bool IsConsensusAddress(absl::string_view address);

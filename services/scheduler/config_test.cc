@@ -152,6 +152,25 @@ TEST(ConfigTest, RaftTakesTheNumbersOfItsPeersFromTheirNames) {
       LoadConfig(RaftSettings({{"consensus_peers", ""}, {"consensus_endpoints", "a:1, b:2"}}), {},
                  {}));
   EXPECT_EQ(remote.consensus_endpoints, (std::vector<std::string>{"a:1", "b:2"}));
+  EXPECT_EQ(remote.consensus_session_ttl, absl::Milliseconds(300));
+  ASSERT_OK_AND_ASSIGN(const ServerConfig patient,
+                       LoadConfig(RaftSettings({{"consensus_peers", ""},
+                                                {"consensus_endpoints", "a:1"},
+                                                {"consensus_session_ttl", "2s"}}),
+                                  {{"consensus_session_ttl", "5s"}}, {}));
+  EXPECT_EQ(patient.consensus_session_ttl, absl::Seconds(2));
+}
+
+TEST(ConfigTest, ASharedSecretIsEnoughForPeersThatOthersCanReach) {
+  const Settings open = {{"consensus_listen", "0.0.0.0:7803"}};
+  EXPECT_FALSE(LoadConfig(RaftSettings(open), {}, {}).ok());
+  ASSERT_OK_AND_ASSIGN(
+      const ServerConfig config,
+      LoadConfig(RaftSettings(open), {{"consensus_peer_secret_file", "peer.secret"}}, {}));
+  EXPECT_EQ(config.consensus_peer_secret_file, "peer.secret");
+  // The certificate is then for the API alone, whose clients need none.
+  EXPECT_OK(LoadConfig(RaftSettings({{"tls_cert", "c"}, {"tls_key", "k"}}),
+                       {{"consensus_peer_secret_file", "peer.secret"}}, {}));
 }
 
 TEST(ConfigTest, WhatRaftSettingsContradictIsNamed) {
@@ -164,6 +183,15 @@ TEST(ConfigTest, WhatRaftSettingsContradictIsNamed) {
       {{{"consensus_listen", "0.0.0.0:7803"}}, "--consensus-listen"},
       {{{"tls_cert", "c"}, {"tls_key", "k"}}, "--tls-client-ca"},
       {{{"consensus_election_timeout", "5ms"}}, "--consensus-election-timeout"},
+      {{{"consensus_session_ttl", "1s"}}, "--consensus-session-ttl"},
+      {{{"consensus_peers", ""}, {"consensus_endpoints", "a:1"}, {"consensus_session_ttl", "10ms"}},
+       "--consensus-session-ttl"},
+      {{{"consensus_peers", ""}, {"consensus_endpoints", "a:1"}, {"consensus_session_ttl", "5"}},
+       "--consensus-session-ttl"},
+      {{{"consensus_peers", ""},
+        {"consensus_endpoints", "a:1"},
+        {"consensus_peer_secret_file", "f"}},
+       "--consensus-peer-secret-file"},
       {{{"consensus_peers", "n1=127.0.0.1:1,n2=127.0.0.1"}}, "--consensus-peers"},
       {{{"consensus_peers", "n1=127.0.0.1:1,n2=127.0.0.1:0"}}, "--consensus-peers"},
       {{{"consensus_peers", "n1=127.0.0.1:1,two=127.0.0.1:2"}}, "--consensus-peers"},

@@ -37,6 +37,33 @@ const char* RoleName(Role role) {
   return "";
 }
 
+// Without an authority the server's certificate is for its clients alone.
+consensus::PeerAuthenticationFiles FilesOf(const ServerConfig& config) {
+  consensus::PeerAuthenticationFiles files{.secret = config.consensus_peer_secret_file};
+  if (config.tls_client_ca.empty()) return files;
+  files.tls_certificate = config.tls_cert;
+  files.tls_key = config.tls_key;
+  files.tls_ca = config.tls_client_ca;
+  return files;
+}
+
+// `status`, its violations named by the settings of a scheduler.
+absl::Status InOurNames(const absl::Status& status) {
+  static const auto* names = new std::map<std::string, std::string>{
+      {"--peer-tls-cert", "--tls-cert"},    {"authentication", "--tls-cert"},
+      {"--peer-tls-key", "--tls-key"},      {"--peer-tls-ca", "--tls-client-ca"},
+      {"listen", "--consensus-listen"},     {"--peer-secret-file", "--consensus-peer-secret-file"},
+      {"data_dir", "--consensus-data-dir"},
+  };
+  std::vector<FieldViolation> violations = FieldViolationsOf(status);
+  if (violations.empty()) return status;
+  for (FieldViolation& violation : violations) {
+    const auto ours = names->find(violation.field);
+    if (ours != names->end()) violation.field = ours->second;
+  }
+  return FieldError(std::move(violations));
+}
+
 }  // namespace
 
 EmbeddedConsensus::EmbeddedConsensus(const ServerConfig& config, Clock& clock)
@@ -67,22 +94,19 @@ ConsensusOptions EmbeddedConsensus::Options() const {
 
 absl::Status EmbeddedConsensus::Start(std::function<void(const absl::Status&)> on_fatal) {
   ConsensusOptions options = Options();
-  if (config_.tls()) {
-    ASSIGN_OR_RETURN(options.authentication,
-                     consensus::LoadPeerAuthentication({.tls_certificate = config_.tls_cert,
-                                                        .tls_key = config_.tls_key,
-                                                        .tls_ca = config_.tls_client_ca}));
-  }
+  auto authentication = consensus::LoadPeerAuthentication(FilesOf(config_));
+  if (!authentication.ok()) return InOurNames(authentication.status());
+  options.authentication = *std::move(authentication);
   options.on_leadership = [this](const auto&) {
     absl::MutexLock lock(&change_mu_);
     on_change_();
   };
   options.on_fatal = std::move(on_fatal);
-  ASSIGN_OR_RETURN(std::shared_ptr<ConsensusServer> server,
-                   ConsensusServer::Start(std::move(options)));
+  auto server = ConsensusServer::Start(std::move(options));
+  if (!server.ok()) return InOurNames(server.status());
   {
     absl::MutexLock lock(&mu_);
-    server_ = std::move(server);
+    server_ = *std::move(server);
   }
   absl::MutexLock lock(&change_mu_);
   on_change_();  // It may have been elected before it was known here.
@@ -98,7 +122,7 @@ void EmbeddedConsensus::Stop() {
   if (server != nullptr) server->Stop();
 }
 
-std::shared_ptr<ConsensusServer> EmbeddedConsensus::server() {
+std::shared_ptr<ConsensusServer> EmbeddedConsensus::server() const {
   absl::MutexLock lock(&mu_);
   return server_;
 }
@@ -176,6 +200,11 @@ absl::Status EmbeddedConsensus::RaiseTokens(FencingToken seen, MonoTime deadline
                    }));
   if (result.fate == Fate::kDone) return absl::OkStatus();
   return absl::UnavailableError(result.detail);
+}
+
+std::vector<prometheus::MetricFamily> EmbeddedConsensus::Collect() const {
+  const auto server = this->server();
+  return server == nullptr ? std::vector<prometheus::MetricFamily>() : server->metrics().Collect();
 }
 
 std::optional<ConsensusState> EmbeddedConsensus::State() {

@@ -1,10 +1,14 @@
 #ifndef Z4J_SCHEDULER_EMBEDDED_CONSENSUS_H_
 #define Z4J_SCHEDULER_EMBEDDED_CONSENSUS_H_
 
+#include <prometheus/collectable.h>
+#include <prometheus/metric_family.h>
+
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
@@ -24,7 +28,7 @@ namespace z4j::scheduler {
 
 // The consensus node in this process, as the elector asks for it.  Before Start() and after Stop()
 // it leads nothing and knows nobody.
-class EmbeddedConsensus final : public LeadershipSource {
+class EmbeddedConsensus final : public LeadershipSource, public prometheus::Collectable {
  public:
   // `clock` outlives this, and is the machine's own.
   EmbeddedConsensus(const ServerConfig& config, Clock& clock);
@@ -37,6 +41,8 @@ class EmbeddedConsensus final : public LeadershipSource {
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
   std::optional<ConsensusState> State() ABSL_LOCKS_EXCLUDED(mu_);
+  // What the node measures, under "z4j_consensus_"; nothing while it does not run.
+  std::vector<prometheus::MetricFamily> Collect() const override ABSL_LOCKS_EXCLUDED(mu_);
 
   // Writes a change to the audit log.
   using RecordChange = absl::FunctionRef<absl::Status(const RecordClusterChange&)>;
@@ -64,7 +70,7 @@ class EmbeddedConsensus final : public LeadershipSource {
 
   consensus::ConsensusOptions Options() const;
   // Null: it does not run.
-  std::shared_ptr<consensus::ConsensusServer> server() ABSL_LOCKS_EXCLUDED(mu_);
+  std::shared_ptr<consensus::ConsensusServer> server() const ABSL_LOCKS_EXCLUDED(mu_);
   std::string NameOf(uint64_t number) const;
   // Of a name, or a bare number.  INVALID_ARGUMENT.
   absl::StatusOr<uint64_t> NumberOfMember(const std::string& node) const;
@@ -74,7 +80,7 @@ class EmbeddedConsensus final : public LeadershipSource {
   const ServerConfig config_;
   Clock& clock_;
 
-  absl::Mutex mu_;
+  mutable absl::Mutex mu_;
   std::shared_ptr<consensus::ConsensusServer> server_ ABSL_GUARDED_BY(mu_);
   absl::Mutex change_mu_;  // Held during the callback.
   std::function<void()> on_change_ ABSL_GUARDED_BY(change_mu_) = [] {};

@@ -2,7 +2,13 @@
 #include "services/scheduler/embedded_consensus.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
+#include <fstream>
+#include <map>
+
+#include "absl/strings/escaping.h"
+#include "services/base/field_error.h"
 #include "services/scheduler/testing/embedded_cluster.h"
 
 namespace z4j::scheduler {
@@ -57,6 +63,20 @@ TEST_F(EmbeddedConsensusTest, AllKnowTheLeadersTokenAndItTheirState) {
   }
 }
 
+TEST_F(EmbeddedConsensusTest, TheNodeTellsWhatItMeasuresWhileItRuns) {
+  const int leader = AwaitLeader();
+  const auto leads = [&](int node) {
+    for (const prometheus::MetricFamily& family : cluster_.node(node).consensus.Collect()) {
+      if (family.name == "z4j_consensus_leader") return family.metric.at(0).gauge.value;
+    }
+    return -1.0;
+  };
+  EXPECT_EQ(leads(leader), 1);
+  EXPECT_EQ(leads((leader + 1) % 3), 0);
+  cluster_.node(leader).consensus.Stop();
+  EXPECT_EQ(leads(leader), -1);
+}
+
 TEST_F(EmbeddedConsensusTest, WhoDiesIsReplacedAndFollowsWhenItComesBack) {
   const int first = AwaitLeader();
   cluster_.Kill(first);
@@ -89,6 +109,53 @@ TEST_F(EmbeddedConsensusTest, TokensExceedThoseOfAnotherElectionOnceAsked) {
   cluster_.node(leader).elector.MustExceed(seen);
   const int next = AwaitLeader(seen);
   EXPECT_EQ(cluster_.node(next).consensus.State()->epoch, 10u);
+}
+
+std::string WriteSecrets(const std::string& name, const std::string& lines, mode_t mode = 0600) {
+  const std::string path = absl::StrCat(testing::TempDir(), "/", name, "-", getpid());
+  std::ofstream(path) << lines;
+  chmod(path.c_str(), mode);
+  return path;
+}
+
+std::string Secret(const std::string& id, char byte) {
+  return absl::StrCat(id, ":", absl::Base64Escape(std::string(32, byte)), "\n");
+}
+
+// n1 speaks with the new one already, n2 knows it and speaks with the old one; n3 knows neither.
+TEST(EmbeddedConsensusSecretTest, PeersKnowEachOtherByASecretAlsoWhileItIsExchanged) {
+  const std::map<std::string, std::string> files = {
+      {"n1", WriteSecrets("n1", Secret("new", 'n') + Secret("old", 'o'))},
+      {"n2", WriteSecrets("n2", Secret("old", 'o') + Secret("new", 'n'))},
+      {"n3", WriteSecrets("n3", Secret("old", 'x'))}};
+  SystemClock clock;
+  EmbeddedCluster cluster(3, [&](ServerConfig& config) {
+    config.consensus_peer_secret_file = files.at(config.node_id);
+  });
+  for (LeaderElector* elector : cluster.electors()) EXPECT_OK(elector->Start([] {}));
+  const auto leads = [&](int node) {
+    return cluster.node(node).elector.Current(clock.MonoNow()).has_value();
+  };
+  const MonoTime give_up = clock.MonoNow() + absl::Minutes(1);
+  while (!leads(0) && !leads(1) && clock.MonoNow() < give_up) absl::SleepFor(absl::Milliseconds(1));
+  EXPECT_TRUE(leads(0) || leads(1));
+  EXPECT_FALSE(leads(2));
+  EXPECT_EQ(cluster.node(2).elector.Leader().holder, "");
+  for (const auto& [node, path] : files) std::filesystem::remove(path);
+}
+
+TEST(EmbeddedConsensusSecretTest, AFileThatOthersCanReadIsRefusedByTheNameOfItsSetting) {
+  SystemClock clock;
+  ServerConfig config;
+  config.node_id = "n1";
+  config.consensus_peers = {{"n1", 1, "127.0.0.1:1"}};
+  config.consensus_peer_secret_file = WriteSecrets("open", Secret("a", 's'), 0644);
+  EmbeddedConsensus consensus(config, clock);
+  const absl::Status status = consensus.Start([](const absl::Status&) {});
+  const std::vector<FieldViolation> violations = FieldViolationsOf(status);
+  ASSERT_EQ(violations.size(), 1u) << status;
+  EXPECT_EQ(violations[0].field, "--consensus-peer-secret-file");
+  std::filesystem::remove(config.consensus_peer_secret_file);
 }
 
 TEST(EmbeddedConsensusAloneTest, WhoHasNobodyToHandOverToGoesOn) {

@@ -14,6 +14,7 @@
 #include "services/base/time_ordered_uuid.h"
 #include "services/scheduler/audit/key_file.h"
 #include "services/scheduler/audited_changes.h"
+#include "services/scheduler/config_consensus.h"
 #include "services/scheduler/dispatch/dispatcher.h"
 #include "services/scheduler/dispatch/stream_server.h"
 #include "services/scheduler/dispatch/update_writer.h"
@@ -64,6 +65,9 @@ absl::StatusOr<std::unique_ptr<LeaderElector>> MakeRemoteElector(const ServerCon
   options.cluster = kClusterName;
   options.node = config.node_id;
   options.address = config.listen;
+  static_assert(kRemoteSessionTtlMin == consensus::kSessionTtlMin &&
+                kRemoteSessionTtlMax == consensus::kSessionTtlMax);
+  options.session_ttl = config.consensus_session_ttl;
   return RemoteRaftElector::Create(std::move(options), clock);
 }
 
@@ -167,9 +171,11 @@ absl::Status Server::Serve() {
                         {*store_, *committer_, *keys_, clock_, *this, {&streams_->service()}}));
   wake_watches_ = grpc_.get();
   if (!config_.http_listen.empty()) {
-    ASSIGN_OR_RETURN(http_, HttpServer::Start(config_.http_listen, MakeProbes(*registry_, [this] {
-                                                return NotReady();
-                                              })));
+    std::vector<const prometheus::Collectable*> metrics = {registry_.get()};
+    if (consensus_ != nullptr) metrics.push_back(consensus_.get());
+    ASSIGN_OR_RETURN(
+        http_, HttpServer::Start(config_.http_listen,
+                                 MakeProbes(std::move(metrics), [this] { return NotReady(); })));
   }
   // Last, when nothing can fail any more: a node that cannot serve must not lead.
   writer_->Start();
@@ -180,7 +186,7 @@ absl::Status Server::Serve() {
   }
   RETURN_IF_ERROR(loop_->Start());
   wake_loop_ = loop_.get();
-  grpc_->SetServing(true);
+  grpc_->StartServing([this] { return NotReady().empty(); });
   return absl::OkStatus();
 }
 
@@ -202,7 +208,7 @@ int Server::http_port() const { return http_ == nullptr ? 0 : http_->port(); }
 void Server::Stop() {
   if (stopping_.exchange(true)) return;
   // From the outside to the inside: no new work, then finish what there is.
-  if (grpc_) grpc_->SetServing(false);
+  if (grpc_) grpc_->StopServing();
   if (loop_) loop_->Stop();
   // At once, so that this node is not elected again.
   if (consensus_) consensus_->Stop();

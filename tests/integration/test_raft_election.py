@@ -196,6 +196,10 @@ def test_the_command_line_shows_the_cluster_and_hands_it_over(cluster: Cluster) 
     follower, target = cluster.others(leader.name)
     wait_for("a healthy cluster", lambda: leader.cli("cluster", "health")["state"].endswith("OK"))
 
+    metrics = leader.get("/metrics")
+    for line in ("z4j_scheduler_leader 1", "z4j_consensus_leader 1", "z4j_consensus_voters 3"):
+        assert f"\n{line}\n" in metrics
+
     status = leader.cli("cluster", "status")
     peers = {peer["node"]: peer for peer in status["consensus"]["peers"]}
     assert set(peers) == set(NAMES)

@@ -37,7 +37,8 @@ class HttpServerTest : public testing::Test {
  protected:
   void SetUp() override {
     prometheus::BuildCounter().Name("things_total").Register(registry_).Add({}).Increment(3);
-    auto server = HttpServer::Start("127.0.0.1:0", MakeProbes(registry_, [] { return reason_; }));
+    auto server =
+        HttpServer::Start("127.0.0.1:0", MakeProbes({&registry_}, [] { return reason_; }));
     ASSERT_OK(server);
     server_ = *std::move(server);
   }

@@ -3,16 +3,21 @@
 #include <prometheus/collectable.h>
 #include <prometheus/text_serializer.h>
 
+#include <string>
 #include <utility>
 
 namespace z4j {
 
-HttpServer::Handler MakeProbes(prometheus::Collectable& metrics,
+HttpServer::Handler MakeProbes(std::vector<const prometheus::Collectable*> metrics,
                                std::function<std::string()> not_ready) {
-  return [&metrics, not_ready = std::move(not_ready)](const std::string& path) -> HttpAnswer {
+  return [metrics = std::move(metrics),
+          not_ready = std::move(not_ready)](const std::string& path) -> HttpAnswer {
     if (path == "/metrics") {
-      return {200, "text/plain; version=0.0.4; charset=utf-8",
-              prometheus::TextSerializer().Serialize(metrics.Collect())};
+      std::string text;
+      for (const prometheus::Collectable* some : metrics) {
+        text += prometheus::TextSerializer().Serialize(some->Collect());
+      }
+      return {200, "text/plain; version=0.0.4; charset=utf-8", std::move(text)};
     }
     if (path == "/livez") return {200, "text/plain; charset=utf-8", "ok\n"};
     if (path == "/readyz") {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "services/base/retry_after.h"
 #include "services/consensus/admission/source.h"
 
@@ -14,6 +15,19 @@ constexpr absl::Duration kSweepEvery = absl::Seconds(1);
 
 Rate PerSecond(int count) {
   return {.every = absl::Seconds(1) / std::max(count, 1), .burst = std::max(count, 1)};
+}
+
+const char* NameOf(Lane lane) {
+  return lane == Lane::kVital ? "for sessions, elections and members" : "for keys and locks";
+}
+
+constexpr char kSetting[] = "the node's setting max_requests_per_second";
+
+absl::Status TooMany(absl::string_view what, absl::Duration wait) {
+  return RetryAfter(
+      absl::ResourceExhaustedError(absl::StrCat(
+          what, "; try again in ", absl::FormatDuration(absl::Ceil(wait, absl::Milliseconds(1))))),
+      wait);
 }
 
 }  // namespace
@@ -30,20 +44,38 @@ absl::Duration NamedBuckets::Take(const std::string& name, MonoTime now) {
 }
 
 Admission::Admission(int requests_per_second)
-    : requests_per_second_(requests_per_second),
-      connections_(PerSecond(requests_per_second), kConnectionsMax),
-      sources_(PerSecond(requests_per_second * kConnectionsWorthOfRequests), kSourcesMax) {}
+    : requests_per_second_(requests_per_second), lanes_{Full(), Full()} {}
 
-absl::Status Admission::Admit(const std::string& peer, MonoTime now) {
+Admission::Allowance Admission::Full() const {
+  return {{PerSecond(requests_per_second_), kConnectionsMax},
+          {PerSecond(requests_per_second_ * kConnectionsWorthOfRequests), kSourcesMax}};
+}
+
+absl::Status Admission::Admit(const std::string& peer, Lane lane, MonoTime now) {
   if (requests_per_second_ == 0) return absl::OkStatus();
   const std::string source = SourceOf(peer);
-  absl::MutexLock lock(&mu_);
-  absl::Duration wait = connections_.Take(peer, now);
-  if (wait == absl::ZeroDuration()) wait = sources_.Take(source, now);
-  if (wait == absl::ZeroDuration()) return absl::OkStatus();
-  return RetryAfter(absl::ResourceExhaustedError(absl::StrCat("more than ", requests_per_second_,
-                                                              " calls a second from one client")),
-                    wait);
+  absl::Duration connection_waits, source_waits;
+  {
+    absl::MutexLock lock(&mu_);
+    Allowance& allowance = lanes_[static_cast<size_t>(lane)];
+    connection_waits = allowance.connections.Take(peer, now);
+    if (connection_waits == absl::ZeroDuration()) {
+      source_waits = allowance.sources.Take(source, now);
+    }
+  }
+  if (connection_waits > absl::ZeroDuration()) {
+    return TooMany(absl::StrCat("this client makes more than ", requests_per_second_,
+                                " calls a second ", NameOf(lane), ", which is ", kSetting),
+                   connection_waits);
+  }
+  if (source_waits > absl::ZeroDuration()) {
+    return TooMany(
+        absl::StrCat("the clients of ", source, " together make more than ",
+                     requests_per_second_ * kConnectionsWorthOfRequests, " calls a second ",
+                     NameOf(lane), ", ", kConnectionsWorthOfRequests, " times ", kSetting),
+        source_waits);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace z4j::consensus

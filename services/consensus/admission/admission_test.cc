@@ -59,29 +59,51 @@ TEST(SourceTest, IsTheMachineBehindAConnection) {
 
 TEST(AdmissionTest, AClientThatAsksTooOftenIsRefusedAndToldWhenToComeBack) {
   Admission admission(/*requests_per_second=*/100);
-  for (int i = 0; i < 100; ++i) EXPECT_OK(admission.Admit("ipv4:10.0.0.9:1", At({})));
-  const absl::Status refused = admission.Admit("ipv4:10.0.0.9:1", At({}));
-  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kResourceExhausted));
+  for (int i = 0; i < 100; ++i)
+    EXPECT_OK(admission.Admit("ipv4:10.0.0.9:1", Lane::kOrdinary, At({})));
+  const absl::Status refused = admission.Admit("ipv4:10.0.0.9:1", Lane::kOrdinary, At({}));
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kResourceExhausted,
+                                "this client makes more than 100 calls a second for keys and "
+                                "locks, which is the node's setting max_requests_per_second; try "
+                                "again in 10ms"));
   EXPECT_EQ(RetryAfterOf(refused), absl::Milliseconds(10));
-  EXPECT_OK(admission.Admit("ipv4:10.0.0.9:2", At({})));  // Another client is none the worse.
-  EXPECT_OK(admission.Admit("ipv4:10.0.0.9:1", At(*RetryAfterOf(refused))));
-  for (int i = 0; i < 100; ++i) EXPECT_OK(admission.Admit("ipv4:10.0.0.9:1", At(absl::Seconds(2))));
+  EXPECT_OK(admission.Admit("ipv4:10.0.0.9:2", Lane::kOrdinary,
+                            At({})));  // Another client is none the worse.
+  EXPECT_OK(admission.Admit("ipv4:10.0.0.9:1", Lane::kOrdinary, At(*RetryAfterOf(refused))));
+  for (int i = 0; i < 100; ++i)
+    EXPECT_OK(admission.Admit("ipv4:10.0.0.9:1", Lane::kOrdinary, At(absl::Seconds(2))));
 }
 
 TEST(AdmissionTest, ManyConnectionsOfOneMachineShareALimit) {
   Admission admission(/*requests_per_second=*/10);
   int admitted = 0;
   for (int port = 0; port < 1000; ++port) {
-    admitted += admission.Admit(absl::StrCat("ipv4:10.0.0.9:", port), At({})).ok();
+    admitted += admission.Admit(absl::StrCat("ipv4:10.0.0.9:", port), Lane::kOrdinary, At({})).ok();
   }
   EXPECT_EQ(admitted, 10 * kConnectionsWorthOfRequests);
-  EXPECT_OK(admission.Admit("ipv4:10.0.0.10:1", At({})));
-  EXPECT_OK(admission.Admit("ipv4:10.0.0.9:1", At(absl::Seconds(1))));
+  EXPECT_THAT(admission.Admit("ipv4:10.0.0.9:7", Lane::kOrdinary, At({})),
+              StatusIs(absl::StatusCode::kResourceExhausted,
+                       testing::HasSubstr("the clients of 10.0.0.9 together make more than 100")));
+  EXPECT_OK(admission.Admit("ipv4:10.0.0.10:1", Lane::kOrdinary, At({})));
+  EXPECT_OK(admission.Admit("ipv4:10.0.0.9:1", Lane::kOrdinary, At(absl::Seconds(1))));
+}
+
+TEST(AdmissionTest, WhoeverFloodsKeysMayStillLiveAndLead) {
+  Admission admission(/*requests_per_second=*/10);
+  int admitted = 0;
+  for (int i = 0; i < 1000; ++i) {
+    admitted += admission.Admit("ipv4:10.0.0.9:1", Lane::kOrdinary, At({})).ok();
+  }
+  EXPECT_EQ(admitted, 10);
+  for (int i = 0; i < 10; ++i) EXPECT_OK(admission.Admit("ipv4:10.0.0.9:1", Lane::kVital, At({})));
+  EXPECT_THAT(admission.Admit("ipv4:10.0.0.9:1", Lane::kVital, At({})),
+              StatusIs(absl::StatusCode::kResourceExhausted, testing::HasSubstr("elections")));
 }
 
 TEST(AdmissionTest, NoLimitIsNone) {
   Admission admission(/*requests_per_second=*/0);
-  for (int i = 0; i < 10'000; ++i) ASSERT_OK(admission.Admit("ipv4:10.0.0.9:1", At({})));
+  for (int i = 0; i < 10'000; ++i)
+    ASSERT_OK(admission.Admit("ipv4:10.0.0.9:1", Lane::kOrdinary, At({})));
 }
 
 TEST(NamedBucketsTest, WhoeverDoesNotFitSharesOneAndIdleOnesMakeRoom) {

@@ -22,9 +22,12 @@ inline constexpr absl::Duration kSourceTrustedFor = absl::Minutes(10);  // Longe
 inline constexpr size_t kSourcesMax = 4096;                             // Some 500 KiB.
 
 // --- Who calls the API ------------------------------------------------------------------------
-inline constexpr int kRequestsPerSecond = 1000;         // Of one connection; a session needs a few.
-inline constexpr int kConnectionsWorthOfRequests = 10;  // Of one source, in connections.
-inline constexpr size_t kConnectionsMax = 10'000;       // Remembered apart; some MiB.
+// Of one connection and either lane; a session needs a few, a client that has one call under way
+// after the other some hundred.
+inline constexpr int kRequestsPerSecond = 1000;
+inline constexpr int kRequestsPerSecondMax = 1'000'000;  // More than any node does; 0 is no limit.
+inline constexpr int kConnectionsWorthOfRequests = 10;   // Of one source, in connections.
+inline constexpr size_t kConnectionsMax = 10'000;        // Remembered apart; some MiB.
 
 }  // namespace z4j::consensus
 

@@ -25,15 +25,24 @@ void Say(const MemberVerb& verb, const google::protobuf::Message& response,
   }
 }
 
-absl::Status Add(const MemberVerb& verb) {
+// Sends `request`, about the verb's node, to the leader by `call`.
+template <typename Request, typename Response>
+absl::StatusOr<Response> Ask(const MemberVerb& verb, Request request,
+                             grpc::Status (ClusterClient::Stub::*call)(grpc::ClientContext*,
+                                                                       const Request&, Response*)) {
   ASSIGN_OR_RETURN(const auto cluster, ClusterClient::Create(verb.options));
-  v1::AddLearnerRequest request;
   request.set_node_id(verb.node);
-  request.set_peer_address(verb.address);
-  v1::AddLearnerResponse response;
+  Response response;
   RETURN_IF_ERROR(cluster->AskLeader([&](ClusterClient::Stub& stub, grpc::ClientContext* context) {
-    return stub.AddLearner(context, request, &response);
+    return (stub.*call)(context, request, &response);
   }));
+  return response;
+}
+
+absl::Status Add(const MemberVerb& verb) {
+  v1::AddLearnerRequest request;
+  request.set_peer_address(verb.address);
+  ASSIGN_OR_RETURN(const auto response, Ask(verb, request, &ClusterClient::Stub::AddLearner));
   Say(verb, response,
       absl::StrCat("node ", verb.node, " receives the log.  If it does not run yet:\n  ",
                    "z4j-consensus serve --node-id ", verb.node, " --listen ", verb.address,
@@ -43,25 +52,15 @@ absl::Status Add(const MemberVerb& verb) {
 }
 
 absl::Status Promote(const MemberVerb& verb) {
-  ASSIGN_OR_RETURN(const auto cluster, ClusterClient::Create(verb.options));
-  v1::PromoteMemberRequest request;
-  request.set_node_id(verb.node);
-  v1::PromoteMemberResponse response;
-  RETURN_IF_ERROR(cluster->AskLeader([&](ClusterClient::Stub& stub, grpc::ClientContext* context) {
-    return stub.PromoteMember(context, request, &response);
-  }));
+  ASSIGN_OR_RETURN(const auto response,
+                   Ask(verb, v1::PromoteMemberRequest(), &ClusterClient::Stub::PromoteMember));
   Say(verb, response, absl::StrCat("node ", verb.node, " votes"));
   return absl::OkStatus();
 }
 
 absl::Status Remove(const MemberVerb& verb) {
-  ASSIGN_OR_RETURN(const auto cluster, ClusterClient::Create(verb.options));
-  v1::RemoveMemberRequest request;
-  request.set_node_id(verb.node);
-  v1::RemoveMemberResponse response;
-  RETURN_IF_ERROR(cluster->AskLeader([&](ClusterClient::Stub& stub, grpc::ClientContext* context) {
-    return stub.RemoveMember(context, request, &response);
-  }));
+  ASSIGN_OR_RETURN(const auto response,
+                   Ask(verb, v1::RemoveMemberRequest(), &ClusterClient::Stub::RemoveMember));
   Say(verb, response,
       absl::StrCat("node ", verb.node, " is no member any more; stop it.  To come back it needs a ",
                    "new directory, and to be added."));
@@ -69,13 +68,8 @@ absl::Status Remove(const MemberVerb& verb) {
 }
 
 absl::Status Transfer(const MemberVerb& verb) {
-  ASSIGN_OR_RETURN(const auto cluster, ClusterClient::Create(verb.options));
-  v1::TransferLeaderRequest request;
-  request.set_node_id(verb.node);
-  v1::TransferLeaderResponse response;
-  RETURN_IF_ERROR(cluster->AskLeader([&](ClusterClient::Stub& stub, grpc::ClientContext* context) {
-    return stub.TransferLeader(context, request, &response);
-  }));
+  ASSIGN_OR_RETURN(const auto response,
+                   Ask(verb, v1::TransferLeaderRequest(), &ClusterClient::Stub::TransferLeader));
   Say(verb, response, absl::StrCat("node ", response.leader_id(), " leads"));
   return absl::OkStatus();
 }

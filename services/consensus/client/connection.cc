@@ -189,7 +189,11 @@ std::optional<Failure> Connection::Try(const Target& target, const CallOptions& 
     return Failure{
         .outcome = Outcome::kNotDone,
         .reason = Reason::kNoAnswer,
-        .status = absl::UnavailableError(absl::StrCat("cannot connect to ", target.endpoint))};
+        .status = absl::UnavailableError(absl::StrCat(
+            "cannot connect to ", target.endpoint,
+            options_.tls ? ": nothing listens there, or its certificate is not of the authority "
+                           "given, or does not name this host"
+                         : ""))};
   }
   grpc::ClientContext context;
   timeout = std::min(timeout, left);

@@ -116,7 +116,7 @@ absl::Status Node::KeepAlive(SessionId session, MonoTime deadline, OnDone done) 
   auto begin = [session, deadline](Replica& replica, MonoTime now, CallId call) {
     replica.KeepAlive(now, call, deadline, session);
   };
-  return Put(Call{std::move(begin), std::move(done)});
+  return Put(Call{std::move(begin), std::move(done)}, kInboxSignsMax);
 }
 
 absl::Status Node::Change(ConfigChange change, MonoTime deadline, OnDone done) {
@@ -176,8 +176,8 @@ absl::StatusOr<std::unique_ptr<SnapshotWriter>> Node::OpenSnapshot(const Message
   return storage_.WriteSnapshot(std::get<InstallSnapshot>(install.body).meta, source);
 }
 
-absl::Status Node::Put(Call call) {
-  if (inbox_.Put(std::move(call), kInboxCallsMax)) return absl::OkStatus();
+absl::Status Node::Put(Call call, size_t bound) {
+  if (inbox_.Put(std::move(call), bound)) return absl::OkStatus();
   if (inbox_.closed()) return absl::FailedPreconditionError("the node stops");
   return absl::ResourceExhaustedError("too many calls wait; send again later");
 }

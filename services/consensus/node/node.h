@@ -20,6 +20,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "services/base/clock.h"
+#include "services/consensus/limits.h"
 #include "services/consensus/node/disk_thread.h"
 #include "services/consensus/node/mailbox.h"
 #include "services/consensus/node/replica.h"
@@ -147,7 +148,7 @@ class Node final : private TransportEvents {
   absl::StatusOr<std::unique_ptr<SnapshotWriter>> OpenSnapshot(const Message& install,
                                                                const std::string& source) override;
 
-  absl::Status Put(Call call);
+  absl::Status Put(Call call, size_t bound = kInboxCallsMax);
   void Put(Happening happening);
   DiskThread::Events DiskEvents();
   SnapshotThread::Events SnapshotEvents();

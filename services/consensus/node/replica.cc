@@ -104,7 +104,8 @@ void Replica::KeepAlive(MonoTime now, CallId call, MonoTime deadline, SessionId 
   if (session.value != 0 && !keeper_) {
     return Answer(call, Fate::kNotLeader, "", "this node does not lead");
   }
-  if (waiting_.size() >= kWaitingCallsMax) {
+  const size_t bound = kWaitingCallsMax + (session.value == 0 ? 0 : kWaitingSignsMax);
+  if (waiting_.size() >= bound) {
     return Answer(call, Fate::kBusy, "", "too many calls wait; send again later");
   }
   Wait(call, deadline, session);

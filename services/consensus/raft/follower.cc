@@ -25,6 +25,7 @@ void Raft::Impl::HearLeader(NodeId from) {
 
 void Raft::Impl::OnAppendRequest(NodeId from, AppendRequest request) {
   HearLeader(from);
+  decided_ = std::max(decided_, request.commit);
   const bool heartbeat = request.entries.empty();
   AppendReply reply;
   reply.send_id = request.send_id;

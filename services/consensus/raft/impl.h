@@ -185,6 +185,7 @@ class Raft::Impl {
   Term term_;
   NodeId vote_;
   Index commit_;
+  Index decided_;  // As a leader said; what of it is here is committed.
   Log log_;
   ConfigLog configs_;
   SnapshotMeta snapshot_;  // The newest one that is on the disk.

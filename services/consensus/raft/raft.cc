@@ -156,6 +156,7 @@ RaftStatus Raft::Impl::Status() const {
   status.last = log_.last();
   status.last_term = log_.last_term();
   status.commit = commit_;
+  status.decided = std::max(commit_, decided_);
   status.applied = applied_;
   status.persisted = disk_.persisted();
   status.config = config();

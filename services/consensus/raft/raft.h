@@ -115,6 +115,7 @@ struct PeerStatus {
 struct RaftStatus {
   SoftState soft;
   Index first, last, commit, applied, persisted;
+  Index decided;   // Known to be, by anybody; >= commit, and > last of a log that is not whole yet.
   Term last_term;  // Of the entry at `last`.
   Config config;
   std::optional<MonoTime> lease_until;  // Leader only.

@@ -16,6 +16,13 @@
 // the node's core thread.
 namespace z4j::consensus {
 
+// Whether the client may make this call now, and else what it is answered.  The first thing that
+// every call asks.
+grpc::Status Admit(RpcContext& rpc, const grpc::CallbackServerContext& context, Lane lane);
+// The same for a unary call; null: it may.
+grpc::ServerUnaryReactor* RefuseIfTooMany(RpcContext& rpc, grpc::CallbackServerContext* context,
+                                          Lane lane);
+
 // Until when the node may take for a call: the caller's deadline, at most kCallTimeMax from now.
 MonoTime DeadlineOf(const RpcContext& rpc, const grpc::CallbackServerContext& context);
 

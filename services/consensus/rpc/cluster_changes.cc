@@ -134,6 +134,7 @@ void AnswerRaised(RpcContext& rpc, const Replica& replica, v1::RaiseTokensRespon
 grpc::ServerUnaryReactor* ClusterServiceImpl::AddLearner(grpc::CallbackServerContext* context,
                                                          const v1::AddLearnerRequest* request,
                                                          v1::AddLearnerResponse* response) {
+  if (auto* refused = RefuseIfTooMany(rpc_, context, Lane::kVital)) return refused;
   absl::Status status = CheckNode(request->node_id());
   if (status.ok()) status = CheckAddress(request->peer_address());
   if (!status.ok()) return Refuse(context, FailedField(status));
@@ -147,6 +148,7 @@ grpc::ServerUnaryReactor* ClusterServiceImpl::AddLearner(grpc::CallbackServerCon
 grpc::ServerUnaryReactor* ClusterServiceImpl::PromoteMember(grpc::CallbackServerContext* context,
                                                             const v1::PromoteMemberRequest* request,
                                                             v1::PromoteMemberResponse* response) {
+  if (auto* refused = RefuseIfTooMany(rpc_, context, Lane::kVital)) return refused;
   const NodeId id{request->node_id()};
   if (const absl::Status status = CheckNode(id.value); !status.ok()) {
     return Refuse(context, FailedField(status));
@@ -158,6 +160,7 @@ grpc::ServerUnaryReactor* ClusterServiceImpl::PromoteMember(grpc::CallbackServer
 grpc::ServerUnaryReactor* ClusterServiceImpl::RemoveMember(grpc::CallbackServerContext* context,
                                                            const v1::RemoveMemberRequest* request,
                                                            v1::RemoveMemberResponse* response) {
+  if (auto* refused = RefuseIfTooMany(rpc_, context, Lane::kVital)) return refused;
   const NodeId id{request->node_id()};
   if (const absl::Status status = CheckNode(id.value); !status.ok()) {
     return Refuse(context, FailedField(status));
@@ -171,6 +174,7 @@ grpc::ServerUnaryReactor* ClusterServiceImpl::RemoveMember(grpc::CallbackServerC
 grpc::ServerUnaryReactor* ClusterServiceImpl::TransferLeader(
     grpc::CallbackServerContext* context, const v1::TransferLeaderRequest* request,
     v1::TransferLeaderResponse* response) {
+  if (auto* refused = RefuseIfTooMany(rpc_, context, Lane::kVital)) return refused;
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   // Raft gives a hand-over up after an election timeout; the other then has another to be heard.
   const MonoTime deadline = std::min(DeadlineOf(rpc_, *context),

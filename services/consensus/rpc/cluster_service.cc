@@ -12,6 +12,7 @@ namespace z4j::consensus {
 grpc::ServerUnaryReactor* ClusterServiceImpl::ListMembers(grpc::CallbackServerContext* context,
                                                           const v1::ListMembersRequest*,
                                                           v1::ListMembersResponse* response) {
+  if (auto* refused = RefuseIfTooMany(rpc_, context, Lane::kVital)) return refused;
   // What this node knows: a client that looks for a leader asks when nobody could confirm it.
   return AnswerRead(rpc_, context, /*allow_stale=*/true, response,
                     [response](const Replica& replica) {
@@ -25,6 +26,7 @@ grpc::ServerUnaryReactor* ClusterServiceImpl::ListMembers(grpc::CallbackServerCo
 grpc::ServerUnaryReactor* ClusterServiceImpl::GetStatus(grpc::CallbackServerContext* context,
                                                         const v1::GetStatusRequest*,
                                                         v1::GetStatusResponse* response) {
+  if (auto* refused = RefuseIfTooMany(rpc_, context, Lane::kVital)) return refused;
   const auto fill = [this, response](const Replica& replica) {
     const RaftStatus raft = replica.status();
     const MonoTime now = rpc_.clock.MonoNow();
@@ -45,13 +47,14 @@ grpc::ServerUnaryReactor* ClusterServiceImpl::GetStatus(grpc::CallbackServerCont
 }
 
 grpc::ServerWriteReactor<v1::SaveSnapshotResponse>* ClusterServiceImpl::SaveSnapshot(
-    grpc::CallbackServerContext*, const v1::SaveSnapshotRequest*) {
-  return SnapshotStream::Open(rpc_);
+    grpc::CallbackServerContext* context, const v1::SaveSnapshotRequest*) {
+  return SnapshotStream::Open(rpc_, Admit(rpc_, *context, Lane::kVital));
 }
 
 grpc::ServerUnaryReactor* ClusterServiceImpl::CheckHash(grpc::CallbackServerContext* context,
                                                         const v1::CheckHashRequest*,
                                                         v1::CheckHashResponse* response) {
+  if (auto* refused = RefuseIfTooMany(rpc_, context, Lane::kVital)) return refused;
   return AnswerRead(rpc_, context, /*allow_stale=*/true, response,
                     [response](const Replica& replica) {
                       response->set_applied_index(replica.machine().applied().value);
@@ -64,6 +67,7 @@ grpc::ServerUnaryReactor* ClusterServiceImpl::CheckHash(grpc::CallbackServerCont
 grpc::ServerUnaryReactor* ClusterServiceImpl::GetHealth(grpc::CallbackServerContext* context,
                                                         const v1::GetHealthRequest*,
                                                         v1::GetHealthResponse* response) {
+  if (auto* refused = RefuseIfTooMany(rpc_, context, Lane::kVital)) return refused;
   const NodeHealth health = rpc_.node->Health();
   const RaftStatus& raft = health.status.raft;
   const MonoTime now = rpc_.clock.MonoNow();

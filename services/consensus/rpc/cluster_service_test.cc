@@ -251,10 +251,11 @@ TEST_F(ClusterServiceTest, ANodeIsReadyAndSaysWhenItIsCutOff) {
     EXPECT_THAT(served(id).cluster->GetHealth(context, {}, &response), IsGood());
     return response;
   };
-  Await([&] { return health(follows).ready() && served(follows).services.ready(); });
+  Await([&] { return health(follows).ready() && served(follows).services.NotReady().empty(); });
   cluster_.network().Cut(follows, true);
   Await([&] { return !health(follows).ready(); });
   EXPECT_FALSE(health(follows).alarms().empty());
+  EXPECT_NE(served(follows).services.NotReady(), "");
   cluster_.network().Cut(follows, false);
   Await([&] { return health(follows).ready(); });
 }

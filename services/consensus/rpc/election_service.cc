@@ -9,6 +9,7 @@ namespace z4j::consensus {
 grpc::ServerUnaryReactor* ElectionServiceImpl::Campaign(grpc::CallbackServerContext* context,
                                                         const v1::CampaignRequest* request,
                                                         v1::CampaignResponse* response) {
+  if (auto* refused = RefuseIfTooMany(rpc_, context, Lane::kVital)) return refused;
   absl::StatusOr<absl::Duration> wait = absl::InfiniteDuration();
   if (request->has_wait()) wait = DurationOf("wait", request->wait());
   if (!wait.ok()) return Refuse(context, FailedField(wait.status()));
@@ -27,6 +28,7 @@ grpc::ServerUnaryReactor* ElectionServiceImpl::Campaign(grpc::CallbackServerCont
 grpc::ServerUnaryReactor* ElectionServiceImpl::Proclaim(grpc::CallbackServerContext* context,
                                                         const v1::ProclaimRequest* request,
                                                         v1::ProclaimResponse* response) {
+  if (auto* refused = RefuseIfTooMany(rpc_, context, Lane::kVital)) return refused;
   struct Proclaim proclaim {
     request->name(), {request->token()}, request->value()
   };
@@ -37,6 +39,7 @@ grpc::ServerUnaryReactor* ElectionServiceImpl::Proclaim(grpc::CallbackServerCont
 grpc::ServerUnaryReactor* ElectionServiceImpl::Resign(grpc::CallbackServerContext* context,
                                                       const v1::ResignRequest* request,
                                                       v1::ResignResponse* response) {
+  if (auto* refused = RefuseIfTooMany(rpc_, context, Lane::kVital)) return refused;
   Release release{
       ClaimKind::kElection, request->name(), {request->token()}, {request->successor()}};
   return AnswerMutation(rpc_, context, RequestIdIn(*request), std::move(release), response,
@@ -46,6 +49,7 @@ grpc::ServerUnaryReactor* ElectionServiceImpl::Resign(grpc::CallbackServerContex
 grpc::ServerUnaryReactor* ElectionServiceImpl::GetLeader(grpc::CallbackServerContext* context,
                                                          const v1::GetLeaderRequest* request,
                                                          v1::GetLeaderResponse* response) {
+  if (auto* refused = RefuseIfTooMany(rpc_, context, Lane::kVital)) return refused;
   if (const absl::Status named = CheckName("name", request->name()); !named.ok()) {
     return Refuse(context, FailedField(named));
   }
@@ -60,8 +64,8 @@ grpc::ServerUnaryReactor* ElectionServiceImpl::GetLeader(grpc::CallbackServerCon
 }
 
 grpc::ServerWriteReactor<v1::ObserveResponse>* ElectionServiceImpl::Observe(
-    grpc::CallbackServerContext*, const v1::ObserveRequest* request) {
-  return ObserveStream::Open(rpc_, *request);
+    grpc::CallbackServerContext* context, const v1::ObserveRequest* request) {
+  return ObserveStream::Open(rpc_, Admit(rpc_, *context, Lane::kVital), *request);
 }
 
 }  // namespace z4j::consensus

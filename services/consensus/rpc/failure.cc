@@ -90,6 +90,13 @@ grpc::Status FailedField(const absl::Status& field_error) {
   return ToGrpcStatus(field_error, failure);
 }
 
+grpc::Status FailedLimit(const absl::Status& refused) {
+  v1::Failure failure;
+  failure.set_reason(v1::FAILURE_REASON_LIMIT);
+  failure.set_outcome(v1::OUTCOME_NOT_DONE);
+  return ToGrpcStatus(refused, failure);
+}
+
 grpc::Status NotLeaderFailure(const RpcContext& rpc, const SoftState& soft,
                               absl::string_view message) {
   return Failed(message, WithHint(rpc, soft, v1::FAILURE_REASON_NOT_LEADER));

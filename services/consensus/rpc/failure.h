@@ -21,6 +21,9 @@ grpc::Status Failed(absl::StatusCode code, v1::FailureReason reason, absl::strin
 // What FieldError made.
 grpc::Status FailedField(const absl::Status& field_error);
 
+// What Admission refused: not done, and when to ask again.
+grpc::Status FailedLimit(const absl::Status& refused);
+
 // With the hint where the leader is, as far as the node knows.
 grpc::Status NotLeaderFailure(const RpcContext& rpc, const SoftState& soft,
                               absl::string_view message);

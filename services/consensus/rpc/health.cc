@@ -1,5 +1,7 @@
 #include "services/consensus/rpc/health.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "services/consensus/limits.h"
 
@@ -44,7 +46,8 @@ std::vector<std::string> Obstacles(const NodeHealth& health, absl::Duration elec
 }  // namespace
 
 uint64_t ApplyLag(const RaftStatus& raft) {
-  return raft.commit > raft.applied ? raft.commit - raft.applied : 0;
+  const Index decided = std::max(raft.commit, raft.decided);
+  return decided > raft.applied ? decided - raft.applied : 0;
 }
 
 HealthVerdict Judge(const NodeHealth& health, absl::Duration election_timeout,

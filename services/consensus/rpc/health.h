@@ -12,14 +12,14 @@ namespace z4j::consensus {
 // What is to be thought of a node's figures.
 struct HealthVerdict {
   bool ready = false;               // It can serve.
-  std::vector<std::string> alarms;  // What is wrong, a sentence each.
+  std::vector<std::string> alarms;  // What is wrong, a sentence each; what keeps it from it first.
 };
 
 // Pure.  `disk_free_bytes`: none if it is not known.
 HealthVerdict Judge(const NodeHealth& health, absl::Duration election_timeout,
                     std::optional<uint64_t> disk_free_bytes);
 
-// Decided and not yet applied.
+// Decided, as far as the node knows, and not yet applied.
 uint64_t ApplyLag(const RaftStatus& raft);
 
 }  // namespace z4j::consensus

@@ -56,6 +56,11 @@ TEST(HealthTest, WhatKeepsANodeFromServingIsSaidInWords) {
   health.status.raft.commit = health.status.raft.applied + (kApplyLagEntriesMax + 1);
   EXPECT_FALSE(Verdict(health).ready);
 
+  health = Well();  // Of a log that is not whole yet, all of what is here is applied.
+  health.status.raft.decided = health.status.raft.applied + (kApplyLagEntriesMax + 1);
+  EXPECT_FALSE(Verdict(health).ready);
+  EXPECT_THAT(Verdict(health).alarms, ElementsAre(HasSubstr("5001 decided entries")));
+
   health = Well();
   health.status.raft.damaged = true;
   EXPECT_FALSE(Verdict(health).ready);

@@ -9,10 +9,12 @@
 
 namespace z4j::consensus {
 
-KeepAliveStream* KeepAliveStream::Open(RpcContext& rpc) {
+KeepAliveStream* KeepAliveStream::Open(RpcContext& rpc, const grpc::Status& admitted) {
   auto stream = std::shared_ptr<KeepAliveStream>(new KeepAliveStream(rpc));
   stream->self_ = stream;
-  if (const absl::Status added = rpc.hub.AddLeaderBound(stream); !added.ok()) {
+  if (!admitted.ok()) {
+    stream->OnEnd(admitted);
+  } else if (const absl::Status added = rpc.hub.AddLeaderBound(stream); !added.ok()) {
     stream->OnEnd(NotTaken(rpc, added));
   } else if (!rpc.node->leadership()) {
     // Asked after it was added: whatever ends a leadership from here on ends the stream as well.

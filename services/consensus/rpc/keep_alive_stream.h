@@ -21,8 +21,8 @@ class KeepAliveStream final
       public Subscriber,
       public std::enable_shared_from_this<KeepAliveStream> {
  public:
-  // Opens the stream and returns its reactor.  `rpc` outlives it.
-  static KeepAliveStream* Open(RpcContext& rpc);
+  // Opens the stream, unless it is not `admitted`, and returns its reactor.  `rpc` outlives it.
+  static KeepAliveStream* Open(RpcContext& rpc, const grpc::Status& admitted);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;

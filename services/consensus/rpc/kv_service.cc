@@ -88,6 +88,7 @@ KvTxn One(const std::string& key, std::variant<KvPut, KvGet, KvDelete> action) {
 grpc::ServerUnaryReactor* KvServiceImpl::Put(grpc::CallbackServerContext* context,
                                              const v1::PutRequest* request,
                                              v1::PutResponse* response) {
+  if (auto* refused = RefuseIfTooMany(rpc_, context, Lane::kOrdinary)) return refused;
   if (const absl::Status status = CheckPut(*request); !status.ok()) {
     return Refuse(context, FailedField(status));
   }
@@ -99,6 +100,7 @@ grpc::ServerUnaryReactor* KvServiceImpl::Put(grpc::CallbackServerContext* contex
 grpc::ServerUnaryReactor* KvServiceImpl::Get(grpc::CallbackServerContext* context,
                                              const v1::GetRequest* request,
                                              v1::GetResponse* response) {
+  if (auto* refused = RefuseIfTooMany(rpc_, context, Lane::kOrdinary)) return refused;
   if (const absl::Status status = CheckName("key", request->key()); !status.ok()) {
     return Refuse(context, FailedField(status));
   }
@@ -114,6 +116,7 @@ grpc::ServerUnaryReactor* KvServiceImpl::Get(grpc::CallbackServerContext* contex
 grpc::ServerUnaryReactor* KvServiceImpl::List(grpc::CallbackServerContext* context,
                                               const v1::ListRequest* request,
                                               v1::ListResponse* response) {
+  if (auto* refused = RefuseIfTooMany(rpc_, context, Lane::kOrdinary)) return refused;
   const auto start = PageStartOf(request->page_size(), request->page_token());
   if (!start.ok()) return Refuse(context, FailedField(start.status()));
   const auto fill = [start = *start, prefix = request->prefix(), response](const Replica& replica) {
@@ -132,6 +135,7 @@ grpc::ServerUnaryReactor* KvServiceImpl::List(grpc::CallbackServerContext* conte
 grpc::ServerUnaryReactor* KvServiceImpl::Delete(grpc::CallbackServerContext* context,
                                                 const v1::DeleteRequest* request,
                                                 v1::DeleteResponse* response) {
+  if (auto* refused = RefuseIfTooMany(rpc_, context, Lane::kOrdinary)) return refused;
   if (const absl::Status status = CheckName("key", request->key()); !status.ok()) {
     return Refuse(context, FailedField(status));
   }
@@ -145,6 +149,7 @@ grpc::ServerUnaryReactor* KvServiceImpl::Delete(grpc::CallbackServerContext* con
 grpc::ServerUnaryReactor* KvServiceImpl::Txn(grpc::CallbackServerContext* context,
                                              const v1::TxnRequest* request,
                                              v1::TxnResponse* response) {
+  if (auto* refused = RefuseIfTooMany(rpc_, context, Lane::kOrdinary)) return refused;
   absl::StatusOr<KvTxn> txn = TxnOf(*request);
   if (!txn.ok()) return Refuse(context, FailedField(txn.status()));
   return AnswerMutation(rpc_, context, RequestIdIn(*request), *std::move(txn), response,
@@ -158,9 +163,9 @@ grpc::ServerUnaryReactor* KvServiceImpl::Txn(grpc::CallbackServerContext* contex
                         });
 }
 
-grpc::ServerWriteReactor<v1::WatchResponse>* KvServiceImpl::Watch(grpc::CallbackServerContext*,
-                                                                  const v1::WatchRequest* request) {
-  return WatchStream::Open(rpc_, *request);
+grpc::ServerWriteReactor<v1::WatchResponse>* KvServiceImpl::Watch(
+    grpc::CallbackServerContext* context, const v1::WatchRequest* request) {
+  return WatchStream::Open(rpc_, Admit(rpc_, *context, Lane::kOrdinary), *request);
 }
 
 }  // namespace z4j::consensus

@@ -35,6 +35,7 @@ void SetPage(const std::map<std::string, Claim>& locks, const PageStart& start,
 grpc::ServerUnaryReactor* LockServiceImpl::AcquireLock(grpc::CallbackServerContext* context,
                                                        const v1::AcquireLockRequest* request,
                                                        v1::AcquireLockResponse* response) {
+  if (auto* refused = RefuseIfTooMany(rpc_, context, Lane::kOrdinary)) return refused;
   absl::StatusOr<absl::Duration> wait = absl::ZeroDuration();
   if (request->has_wait()) wait = DurationOf("wait", request->wait());
   if (!wait.ok()) return Refuse(context, FailedField(wait.status()));
@@ -47,6 +48,7 @@ grpc::ServerUnaryReactor* LockServiceImpl::AcquireLock(grpc::CallbackServerConte
 grpc::ServerUnaryReactor* LockServiceImpl::ReleaseLock(grpc::CallbackServerContext* context,
                                                        const v1::ReleaseLockRequest* request,
                                                        v1::ReleaseLockResponse* response) {
+  if (auto* refused = RefuseIfTooMany(rpc_, context, Lane::kOrdinary)) return refused;
   Release release{ClaimKind::kLock, request->name(), {request->token()}, {}};
   return AnswerMutation(rpc_, context, RequestIdIn(*request), std::move(release), response,
                         [response](const Answer& answer) {
@@ -57,6 +59,7 @@ grpc::ServerUnaryReactor* LockServiceImpl::ReleaseLock(grpc::CallbackServerConte
 grpc::ServerUnaryReactor* LockServiceImpl::ForceReleaseLock(
     grpc::CallbackServerContext* context, const v1::ForceReleaseLockRequest* request,
     v1::ForceReleaseLockResponse* response) {
+  if (auto* refused = RefuseIfTooMany(rpc_, context, Lane::kOrdinary)) return refused;
   ForceRelease release{ClaimKind::kLock, request->name(), {request->token()}};
   return AnswerMutation(rpc_, context, RequestIdIn(*request), std::move(release), response,
                         [response](const Answer& answer) {
@@ -67,6 +70,7 @@ grpc::ServerUnaryReactor* LockServiceImpl::ForceReleaseLock(
 grpc::ServerUnaryReactor* LockServiceImpl::GetLock(grpc::CallbackServerContext* context,
                                                    const v1::GetLockRequest* request,
                                                    v1::GetLockResponse* response) {
+  if (auto* refused = RefuseIfTooMany(rpc_, context, Lane::kOrdinary)) return refused;
   if (const absl::Status named = CheckName("name", request->name()); !named.ok()) {
     return Refuse(context, FailedField(named));
   }
@@ -82,6 +86,7 @@ grpc::ServerUnaryReactor* LockServiceImpl::GetLock(grpc::CallbackServerContext* 
 grpc::ServerUnaryReactor* LockServiceImpl::ListLocks(grpc::CallbackServerContext* context,
                                                      const v1::ListLocksRequest* request,
                                                      v1::ListLocksResponse* response) {
+  if (auto* refused = RefuseIfTooMany(rpc_, context, Lane::kOrdinary)) return refused;
   const auto start = PageStartOf(request->page_size(), request->page_token());
   if (!start.ok()) return Refuse(context, FailedField(start.status()));
   const auto fill = [start = *start, response](const Replica& replica) {

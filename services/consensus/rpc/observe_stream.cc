@@ -13,9 +13,14 @@ void SetLeader(const std::string& name, const Holder& holder, v1::Leader* out) {
   out->set_value(holder.value);
 }
 
-ObserveStream* ObserveStream::Open(RpcContext& rpc, const v1::ObserveRequest& request) {
+ObserveStream* ObserveStream::Open(RpcContext& rpc, const grpc::Status& admitted,
+                                   const v1::ObserveRequest& request) {
   auto stream = std::shared_ptr<ObserveStream>(new ObserveStream(rpc, request));
   stream->Begin(stream);
+  if (!admitted.ok()) {
+    stream->End(admitted);
+    return stream.get();
+  }
   if (const absl::Status named = CheckName("name", request.name()); !named.ok()) {
     stream->End(FailedField(named));
     return stream.get();

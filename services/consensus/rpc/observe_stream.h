@@ -17,8 +17,9 @@ class ObserveStream final : public EventStream<v1::ObserveResponse>,
                             public LeaderWatcher,
                             public std::enable_shared_from_this<ObserveStream> {
  public:
-  // Opens the stream and returns its reactor.  `rpc` outlives it.
-  static ObserveStream* Open(RpcContext& rpc, const v1::ObserveRequest& request);
+  // Opens the stream, unless it is not `admitted`, and returns its reactor.  `rpc` outlives it.
+  static ObserveStream* Open(RpcContext& rpc, const grpc::Status& admitted,
+                             const v1::ObserveRequest& request);
 
   void OnCaughtUp(const CoordinationMachine& machine) override;
   void OnLeader(const LeaderChanged& changed) override;

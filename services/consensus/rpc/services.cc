@@ -53,9 +53,20 @@ std::vector<grpc::Service*> ConsensusServices::services() {
   return {&impl_->sessions, &impl_->elections, &impl_->locks, &impl_->kv, &impl_->cluster};
 }
 
-bool ConsensusServices::ready() const {
+std::string ConsensusServices::NotReady() const {
   const RpcContext& rpc = impl_->rpc;
-  return Judge(rpc.node->Health(), rpc.node->election_timeout(), std::nullopt).ready;
+  const HealthVerdict verdict =
+      Judge(rpc.node->Health(), rpc.node->election_timeout(), std::nullopt);
+  return verdict.ready ? "" : verdict.alarms.front();
+}
+
+std::vector<std::string> ConsensusServices::names() {
+  return {"z4j.consensus.v1",
+          v1::SessionService::service_full_name(),
+          v1::ElectionService::service_full_name(),
+          v1::LockService::service_full_name(),
+          v1::KvService::service_full_name(),
+          v1::ClusterService::service_full_name()};
 }
 
 void ConsensusServices::Shutdown() {

@@ -22,6 +22,8 @@ struct ServicesOptions {
   std::string version;  // Of the program, for people.
   // Of the disk that the storage is on.  Must not wait; empty: health knows nothing about it.
   std::function<uint64_t()> disk_free_bytes;
+  int requests_per_second = 0;       // As Admission takes it; 0: no limit.
+  std::function<void()> on_refused;  // A call was one too many.  Must not wait; may be empty.
 };
 
 // The services of z4j.consensus.v1 over one node, whose clients come to the same port as its peers.
@@ -52,8 +54,10 @@ class ConsensusServices {
 
   std::vector<grpc::Service*> services();
 
-  // Whether the node can serve, as GetHealth's `ready` says; for the health service of gRPC.
-  bool ready() const;
+  // What keeps the node from serving, the worst first, as GetHealth says it; empty: nothing.
+  std::string NotReady() const;
+  // What these services are called, together and each, where gRPC's health service is asked.
+  static std::vector<std::string> names();
 
   // Ends all streams and all calls that wait for a grant, and takes no new ones.  Calls that only
   // wait for the node go on.  Idempotent.

@@ -19,6 +19,7 @@ absl::Status CheckSessionId(uint64_t session_id) {
 grpc::ServerUnaryReactor* SessionServiceImpl::OpenSession(grpc::CallbackServerContext* context,
                                                           const v1::OpenSessionRequest* request,
                                                           v1::OpenSessionResponse* response) {
+  if (auto* refused = RefuseIfTooMany(rpc_, context, Lane::kVital)) return refused;
   struct OpenSession open;
   open.nonce = request->nonce();
   open.owner = request->owner();
@@ -37,13 +38,14 @@ grpc::ServerUnaryReactor* SessionServiceImpl::OpenSession(grpc::CallbackServerCo
 }
 
 grpc::ServerBidiReactor<v1::KeepAliveRequest, v1::KeepAliveResponse>* SessionServiceImpl::KeepAlive(
-    grpc::CallbackServerContext*) {
-  return KeepAliveStream::Open(rpc_);
+    grpc::CallbackServerContext* context) {
+  return KeepAliveStream::Open(rpc_, Admit(rpc_, *context, Lane::kVital));
 }
 
 grpc::ServerUnaryReactor* SessionServiceImpl::CloseSession(grpc::CallbackServerContext* context,
                                                            const v1::CloseSessionRequest* request,
                                                            v1::CloseSessionResponse* response) {
+  if (auto* refused = RefuseIfTooMany(rpc_, context, Lane::kVital)) return refused;
   if (const absl::Status status = CheckSessionId(request->session_id()); !status.ok()) {
     return Refuse(context, FailedField(status));
   }
@@ -56,6 +58,7 @@ grpc::ServerUnaryReactor* SessionServiceImpl::CloseSession(grpc::CallbackServerC
 grpc::ServerUnaryReactor* SessionServiceImpl::GetSession(grpc::CallbackServerContext* context,
                                                          const v1::GetSessionRequest* request,
                                                          v1::GetSessionResponse* response) {
+  if (auto* refused = RefuseIfTooMany(rpc_, context, Lane::kVital)) return refused;
   const SessionId id{request->session_id()};
   if (const absl::Status status = CheckSessionId(id.value); !status.ok()) {
     return Refuse(context, FailedField(status));

@@ -7,9 +7,13 @@
 
 namespace z4j::consensus {
 
-SnapshotStream* SnapshotStream::Open(RpcContext& rpc) {
+SnapshotStream* SnapshotStream::Open(RpcContext& rpc, const grpc::Status& admitted) {
   auto stream = std::shared_ptr<SnapshotStream>(new SnapshotStream(rpc));
   stream->Begin(stream);
+  if (!admitted.ok()) {
+    stream->End(admitted);
+    return stream.get();
+  }
   if (rpc.snapshot_under_way.exchange(true)) {
     stream->End(Failed(v1::FAILURE_REASON_LIMIT, "this node sends a snapshot already"));
     return stream.get();

@@ -15,8 +15,8 @@ namespace z4j::consensus {
 class SnapshotStream final : public EventStream<v1::SaveSnapshotResponse>,
                              public std::enable_shared_from_this<SnapshotStream> {
  public:
-  // Opens the stream and returns its reactor.  `rpc` outlives it.
-  static SnapshotStream* Open(RpcContext& rpc);
+  // Opens the stream, unless it is not `admitted`, and returns its reactor.  `rpc` outlives it.
+  static SnapshotStream* Open(RpcContext& rpc, const grpc::Status& admitted);
   ~SnapshotStream() override;
 
  private:

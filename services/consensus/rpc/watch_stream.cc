@@ -8,9 +8,14 @@
 
 namespace z4j::consensus {
 
-WatchStream* WatchStream::Open(RpcContext& rpc, const v1::WatchRequest& request) {
+WatchStream* WatchStream::Open(RpcContext& rpc, const grpc::Status& admitted,
+                               const v1::WatchRequest& request) {
   auto stream = std::shared_ptr<WatchStream>(new WatchStream(rpc, request));
   stream->Begin(stream);
+  if (!admitted.ok()) {
+    stream->End(admitted);
+    return stream.get();
+  }
   const bool all = request.prefix() && request.key().empty();
   if (const absl::Status named = CheckName("key", request.key()); !all && !named.ok()) {
     stream->End(FailedField(named));

@@ -17,8 +17,9 @@ class WatchStream final : public EventStream<v1::WatchResponse>,
                           public KvWatcher,
                           public std::enable_shared_from_this<WatchStream> {
  public:
-  // Opens the stream and returns its reactor.  `rpc` outlives it.
-  static WatchStream* Open(RpcContext& rpc, const v1::WatchRequest& request);
+  // Opens the stream, unless it is not `admitted`, and returns its reactor.  `rpc` outlives it.
+  static WatchStream* Open(RpcContext& rpc, const grpc::Status& admitted,
+                           const v1::WatchRequest& request);
 
   void OnChanged(const KvChanged& changed, const CoordinationMachine& machine) override;
   void OnReplaced(const CoordinationMachine& machine) override;

@@ -110,6 +110,11 @@ ConsensusMetrics::ConsensusMetrics()
                         .Help("How often this node came to lead.")
                         .Register(registry_)
                         .Add({})),
+      calls_refused_(&prometheus::BuildCounter()
+                          .Name("z4j_consensus_calls_refused_total")
+                          .Help("Calls of clients that made more of them than they may.")
+                          .Register(registry_)
+                          .Add({})),
       sync_seconds_(&prometheus::BuildHistogram()
                          .Name("z4j_consensus_append_sync_seconds")
                          .Help("Time that an append took until it was on the disk.")

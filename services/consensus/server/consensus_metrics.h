@@ -26,6 +26,8 @@ class ConsensusMetrics final : public prometheus::Collectable {
   void Follow(const Node* node) { node_ = node; }
   // This node's leadership began.
   void LeadershipBegan() { leaderships_->Increment(); }
+  // A client made more calls than it may.
+  void CallRefused() { calls_refused_->Increment(); }
   // An append that had to be on the disk was there after so long.
   void Synced(absl::Duration took) { sync_seconds_->Observe(absl::ToDoubleSeconds(took)); }
 
@@ -35,6 +37,7 @@ class ConsensusMetrics final : public prometheus::Collectable {
   std::atomic<const Node*> node_ = nullptr;
   prometheus::Registry registry_;  // Of what is counted; the rest is read when it is asked for.
   prometheus::Counter* leaderships_;
+  prometheus::Counter* calls_refused_;
   prometheus::Histogram* sync_seconds_;
 };
 

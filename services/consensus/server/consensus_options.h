@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "services/consensus/admission/limits.h"
 #include "services/consensus/node/node.h"
 #include "services/consensus/server/beginning.h"
 #include "services/consensus/server/founding.h"
@@ -27,6 +28,9 @@ struct ConsensusOptions {
   // How the nodes prove to each other who they are; clients need certificates of the same authority
   // if it is TLS.  None: whoever reaches `listen` is believed (see CheckPeerListener).
   PeerAuthentication authentication;
+  // How many calls a client may make for keys and locks, and as many for all else (see Admission);
+  // 0: no limit.
+  int requests_per_second = kRequestsPerSecond;
 
   // --- Only to make the directory -------------------------------------------------------------
   // With the members it decides which cluster it is; so that two that once had the same addresses

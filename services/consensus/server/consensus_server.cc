@@ -82,6 +82,9 @@ absl::StatusOr<std::unique_ptr<ConsensusServer>> ConsensusServer::Start(Consensu
   RETURN_IF_ERROR(server->Build());
   // Last, when nothing else can fail: a node that cannot be reached must not lead.
   RETURN_IF_ERROR(server->node_->Start());
+  server->health_ =
+      std::make_unique<HealthReporter>(*server->transport_->health(), ConsensusServices::names(),
+                                       [raw = server.get()] { return raw->NotReady().empty(); });
   return server;
 }
 
@@ -119,7 +122,9 @@ absl::Status ConsensusServer::Build() {
   services_ = std::make_unique<ConsensusServices>(
       ServicesOptions{.identity = identity(),
                       .version = Z4J_VERSION,
-                      .disk_free_bytes = [this] { return FreeBytes(); }},
+                      .disk_free_bytes = [this] { return FreeBytes(); },
+                      .requests_per_second = options_.requests_per_second,
+                      .on_refused = [this] { metrics_.CallRefused(); }},
       clock_);
   GrpcTransportOptions transport;
   transport.identity = identity();
@@ -156,13 +161,7 @@ NodeListeners ConsensusServer::Listeners() {
   return listeners;
 }
 
-std::string ConsensusServer::NotReady() const {
-  const NodeStatus status = node_->Status();
-  if (status.raft.damaged) return "the directory is damaged";
-  if (!status.raft.soft.leader) return "no leader is known";
-  if (status.disk_full) return "the disk is full";
-  return "";
-}
+std::string ConsensusServer::NotReady() const { return services_->NotReady(); }
 
 absl::Status ConsensusServer::StepDown(absl::Duration at_most) {
   return node_->StepDown(clock_.MonoNow() + at_most);
@@ -172,6 +171,7 @@ uint64_t ConsensusServer::FreeBytes() const { return directory_.disk->FreeBytes(
 
 void ConsensusServer::Stop() {
   if (node_ == nullptr) return;
+  if (health_ != nullptr) health_->Stop();
   services_->Shutdown();  // Streams end, so that their clients move on.
   node_->Stop();
 }

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/base/clock.h"
+#include "services/base/grpc_health.h"
 #include "services/consensus/node/node.h"
 #include "services/consensus/rpc/services.h"
 #include "services/consensus/server/consensus_metrics.h"
@@ -39,7 +40,8 @@ class ConsensusServer {
   const std::string& damage() const { return directory_.storage->damage(); }
   int port() const { return transport_->port(); }
   ConsensusMetrics& metrics() { return metrics_; }
-  // Why this node is of no use to clients at present; empty: it is.
+  // Why this node is of no use to clients at present; empty: it is.  gRPC's health service says the
+  // same of each service of z4j.consensus.v1; of the empty name, that the process answers.
   std::string NotReady() const;
 
   // Before a Stop() that nobody should notice: hands leadership over, if this node has it.  Waits,
@@ -64,6 +66,7 @@ class ConsensusServer {
   std::unique_ptr<ConsensusServices> services_;
   std::unique_ptr<GrpcTransport> transport_;
   std::unique_ptr<Node> node_;
+  std::unique_ptr<HealthReporter> health_;
 };
 
 }  // namespace z4j::consensus

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "services/base/testing/health_check.h"
 #include "services/base/testing/status_matchers.h"
 #include "services/consensus/server/testing/server_cluster.h"
 #include "z4j/consensus/v1/cluster.grpc.pb.h"
@@ -98,6 +99,29 @@ TEST(ConsensusServerTest, ALeaderHandsOverBeforeItStops) {
   const NodeId second = cluster.AwaitLeader(first);
   EXPECT_NE(second, first);
   EXPECT_THAT(cluster.Get(second, "key"), Optional(std::string("value")));
+}
+
+TEST(ConsensusServerTest, HealthOfTheServicesIsReadinessAndOfTheProcessThatItAnswers) {
+  ServerCluster cluster(3);
+  cluster.StartAll();
+  const auto channel =
+      grpc::CreateChannel(cluster.members().at(kAll[0]), grpc::InsecureChannelCredentials());
+  const auto await = [&](const std::string& expected) {
+    const MonoTime give_up = SystemClock().MonoNow() + ServerCluster::kAwaitMax;
+    for (const std::string& name : ConsensusServices::names()) {
+      while (HealthOf(channel, name) != expected && SystemClock().MonoNow() < give_up) {
+      }
+      EXPECT_EQ(HealthOf(channel, name), expected) << name;
+    }
+    EXPECT_EQ(HealthOf(channel, ""), "SERVING");
+  };
+  await("SERVING");
+  cluster.Kill(kAll[1]);
+  cluster.Kill(kAll[2]);
+  await("NOT_SERVING");  // It cannot know who leads.
+  EXPECT_NE(cluster.server(kAll[0]).NotReady(), "");
+  ASSERT_OK(cluster.Start(kAll[1]));
+  await("SERVING");
 }
 
 TEST(ConsensusServerTest, WithoutMembersItIsAClusterOfItsOwn) {

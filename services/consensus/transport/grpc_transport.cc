@@ -46,6 +46,7 @@ class GrpcTransport::Impl final : public PeerHost {
       ABSL_LOCKS_EXCLUDED(mu_);
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
   int port() const { return port_; }
+  grpc::HealthCheckServiceInterface* health() { return server_->GetHealthCheckService(); }
 
   // --- PeerHost ---
   const Self& self() const override { return self_; }
@@ -311,5 +312,6 @@ void GrpcTransport::SendSnapshot(Message install, std::unique_ptr<SnapshotReader
 }
 void GrpcTransport::Stop() { impl_->Stop(); }
 int GrpcTransport::port() const { return impl_->port(); }
+grpc::HealthCheckServiceInterface* GrpcTransport::health() const { return impl_->health(); }
 
 }  // namespace z4j::consensus

@@ -11,8 +11,9 @@
 #include "services/consensus/transport/transport.h"
 
 namespace grpc {
+class HealthCheckServiceInterface;
 class Service;
-}
+}  // namespace grpc
 
 namespace z4j::consensus {
 
@@ -49,6 +50,9 @@ class GrpcTransport final : public Transport {
 
   // Which one is listened on, once started.
   int port() const;
+  // The server's own, once started; null unless health is enabled in this process.  As long as
+  // this.
+  grpc::HealthCheckServiceInterface* health() const;
 
  private:
   class Impl;

@@ -8,17 +8,26 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "grpc_health/v1/health.pb.h"
+#include "services/base/grpc_health.h"
 #include "services/base/log.h"
 #include "services/scheduler/limits.h"
 #include "services/scheduler/rpc/audit_service.h"
 #include "services/scheduler/rpc/cluster_service.h"
 #include "services/scheduler/rpc/fire_service.h"
 #include "services/scheduler/rpc/schedule_service.h"
+#include "z4j/scheduler/v1/adapter.grpc.pb.h"
 
 namespace z4j::scheduler {
 namespace {
 
-constexpr char kHealthName[] = "z4j.scheduler.v1";
+std::vector<std::string> HealthNames() {
+  return {"z4j.scheduler.v1",
+          v1::ScheduleService::service_full_name(),
+          v1::FireService::service_full_name(),
+          v1::AuditService::service_full_name(),
+          v1::ClusterService::service_full_name(),
+          v1::AdapterService::service_full_name()};
+}
 
 std::shared_ptr<grpc::ServerCredentials> CredentialsOf(const TlsFiles& tls) {
   if (tls.certificate.empty()) return grpc::InsecureServerCredentials();
@@ -70,6 +79,7 @@ struct GrpcServer::Impl {
   ClusterServiceImpl cluster;
   int port = 0;
   std::unique_ptr<grpc::Server> server;
+  std::unique_ptr<HealthReporter> health;  // Null: it does not serve yet, or no more.
 };
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const std::string& listen,
@@ -99,7 +109,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const std::string&
                                 : ": the address is in use, or certificate and key do not match"));
   }
   std::unique_ptr<GrpcServer> server(new GrpcServer(std::move(impl)));
-  server->SetServing(false);
+  server->StopServing();
   return server;
 }
 
@@ -109,15 +119,24 @@ GrpcServer::~GrpcServer() { Stop(absl::ZeroDuration()); }
 
 int GrpcServer::port() const { return impl_->port; }
 
-void GrpcServer::SetServing(bool serving) {
-  grpc::HealthCheckServiceInterface* health = impl_->server->GetHealthCheckService();
-  health->SetServingStatus(serving);  // Of "" and of every name known so far.
-  health->SetServingStatus(kHealthName, serving);
+void GrpcServer::StartServing(std::function<bool()> ready) {
+  grpc::HealthCheckServiceInterface& health = *impl_->server->GetHealthCheckService();
+  health.SetServingStatus("", true);
+  impl_->health.reset();
+  impl_->health = std::make_unique<HealthReporter>(health, HealthNames(), std::move(ready));
+}
+
+void GrpcServer::StopServing() {
+  impl_->health.reset();
+  grpc::HealthCheckServiceInterface& health = *impl_->server->GetHealthCheckService();
+  health.SetServingStatus("", false);
+  for (const std::string& name : HealthNames()) health.SetServingStatus(name, false);
 }
 
 void GrpcServer::OnCommit() { impl_->hub.Wake(); }
 
 void GrpcServer::Stop(absl::Duration grace) {
+  impl_->health.reset();
   impl_->hub.Stop();
   impl_->server->Shutdown(absl::ToChronoTime(absl::Now() + grace));
   impl_->pool.Stop();  // Runs what was queued: every reactor is finished.

@@ -1,6 +1,7 @@
 #ifndef Z4J_SCHEDULER_RPC_GRPC_SERVER_H_
 #define Z4J_SCHEDULER_RPC_GRPC_SERVER_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,7 +35,7 @@ class GrpcServer {
   };
 
   // Serves on `listen` ("127.0.0.1:7801"; port 0 picks one), with health NOT_SERVING until
-  // SetServing.  UNAVAILABLE if it cannot listen there; INVALID_ARGUMENT if the TLS files are
+  // StartServing.  UNAVAILABLE if it cannot listen there; INVALID_ARGUMENT if the TLS files are
   // wrong.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const std::string& listen,
                                                            const TlsFiles& tls, Parts parts);
@@ -42,8 +43,11 @@ class GrpcServer {
 
   int port() const;
 
-  // Health of "" and "z4j.scheduler.v1".
-  void SetServing(bool serving);
+  // What grpc.health.v1.Health says from now on: SERVING of "", for the process answers; of
+  // "z4j.scheduler.v1" and of each of its services, whether `ready`, which must not wait.
+  void StartServing(std::function<bool()> ready);
+  // NOT_SERVING of all: the process goes away.  Idempotent.
+  void StopServing();
 
   // This node has changed something: wakes the watch streams.  Never blocks.
   void OnCommit();

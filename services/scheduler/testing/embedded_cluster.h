@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,7 +35,9 @@ struct RaftNode {
 // Their consensus runs, their electors do not.
 class EmbeddedCluster final : public ElectorCluster {
  public:
-  explicit EmbeddedCluster(int size) {
+  // `change` has the last word on the settings of each start.
+  explicit EmbeddedCluster(int size, std::function<void(ServerConfig&)> change = {})
+      : change_(std::move(change)) {
     for (int node = 0; node < size; ++node) Another();
     for (int node = 0; node < size; ++node) Begin(node);
   }
@@ -63,6 +66,7 @@ class EmbeddedCluster final : public ElectorCluster {
     config.consensus_data_dir = absl::StrCat(folder_, "/", peers_[node].name);
     // More than a loaded machine takes for a heartbeat.
     config.consensus_election_timeout = absl::Milliseconds(400);
+    if (change_) change_(config);
     nodes_[node] = std::make_unique<RaftNode>(config, clock_);
     const auto on_fatal = [](const absl::Status& status) { FAIL() << status; };
     return nodes_[node]->consensus.Start(on_fatal);
@@ -103,6 +107,7 @@ class EmbeddedCluster final : public ElectorCluster {
     return ntohs(address.sin_port);
   }
 
+  const std::function<void(ServerConfig&)> change_;
   SystemClock clock_;
   const std::string folder_ = absl::StrCat(testing::TempDir(), "/z4j-embedded-", getpid());
   std::vector<ConsensusPeer> peers_;

@@ -25,11 +25,11 @@ void ServedNode::Stop() {
   server->Wait();
 }
 
-RpcClusterTest::RpcClusterTest(int size) {
+RpcClusterTest::RpcClusterTest(int size, int requests_per_second) {
   for (int number = 1; number <= size; ++number) {
     const NodeIdentity identity = NodeCluster::Identity(number);
     auto storage = std::make_unique<MemoryLogStorage>(identity, NodeCluster::FirstConfig(size));
-    auto served = std::make_unique<ServedNode>(identity, cluster_.clock());
+    auto served = std::make_unique<ServedNode>(identity, cluster_.clock(), requests_per_second);
     cluster_.Start(std::move(storage), served->services.listeners(),
                    [&](Node& node) { served->services.Attach(node); });
     served->Serve();

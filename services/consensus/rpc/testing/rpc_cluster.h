@@ -44,7 +44,8 @@ MATCHER(IsGood, "is OK") {
 
 // The services of one node behind a server without a port.
 struct ServedNode {
-  ServedNode(NodeIdentity identity, Clock& clock) : services({identity, "test", {}}, clock) {}
+  ServedNode(NodeIdentity identity, Clock& clock, int requests_per_second = 0)
+      : services({identity, "test", {}, requests_per_second, {}}, clock) {}
 
   // Serves what was attached.
   void Serve();
@@ -103,7 +104,7 @@ class RpcClusterTest : public testing::Test {
  protected:
   static constexpr absl::Duration kElectionTimeout = absl::Milliseconds(600);
 
-  explicit RpcClusterTest(int size = 1);
+  explicit RpcClusterTest(int size = 1, int requests_per_second = 0);
   ~RpcClusterTest() override;
 
   ServedNode& served(NodeId id) { return *served_.at(id); }

@@ -74,7 +74,7 @@ class RpcTest : public testing::Test {
         GrpcServer::Start("127.0.0.1:0", {}, {store_, *committer_, keys_, clock_, cluster_, {}});
     EXPECT_OK(server);
     server_ = *std::move(server);
-    server_->SetServing(true);
+    server_->StartServing([] { return true; });
     channel_ = grpc::CreateChannel(absl::StrCat("127.0.0.1:", server_->port()),
                                    grpc::InsecureChannelCredentials());
     schedules_ = v1::ScheduleService::NewStub(channel_);
