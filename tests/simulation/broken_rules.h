@@ -2,18 +2,24 @@
 #define Z4J_TESTS_SIMULATION_BROKEN_RULES_H_
 
 #include "services/consensus/raft/mutants.h"
+#include "services/scheduler/mutants.h"
 
 // What a build with a broken rule does, by the names that people give it, and what is to be
 // expected of the simulator.
 namespace z4j::simulation {
 
 struct BrokenRule {
-  consensus::Rule rule;
+  template <typename Rule>  // Of either mutants.h.
+  constexpr BrokenRule(Rule broken, const char* called, const char* why_hidden)
+      : rule(static_cast<int>(broken)), name(called), hidden(why_hidden) {}
+
+  int rule;
   const char* name;
   const char* hidden;  // Why no run can show it; null: it must be noticed.
 };
 
 using consensus::Rule;
+using FireRule = scheduler::Rule;
 
 inline constexpr BrokenRule kBrokenRules[] = {
     {Rule::kVoteAfterSync, "skip fsync before vote", nullptr},
@@ -78,6 +84,17 @@ inline constexpr BrokenRule kBrokenRules[] = {
     {Rule::kFirstComeFirstServed, "lock queue not FIFO", nullptr},
     {Rule::kAliveOnlyIfDecided, "session called alive while its expiry is undecided", nullptr},
     {Rule::kReadsWaitForApply, "read before its index is applied", nullptr},
+
+    {FireRule::kWritesAreFenced, "leader's write without a look at the fence", nullptr},
+    {FireRule::kWritesHoldTheFence, "fence looked at FOR KEY SHARE", nullptr},
+    {FireRule::kWatermarkMovesForward, "watermark moves back", nullptr},
+    {FireRule::kPlanFromThisWatermark, "plan written from another watermark", nullptr},
+    {FireRule::kUnknownIsNotDone, "unknown commit taken for done", nullptr},
+    {FireRule::kFenceIsRaisedFirst, "schedules read before the fence is raised", nullptr},
+    {FireRule::kRefusedStepsDown, "leader goes on after a refused write", nullptr},
+    {FireRule::kTakeOverReadsAnew, "take-over with what is in memory", nullptr},
+    {FireRule::kTakeOverReadsPending, "take-over without the PENDING fires", nullptr},
+    {FireRule::kLeaseOutlastsCommit, "commit after the lease", nullptr},
 };
 
 }  // namespace z4j::simulation

@@ -11,6 +11,7 @@
 #include "tests/simulation/network.h"
 #include "tests/simulation/options.h"
 #include "tests/simulation/oracle.h"
+#include "tests/simulation/schedulers.h"
 #include "tests/simulation/server.h"
 #include "tests/simulation/world.h"
 
@@ -27,6 +28,7 @@ struct Result {
   absl::Duration simulated;
   uint64_t operations = 0;  // Of clients, done.
   uint64_t committed = 0;
+  uint64_t fires = 0;  // Rows of them in the database.
   uint64_t crashes = 0;
   bool undecided = false;          // The search for an order of the operations took too long.
   std::vector<std::string> story;  // If asked for.
@@ -45,6 +47,7 @@ class Cluster {
   Oracle& oracle() { return oracle_; }
   uint64_t operations() const;
   uint64_t crashes() const { return crashes_; }
+  uint64_t fires() const { return schedulers_.fires(); }
   bool undecided() const { return undecided_; }
 
  private:
@@ -54,6 +57,7 @@ class Cluster {
   Server& Any();
   Server* Leader();
   void Nemeses();
+  void DatabaseNemeses();
   void Crash(Server& victim, absl::Duration down_max);
   void MeetNewLeader(Server& leader);
   void Ambush();
@@ -73,6 +77,7 @@ class Cluster {
   Oracle oracle_;
   Network network_;
   Client::Servers servers_;
+  Schedulers schedulers_;
   std::vector<std::unique_ptr<Client>> clients_;
   uint64_t last_node_ = 0;
   uint64_t crashes_ = 0;

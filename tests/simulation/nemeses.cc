@@ -67,6 +67,17 @@ void Cluster::Nemeses() {
     }
     if (!leaders.empty()) ChangeMembers(*leaders[world_.random().Below(leaders.size())]);
   });
+  DatabaseNemeses();
+}
+
+void Cluster::DatabaseNemeses() {
+  Every(options_.database.cut_every, [this] {
+    Server* leader = Leader();
+    Server& victim = leader != nullptr && !world_.random().OneIn(3) ? *leader : Any();
+    schedulers_.CutOff(victim.identity().id,
+                       world_.Between(absl::ZeroDuration(), 2 * options_.database.cut_for));
+  });
+  Every(options_.database.restart_every, [this] { schedulers_.RestartDatabase(); });
 }
 
 void Cluster::Crash(Server& victim, absl::Duration down_max) {

@@ -14,6 +14,19 @@
 // run with every fault at once would hide what needs one of them alone.  Chances are in permille.
 namespace z4j::simulation {
 
+// Of the database that the schedulers share, of the ways to it, and of the engine.
+struct DatabaseOptions {
+  absl::Duration delay_mean = absl::Milliseconds(1);  // One way; a statement takes as long.
+  uint64_t late = 0;                                  // A statement arrives up to seconds later.
+  uint64_t slow = 0;                                  // One takes up to 1.5 s, and holds its locks.
+  uint64_t lost = 0;  // The connection breaks before or after it has passed.
+  absl::Duration cut_every = absl::InfiniteDuration();  // Of one machine from the database.
+  absl::Duration cut_for = absl::Seconds(1);
+  absl::Duration restart_every = absl::InfiniteDuration();
+  uint64_t engine_breaks = 0;     // The adapter's stream, or the broker is away.
+  absl::Duration wall_clock_off;  // The schedulers' wall clocks, +-.
+};
+
 struct Options {
   int nodes = 3;
   int clients = 4;
@@ -61,6 +74,10 @@ struct Options {
   uint64_t early_change = 0;  // … of a leader that has committed nothing yet.
   uint64_t snapshot_every = 50'000;
   consensus::RaftLimits limits;  // Of windows, messages and tails.
+
+  // Schedulers.
+  int schedules = 1;
+  DatabaseOptions database;
 
   // Clients.
   absl::Duration think = absl::Milliseconds(20);

@@ -87,6 +87,7 @@ void Server::Crash(bool power_loss) {
     return absl::StrCat("node ", identity_.id.value, power_loss ? " loses power" : " is killed");
   });
   ++life_;
+  leading_.reset();
   // The disk was in the midst of a write: some of its operations still happen.
   if (disk_busy_ && world_.random().OneIn(2)) {
     disk_.FailAfter(world_.random().Below(4));
@@ -174,6 +175,13 @@ void Server::FollowRole() {
   outside_.leads(identity_.id);
 }
 
+// As the real node tells the scheduler in its process.
+void Server::FollowLeadership() {
+  const auto leadership = replica_->leadership();
+  const auto term = leadership ? std::make_optional(leadership->term) : std::nullopt;
+  if (std::exchange(leading_, term) != term) outside_.leadership(identity_.id);
+}
+
 void Server::TellMessage(const Message& message) {
   world_.Tell([&] { return simulation::Describe(message); });
   oracle_.Sent(identity_.id, message);
@@ -219,6 +227,7 @@ void Server::Settle() {
     if (work.replies.empty()) break;  // A reply may have led to another call.
   }
   if (!replica_) return;
+  FollowLeadership();
   oracle_.Look(identity_.id, replica_->status(), std::max(started_, paused_until_));
   StartDisk();
   ScheduleTick();

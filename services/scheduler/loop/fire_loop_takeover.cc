@@ -6,6 +6,7 @@
 #include "services/base/log.h"
 #include "services/base/status_macros.h"
 #include "services/scheduler/loop/fire_loop.h"
+#include "services/scheduler/mutants.h"
 
 namespace z4j::scheduler {
 
@@ -33,6 +34,7 @@ absl::Status FireLoop::KeepWarm(absl::Time now, MonoTime mono) {
 
 absl::Status FireLoop::TakeOver(FencingToken token, absl::Time now) {
   const MonoTime begin = clock_.MonoNow();
+  if (Broken(Rule::kFenceIsRaisedFirst)) RETURN_IF_ERROR(FreshenTable(now));
   ASSIGN_OR_RETURN(FenceRow previous,
                    Timed("raise_fence", [&] { return store_.RaiseFence(token, options_.node); }));
   token_ = token;
@@ -58,10 +60,11 @@ absl::Status FireLoop::TakeOver(FencingToken token, absl::Time now) {
   }
   writer_.Begin(token);
   dispatcher_.Begin();
-  RETURN_IF_ERROR(FreshenTable(now));
+  const bool freshened = Broken(Rule::kFenceIsRaisedFirst);
+  if (!freshened && !Broken(Rule::kTakeOverReadsAnew)) RETURN_IF_ERROR(FreshenTable(now));
   newly_tracked_ = overlap_.ForgetAll();
   RETURN_IF_ERROR(LoadOpenRuns());
-  RETURN_IF_ERROR(ReloadPending(0));
+  if (!Broken(Rule::kTakeOverReadsPending)) RETURN_IF_ERROR(ReloadPending(0));
   for (const auto& [id, named] : uncomputable_) changes_.Quarantine(named.first, named.second);
   store_lost_at_.reset();
   const MonoTime mono = clock_.MonoNow();
