@@ -16,11 +16,12 @@ enum class Rule : int {
   kUnknownIsNotDone = 104,       // A commit without an answer is taken for done.
 
   // Of the fire loop.
-  kFenceIsRaisedFirst = 110,    // A new leader reads the store, and then raises the fence.
-  kRefusedStepsDown = 111,      // A leader whose write was refused goes on.
-  kTakeOverReadsAnew = 112,     // A new leader goes on with what it has in memory.
-  kTakeOverReadsPending = 113,  // … and hands over only what it decides itself.
-  kLeaseOutlastsCommit = 114,   // A commit begins although the lease has run out.
+  kFenceIsRaisedFirst = 110,     // A new leader reads the store, and then raises the fence.
+  kRefusedStepsDown = 111,       // A leader whose write was refused goes on.
+  kTakeOverReadsAnew = 112,      // A new leader goes on with what it has in memory.
+  kTakeOverReadsPending = 113,   // … and hands over only what it decides itself.
+  kLeaseOutlastsCommit = 114,    // A commit begins although the lease has run out.
+  kOutagesAreWrittenDown = 115,  // A new leader keeps an outage in its memory alone.
 };
 
 inline bool Broken(Rule rule) { return IsBroken(static_cast<int>(rule)); }

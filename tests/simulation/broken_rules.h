@@ -69,14 +69,18 @@ inline constexpr BrokenRule kBrokenRules[] = {
     {Rule::kSegmentRepeatsHardState, "new segment without term and vote", nullptr},
     {Rule::kReopenedIsWrittenAgain, "page cache after a failed fsync believed", nullptr},
     {Rule::kReopenedNamesAreSynced, "unsynced names believed at start", nullptr},
-    {Rule::kVotesHaveAReserve, "no disk reserve for votes", nullptr},
+    {Rule::kVotesHaveAReserve, "no disk reserve for votes",
+     "entries that wait for room hold up the votes behind them; only a lone vote needs the "
+     "reserve"},
     {Rule::kSnapshotSyncedBeforeName, "snapshot named before fsync", nullptr},
     {Rule::kDamagedIsOnlyRead, "rotten log written to", nullptr},
 
     {Rule::kTokenInSnapshot, "token not in snapshot", nullptr},
     {Rule::kTokensGrow, "one token for two grants", nullptr},
-    {Rule::kExpiryIsDecidedInLog, "session expiry by the leader's clock alone", nullptr},
-    {Rule::kNewLeaderRenewsSessions, "sessions not renewed by a new leader", nullptr},
+    {Rule::kExpiryIsDecidedInLog, "session expiry by the leader's clock alone",
+     "a leader proposes no expiry of whom it heard, and hears nobody whose expiry is in the log"},
+    {Rule::kNewLeaderRenewsSessions, "sessions not renewed by a new leader",
+     "a new leader counts all sessions as heard when it began, whatever the log says"},
     {Rule::kMutationsAreDoneOnce, "retried mutation done twice", nullptr},
     {Rule::kAnswersInSnapshot, "answers not in snapshot", nullptr},
     {Rule::kSessionEndFreesNames, "ended session keeps its locks", nullptr},
@@ -95,6 +99,7 @@ inline constexpr BrokenRule kBrokenRules[] = {
     {FireRule::kTakeOverReadsAnew, "take-over with what is in memory", nullptr},
     {FireRule::kTakeOverReadsPending, "take-over without the PENDING fires", nullptr},
     {FireRule::kLeaseOutlastsCommit, "commit after the lease", nullptr},
+    {FireRule::kOutagesAreWrittenDown, "outage not written down", nullptr},
 };
 
 }  // namespace z4j::simulation

@@ -51,6 +51,8 @@ class Cluster {
   bool undecided() const { return undecided_; }
 
  private:
+  enum class Figure8Stage : uint8_t { kNone, kFirstCutOff, kSecondCutOff };
+
   NodeId AddServer(const Config& first);
   // Repeats `what` about every `every` while the first phase lasts.
   void Every(absl::Duration every, std::function<void()> what);
@@ -62,6 +64,11 @@ class Cluster {
   void MeetNewLeader(Server& leader);
   void Ambush();
   void LoseOne();
+  void Wipe();
+  void Figure8();
+  void Figure8NewLeader(Server& leader);
+  // From now on these two groups do not hear each other.
+  void Separate(const std::set<NodeId>& some, const std::set<NodeId>& others);
   void ChangeMembers(Server& leader);
   bool MakeChange(const Config& config, ConfigChange& change);
   void Send(NodeId from, Message message);
@@ -82,7 +89,10 @@ class Cluster {
   uint64_t last_node_ = 0;
   uint64_t crashes_ = 0;
   bool healed_ = false;
-  bool one_lost_ = false;  // To rot, or with its directory: one node a run.
+  Figure8Stage figure8_ = Figure8Stage::kNone;
+  std::set<NodeId> first_two_;  // Who have what will be overwritten,
+  NodeId third_;                // by this one.
+  bool one_lost_ = false;       // To rot, or with its directory: one node a run.
   bool undecided_ = false;
 };
 

@@ -34,7 +34,8 @@ void FireOracle::Made(const scheduler::Schedule& schedule, absl::Time watermark)
   const auto& spec = std::get<scheduler::IntervalSpec>(schedule.spec);
   absl::Duration into;
   absl::IDivDuration(watermark - spec.anchor, spec.period, &into);
-  schedules_[schedule.id] = {schedule.name, spec.period, watermark - into + spec.period};
+  schedules_[schedule.id] = {schedule.name, spec.period, schedule.catch_up,
+                             watermark - into + spec.period};
   live_at_ = Now();
 }
 
@@ -53,9 +54,10 @@ void FireOracle::Wrote(FencingToken token) {
                       newest_.value));
   }
   if (Now() - live_at_ > scheduler::kOnTimeGrace - kClockSlack) {
-    outages_.emplace_back(live_at_, Now());
+    silences_.push_back({live_at_, Now(), token == live_});
   }
   live_at_ = Now();
+  live_ = token;
 }
 
 void FireOracle::Committed(FencingToken token, const FireBatch& batch, const Cursors& before,
@@ -97,6 +99,9 @@ void FireOracle::Decided(const Fire& fire) {
   rows_.try_emplace(fire.id, Row{fire.key, std::nullopt});
   if (fire.state == FireState::kPending) {
     if (fire.key.due_at > Now() + kClockSlack) Fail(known.name + " fires early");
+    if (known.catch_up == scheduler::CatchUp::kSkip && MustBeMissed(fire.key.due_at)) {
+      Fail(absl::StrCat(known.name, " fires ", Text(fire.key.due_at), ", and was to skip it"));
+    }
     pending_.emplace(fire.key.due_at, fire.id);
   } else if (fire.reason != FireReason::kCatchUpPolicy || !MayBeMissed(first, fire.key.due_at)) {
     Fail(absl::StrCat(known.name, " leaves out ", Text(first), " to ", Text(fire.key.due_at),
@@ -105,9 +110,16 @@ void FireOracle::Decided(const Fire& fire) {
 }
 
 bool FireOracle::MayBeMissed(absl::Time first, absl::Time last) const {
-  return std::any_of(outages_.begin(), outages_.end(), [&](const auto& outage) {
-    return outage.first - kClockSlack <= first &&
-           last <= outage.second - scheduler::kOnTimeGrace + kClockSlack;
+  return std::any_of(silences_.begin(), silences_.end(), [&](const Silence& silence) {
+    return silence.from - kClockSlack <= first &&
+           last <= silence.to - scheduler::kOnTimeGrace + kClockSlack;
+  });
+}
+
+bool FireOracle::MustBeMissed(absl::Time due) const {
+  return std::any_of(silences_.begin(), silences_.end(), [&](const Silence& silence) {
+    return !silence.of_one && silence.from + kClockSlack < due &&
+           due < silence.to - scheduler::kOnTimeGrace - kClockSlack;
   });
 }
 

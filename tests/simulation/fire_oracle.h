@@ -53,6 +53,7 @@ class FireOracle {
   struct Known {
     std::string name;
     absl::Duration period;
+    scheduler::CatchUp catch_up;
     absl::Time next;  // The first due time that is not decided.
   };
   struct Row {
@@ -62,6 +63,7 @@ class FireOracle {
 
   void Decided(const scheduler::Fire& fire);
   bool MayBeMissed(absl::Time first, absl::Time last) const;
+  bool MustBeMissed(absl::Time due) const;
   absl::Time Now() const;
 
   World& world_;
@@ -70,9 +72,15 @@ class FireOracle {
   std::map<scheduler::ScheduleId, Known> schedules_;
   std::map<scheduler::FireId, Row> rows_;
   std::set<std::pair<absl::Time, scheduler::FireId>> pending_;
-  absl::Time live_at_;  // A leader wrote.
-  // Longer times in which none did: what came due in them may be missed.
-  std::vector<std::pair<absl::Time, absl::Time>> outages_;
+  absl::Time live_at_;            // A leader wrote,
+  scheduler::FencingToken live_;  // this one.
+  // Times longer than the grace in which none did: what came due in them may be missed; and must,
+  // where the policy says so, if it was another one that wrote then.
+  struct Silence {
+    absl::Time from, to;
+    bool of_one;
+  };
+  std::vector<Silence> silences_;
 };
 
 }  // namespace z4j::simulation

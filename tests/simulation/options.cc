@@ -95,9 +95,23 @@ Options Draw(SeededRandom& random) {
     o.limits.apply_entries = 1 + random.Below(4);
   }
   if (random.OneIn(6)) o.limits.uncommitted_entries = 2 + random.Below(20);
+  if (random.OneIn(3)) o.rush = 200 + random.Below(800);
+  if (o.transfer_every < absl::InfiniteDuration() && random.OneIn(3)) {
+    o.late_kind = consensus::MessageBody(consensus::TimeoutNow()).index();
+    o.late = 300 + random.Below(500);
+  }
+  if (o.nodes == 5 && random.OneIn(3)) {
+    o.figure8_every = Some(random, absl::Seconds(2), absl::Seconds(5));
+    // What is old is replicated before what is new.
+    if (random.OneIn(2)) o.limits.append_entries = 1;
+  }
   o.think = Some(random, absl::Milliseconds(1), absl::Milliseconds(200));
   o.schedules = 1 + static_cast<int>(random.Below(3));
   o.database = DrawDatabase(random);
+  if (random.OneIn(25)) {
+    o.database.outage = Some(random, absl::Seconds(33), absl::Seconds(50));
+    o.safety += o.database.outage;
+  }
   return o;
 }
 
@@ -113,9 +127,10 @@ std::string Describe(const Options& o) {
       ", disk full every ", absl::FormatDuration(o.disk_full_every), ", rot every ",
       absl::FormatDuration(o.rot_every), ", wipe every ", absl::FormatDuration(o.wipe_every),
       ", segment ", o.segment_bytes, ", strike ", o.strike, ", ambush every ",
-      absl::FormatDuration(o.ambush_every), ", pause every ", absl::FormatDuration(o.pause_every),
-      o.freeze ? " frozen" : "", ", drift ", o.drift_permille, ", transfer every ",
-      absl::FormatDuration(o.transfer_every), ", change every ",
+      absl::FormatDuration(o.ambush_every), ", figure 8 every ",
+      absl::FormatDuration(o.figure8_every), ", rush ", o.rush, ", pause every ",
+      absl::FormatDuration(o.pause_every), o.freeze ? " frozen" : "", ", drift ", o.drift_permille,
+      ", transfer every ", absl::FormatDuration(o.transfer_every), ", change every ",
       absl::FormatDuration(o.change_every), ", early change ", o.early_change, ", snapshot every ",
       o.snapshot_every, ", tail ", o.limits.tail_entries, ", append ", o.limits.append_entries,
       ", window ", o.limits.inflight_messages, ", uncommitted ", o.limits.uncommitted_entries,

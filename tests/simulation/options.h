@@ -23,6 +23,7 @@ struct DatabaseOptions {
   absl::Duration cut_every = absl::InfiniteDuration();  // Of one machine from the database.
   absl::Duration cut_for = absl::Seconds(1);
   absl::Duration restart_every = absl::InfiniteDuration();
+  absl::Duration outage;          // Once it is down for so long: longer than what counts as late.
   uint64_t engine_breaks = 0;     // The adapter's stream, or the broker is away.
   absl::Duration wall_clock_off;  // The schedulers' wall clocks, +-.
 };
@@ -67,6 +68,9 @@ struct Options {
   uint64_t strike = 0;  // A new leader dies, or is cut off, within milliseconds.
   // A leader hears a bare quorum, and one of that forgets in a crash whom it answered.
   absl::Duration ambush_every = absl::InfiniteDuration();
+  // The paper's figure 8, of which nothing comes by itself: five nodes, three leaders.
+  absl::Duration figure8_every = absl::InfiniteDuration();
+  uint64_t rush = 0;  // Whoever is elected is asked by all clients at once.
 
   // Operators.
   absl::Duration transfer_every = absl::InfiniteDuration();

@@ -86,10 +86,6 @@ void Schedulers::CutOff(NodeId node, absl::Duration duration) {
   machines_.at(node).way->Cut(duration);
 }
 
-void Schedulers::RestartDatabase() {
-  database_.Restart(world_.Between(absl::Milliseconds(50), absl::Seconds(3)));
-}
-
 void Schedulers::Calm() {
   calm_ = true;
   for (auto& [id, machine] : machines_) {

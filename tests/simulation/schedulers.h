@@ -28,7 +28,7 @@ class Schedulers {
 
   // --- Bad luck ---
   void CutOff(NodeId node, absl::Duration duration);  // From the database.
-  void RestartDatabase();
+  void RestartDatabase(absl::Duration down_for) { database_.Restart(down_for); }
   void Calm();  // No more of it.
 
   // None: all that was due is decided and handed over.

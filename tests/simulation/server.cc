@@ -111,6 +111,7 @@ void Server::Pause(absl::Duration duration, bool clocks_stand_still) {
   if (!replica_ || paused()) return;
   world_.Tell([&] { return absl::StrCat("node ", identity_.id.value, " stands still"); });
   paused_until_ = world_.now() + duration;
+  wakes_late_ = world_.Between(absl::ZeroDuration(), absl::Milliseconds(1));
   if (clocks_stand_still) {
     clock_base_ = Clock().since_boot;
     clock_since_ = paused_until_;  // Until then the clock would go backwards: nobody looks.
@@ -191,6 +192,7 @@ void Server::TellMessage(const Message& message) {
 }
 
 void Server::TakeWrite(Write write) {
+  oracle_.Appends(identity_.id, write);
   for (const Entry& entry : write.entries) {
     if (entry.kind != EntryKind::kConfig) continue;
     const RaftStatus status = replica_->status();
@@ -236,7 +238,8 @@ void Server::Settle() {
 void Server::ScheduleTick() {
   Instant at = world_.now();
   if (paused()) {
-    at = paused_until_;
+    // What came meanwhile is looked at first, or else the time is.
+    at = paused_until_ + wakes_late_;
   } else {
     const absl::Duration wait = replica_->NextTick() - Clock();
     at += std::max(absl::Microseconds(1), wait / clock_rate_ + absl::Nanoseconds(1));

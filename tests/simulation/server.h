@@ -113,6 +113,7 @@ class Server {
   Instant clock_since_;
   double clock_rate_ = 1.0;
   Instant paused_until_;
+  absl::Duration wakes_late_;  // Its timers, after that.
 
   uint64_t life_ = 0;  // Events of an earlier one are void.
   Instant started_;

@@ -43,7 +43,7 @@ absl::Status FireLoop::TakeOver(FencingToken token, absl::Time now) {
   AddOutage(outages_, std::min(previous.live_at, now), now);
   catching_up_ = !outages_.empty();
   outages_saved_ = outages_ == previous.outages;
-  if (!outages_saved_) {
+  if (!outages_saved_ && !Broken(Rule::kOutagesAreWrittenDown)) {
     RETURN_IF_ERROR(Timed("set_outages", [&] { return store_.SetOutages(token, outages_, now); }));
   }
   outages_saved_ = true;
