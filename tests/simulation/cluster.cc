@@ -168,6 +168,8 @@ void Cluster::Run() {
   }
   for (auto& client : clients_) client->Stop();
   RunUntil(world_.now() + absl::Seconds(2), [] { return false; });
+  // A call that was lost just before all was healed is given up after seconds.
+  RunUntil(world_.now() + kConvergence, [&] { return !schedulers_.Missing().has_value(); });
   if (const auto missing = schedulers_.Missing()) oracle_.Fail(*missing);
   JudgeHistories();
 }
