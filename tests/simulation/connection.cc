@@ -90,22 +90,17 @@ absl::StatusOr<FenceRow> Connection::RaiseFence(FencingToken token, const std::s
 }
 
 absl::Status Connection::MarkLive(FencingToken token, absl::Time at) {
-  return Told(token, Ask<absl::Status>(Kind::kLeaderWrite, token,
-                                       [token, at, &database = database_](FencingToken as) {
-                                         const absl::Status status =
-                                             database.tables().MarkLive(as, at);
-                                         database.Wrote(token, status);
-                                         return status;
-                                       }));
+  auto mark = [token, at, &database = database_](FencingToken as) {
+    return database.Write(token, [&] { return database.tables().MarkLive(as, at); });
+  };
+  return Told(token, Ask<absl::Status>(Kind::kLeaderWrite, token, std::move(mark)));
 }
 
 absl::Status Connection::SetOutages(FencingToken token, absl::Span<const Outage> outages,
                                     absl::Time at) {
   auto set = [token, at, kept = std::vector<Outage>(outages.begin(), outages.end()),
               &database = database_](FencingToken as) {
-    const absl::Status status = database.tables().SetOutages(as, kept, at);
-    database.Wrote(token, status);
-    return status;
+    return database.Write(token, [&] { return database.tables().SetOutages(as, kept, at); });
   };
   return Told(token, Ask<absl::Status>(Kind::kLeaderWrite, token, std::move(set)));
 }
@@ -154,9 +149,15 @@ absl::StatusOr<UnendedPage> Connection::LoadUnended(const FireKey& before, absl:
 absl::StatusOr<int64_t> Connection::Prune(FencingToken token, absl::Time before, int limit) {
   auto pruned = Ask<absl::StatusOr<int64_t>>(
       Kind::kLeaderWrite, token, [token, before, limit, &database = database_](FencingToken as) {
-        const auto pruned = database.tables().Prune(as, before, limit);
-        database.Wrote(token, pruned.status());
-        return pruned;
+        absl::StatusOr<int64_t> rows;
+        database
+            .Write(token,
+                   [&] {
+                     rows = database.tables().Prune(as, before, limit);
+                     return rows.status();
+                   })
+            .IgnoreError();
+        return rows;
       });
   Told(token, pruned.status()).IgnoreError();
   return pruned;

@@ -19,8 +19,9 @@ class Connection final : public scheduler::ForwardingStore {
   Connection(DatabaseLink& link, Database& database)
       : ForwardingStore(database.tables()), link_(link), database_(database) {}
 
-  // Under which this process last raised the fence, as it was told.
+  // Under which, and when, this process last raised the fence, as it was told.
   scheduler::FencingToken raised() const { return raised_; }
+  Instant raised_at() const { return raised_at_; }
   // It was told that this token's write was refused.
   scheduler::FencingToken refused() const { return refused_; }
 
@@ -65,6 +66,7 @@ class Connection final : public scheduler::ForwardingStore {
   DatabaseLink& link_;
   Database& database_;
   scheduler::FencingToken raised_, refused_;
+  Instant raised_at_;
 };
 
 }  // namespace z4j::simulation

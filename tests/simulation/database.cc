@@ -117,8 +117,11 @@ absl::StatusOr<CommitResult> Database::CommitFires(FencingToken as, FencingToken
   std::vector<scheduler::ScheduleId> ids;
   for (const FireBatch::CursorMove& move : batch.cursors) ids.push_back(move.schedule);
   const auto before = *tables_.GetCursors(ids);
-  absl::StatusOr<CommitResult> result = tables_.CommitFires(as, batch);
-  Wrote(token, result.status());
+  absl::StatusOr<CommitResult> result;
+  Write(token, [&] {
+    result = tables_.CommitFires(as, batch);
+    return result.status();
+  }).IgnoreError();
   if (result.ok()) oracle_.Committed(token, batch, before, *tables_.GetCursors(ids));
   return result;
 }
@@ -126,11 +129,11 @@ absl::StatusOr<CommitResult> Database::CommitFires(FencingToken as, FencingToken
 absl::Status Database::UpdateFires(FencingToken as, FencingToken token,
                                    const std::vector<FireUpdate>& updates,
                                    const std::vector<int64_t>& closed) {
-  const absl::Status status = tables_.UpdateFires(as, updates, closed);
-  Wrote(token, status);
+  const absl::Status status =
+      Write(token, [&] { return tables_.UpdateFires(as, updates, closed); });
   for (const FireUpdate& update : updates) {
     if (status.ok() && update.state != scheduler::FireState::kPending) {
-      oracle_.Settled(token, update);
+      oracle_.Settled(update);
     }
   }
   return status;
@@ -142,8 +145,11 @@ absl::StatusOr<FenceRow> Database::RaiseFence(FencingToken token, const std::str
   return old;
 }
 
-void Database::Wrote(FencingToken token, const absl::Status& status) {
-  if (status.ok()) oracle_.Wrote(token);
+absl::Status Database::Write(FencingToken token, const std::function<absl::Status()>& write) {
+  const absl::Time live_at = tables_.ReadFence()->live_at;
+  absl::Status status = write();
+  if (status.ok()) oracle_.Wrote(token, live_at);
+  return status;
 }
 
 }  // namespace z4j::simulation

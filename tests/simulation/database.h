@@ -50,10 +50,11 @@ class Database {
                            const std::vector<int64_t>& closed);
   absl::StatusOr<scheduler::FenceRow> RaiseFence(scheduler::FencingToken token,
                                                  const std::string& holder);
-  // Of any other write, to be judged.
-  void Wrote(scheduler::FencingToken token, const absl::Status& status);
+  // Of any other of a leader's writes: does `write`, and has it judged.
+  absl::Status Write(scheduler::FencingToken token, const std::function<absl::Status()>& write);
 
   scheduler::MemoryScheduleStore& tables() { return tables_; }
+  Instant now() const { return world_.now(); }
 
  private:
   struct WallClock final : Clock {

@@ -36,7 +36,6 @@ void FireOracle::Made(const scheduler::Schedule& schedule, absl::Time watermark)
   absl::IDivDuration(watermark - spec.anchor, spec.period, &into);
   schedules_[schedule.id] = {schedule.name, spec.period, schedule.catch_up,
                              watermark - into + spec.period};
-  live_at_ = Now();
 }
 
 void FireOracle::Raised(FencingToken token, const std::string& holder) {
@@ -48,15 +47,14 @@ void FireOracle::Raised(FencingToken token, const std::string& holder) {
   newest_ = std::max(newest_, token);
 }
 
-void FireOracle::Wrote(FencingToken token) {
+void FireOracle::Wrote(FencingToken token, absl::Time live_at) {
   if (token != newest_) {
     Fail(absl::StrCat("the database took a write of token ", token.value, ", and its fence is at ",
                       newest_.value));
   }
-  if (Now() - live_at_ > scheduler::kOnTimeGrace - kClockSlack) {
-    silences_.push_back({live_at_, Now(), token == live_});
+  if (Now() - live_at > scheduler::kOnTimeGrace - kClockSlack) {
+    silences_.push_back({live_at, Now(), token == live_});
   }
-  live_at_ = Now();
   live_ = token;
 }
 
@@ -123,23 +121,21 @@ bool FireOracle::MustBeMissed(absl::Time due) const {
   });
 }
 
-void FireOracle::Settled(FencingToken token, const scheduler::FireUpdate& update) {
+void FireOracle::Settled(const scheduler::FireUpdate& update) {
   const auto row = rows_.find(update.id);
   if (row == rows_.end()) return Fail("a fire that was never decided has an outcome");
   if (row->second.settled.has_value()) return;
-  row->second.settled = token;
+  row->second.settled = world_.now();
   pending_.erase({row->second.key.due_at, update.id});
 }
 
-void FireOracle::HandsOver(NodeId node, FencingToken token, const FireKey& key, FireId id) {
+void FireOracle::HandsOver(NodeId node, Instant since, const FireKey& key, FireId id) {
   const auto row = rows_.find(id);
-  const std::string what = absl::StrCat("node ", node.value, " hands over a fire of ",
-                                        Text(key.due_at), " under token ", token.value);
+  const std::string what =
+      absl::StrCat("node ", node.value, " hands over a fire of ", Text(key.due_at));
   if (row == rows_.end()) return Fail(what + ", which is in no row");
-  const std::optional<FencingToken>& settled = row->second.settled;
-  // An older leader may not have heard of it.
-  if (settled.has_value() && *settled <= token) {
-    Fail(absl::StrCat(what, " that was done with under ", settled->value));
+  if (row->second.settled.has_value() && *row->second.settled < since) {
+    Fail(what + ", which was done with before it took over");
   }
 }
 

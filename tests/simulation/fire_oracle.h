@@ -29,17 +29,17 @@ class FireOracle {
 
   // --- What is committed, in its order ---
   void Raised(scheduler::FencingToken token, const std::string& holder);
-  void Wrote(scheduler::FencingToken token);
+  // `live_at`: until when a leader was known to be live before this.
+  void Wrote(scheduler::FencingToken token, absl::Time live_at);
   using Cursors = std::vector<std::pair<scheduler::ScheduleId, scheduler::Cursor>>;
   void Committed(scheduler::FencingToken token, const scheduler::FireBatch& batch,
                  const Cursors& before, const Cursors& after);
   // A fire is no longer PENDING.
-  void Settled(scheduler::FencingToken token, const scheduler::FireUpdate& update);
+  void Settled(const scheduler::FireUpdate& update);
 
   // --- What schedulers do ---
-  // A leader of this token hands a fire to an engine.
-  void HandsOver(NodeId node, scheduler::FencingToken token, const scheduler::FireKey& key,
-                 scheduler::FireId id);
+  // A leader that raised the fence at `since` hands a fire to an engine.
+  void HandsOver(NodeId node, Instant since, const scheduler::FireKey& key, scheduler::FireId id);
   // It was told that a write of this token was refused, had its turn, and leads on.
   void LeadsOnRefused(NodeId node, scheduler::FencingToken token);
   void Fail(const std::string& breach) { oracle_.Fail(breach); }
@@ -58,7 +58,7 @@ class FireOracle {
   };
   struct Row {
     scheduler::FireKey key;
-    std::optional<scheduler::FencingToken> settled;  // Under which it left PENDING.
+    std::optional<Instant> settled;  // When it left PENDING.
   };
 
   void Decided(const scheduler::Fire& fire);

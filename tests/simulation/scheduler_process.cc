@@ -155,7 +155,7 @@ void SchedulerProcess::PumpAt(Instant when) {
 void SchedulerProcess::Connect() {
   EngineLink::Events events;
   events.sent = [this](const scheduler::DispatchItem& item) {
-    around_.oracle.HandsOver(around_.server.identity().id, store_.raised(), item.key, item.id);
+    around_.oracle.HandsOver(around_.server.identity().id, store_.raised_at(), item.key, item.id);
   };
   events.results = [this](std::vector<scheduler::DispatchResult> results) {
     Do([this, results = std::move(results)] {
