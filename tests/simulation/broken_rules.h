@@ -2,18 +2,24 @@
 #define Z4J_TESTS_SIMULATION_BROKEN_RULES_H_
 
 #include "services/consensus/raft/mutants.h"
+#include "services/scheduler/mutants.h"
 
 // What a build with a broken rule does, by the names that people give it, and what is to be
 // expected of the simulator.
 namespace z4j::simulation {
 
 struct BrokenRule {
-  consensus::Rule rule;
+  template <typename Rule>  // Of either mutants.h.
+  constexpr BrokenRule(Rule broken, const char* called, const char* why_hidden)
+      : rule(static_cast<int>(broken)), name(called), hidden(why_hidden) {}
+
+  int rule;
   const char* name;
   const char* hidden;  // Why no run can show it; null: it must be noticed.
 };
 
 using consensus::Rule;
+using FireRule = scheduler::Rule;
 
 inline constexpr BrokenRule kBrokenRules[] = {
     {Rule::kVoteAfterSync, "skip fsync before vote", nullptr},
@@ -66,14 +72,18 @@ inline constexpr BrokenRule kBrokenRules[] = {
     {Rule::kSegmentRepeatsHardState, "new segment without term and vote", nullptr},
     {Rule::kReopenedIsWrittenAgain, "page cache after a failed fsync believed", nullptr},
     {Rule::kReopenedNamesAreSynced, "unsynced names believed at start", nullptr},
-    {Rule::kVotesHaveAReserve, "no disk reserve for votes", nullptr},
+    {Rule::kVotesHaveAReserve, "no disk reserve for votes",
+     "entries that wait for room hold up the votes behind them; only a lone vote needs the "
+     "reserve"},
     {Rule::kSnapshotSyncedBeforeName, "snapshot named before fsync", nullptr},
     {Rule::kDamagedIsOnlyRead, "rotten log written to", nullptr},
 
     {Rule::kTokenInSnapshot, "token not in snapshot", nullptr},
     {Rule::kTokensGrow, "one token for two grants", nullptr},
-    {Rule::kExpiryIsDecidedInLog, "session expiry by the leader's clock alone", nullptr},
-    {Rule::kNewLeaderRenewsSessions, "sessions not renewed by a new leader", nullptr},
+    {Rule::kExpiryIsDecidedInLog, "session expiry by the leader's clock alone",
+     "a leader proposes no expiry of whom it heard, and hears nobody whose expiry is in the log"},
+    {Rule::kNewLeaderRenewsSessions, "sessions not renewed by a new leader",
+     "a new leader counts all sessions as heard when it began, whatever the log says"},
     {Rule::kMutationsAreDoneOnce, "retried mutation done twice", nullptr},
     {Rule::kAnswersInSnapshot, "answers not in snapshot", nullptr},
     {Rule::kSessionEndFreesNames, "ended session keeps its locks", nullptr},
@@ -81,6 +91,18 @@ inline constexpr BrokenRule kBrokenRules[] = {
     {Rule::kFirstComeFirstServed, "lock queue not FIFO", nullptr},
     {Rule::kAliveOnlyIfDecided, "session called alive while its expiry is undecided", nullptr},
     {Rule::kReadsWaitForApply, "read before its index is applied", nullptr},
+
+    {FireRule::kWritesAreFenced, "leader's write without a look at the fence", nullptr},
+    {FireRule::kWritesHoldTheFence, "fence looked at FOR KEY SHARE", nullptr},
+    {FireRule::kWatermarkMovesForward, "watermark moves back", nullptr},
+    {FireRule::kPlanFromThisWatermark, "plan written from another watermark", nullptr},
+    {FireRule::kUnknownIsNotDone, "unknown commit taken for done", nullptr},
+    {FireRule::kFenceIsRaisedFirst, "schedules read before the fence is raised", nullptr},
+    {FireRule::kRefusedStepsDown, "leader goes on after a refused write", nullptr},
+    {FireRule::kTakeOverReadsAnew, "take-over with what is in memory", nullptr},
+    {FireRule::kTakeOverReadsPending, "take-over without the PENDING fires", nullptr},
+    {FireRule::kLeaseOutlastsCommit, "commit after the lease", nullptr},
+    {FireRule::kOutagesAreWrittenDown, "outage not written down", nullptr},
 };
 
 }  // namespace z4j::simulation

@@ -46,7 +46,7 @@ void Client::Next() {
     case 3:
       return session_.value == 0 ? OpenSession() : Claim();
     default:
-      return ReadKey(key);
+      return ReadKey(key, NodeId{}, [this] { Done(); });
   }
 }
 
@@ -100,22 +100,29 @@ void Client::Write(const std::string& key, const std::string& call,
   });
 }
 
-void Client::ReadKey(const std::string& key) {
+void Client::AskAtOnce(NodeId server) {
+  if (stopped_) return;
+  for (const char* key : kKeys) ReadKey(key, server, [] {});
+}
+
+void Client::ReadKey(const std::string& key, NodeId server, std::function<void()> then) {
   Ask([](Replica& replica, MonoTime now, CallId call,
          MonoTime deadline) { replica.Read(now, call, deadline); },
       [key](const Replica& replica) {
         const std::optional<KvEntry> entry = replica.machine().kv().Get(key);
         return entry ? entry->value : std::string("none");
       },
-      [this, operation = Begin(key, "get", {})](const Answered& answered) mutable {
+      [this, then = std::move(then),
+       operation = Begin(key, "get", {})](const Answered& answered) mutable {
         // A read without an answer says nothing, nor does one under a lease that nothing rests on.
         if (answered.fate == Fate::kDone && options_.leases_hold()) {
           seen_[operation.key] = answered.read;
           End(operation, answered.read);
           history_.push_back(std::move(operation));
         }
-        Done();
-      });
+        then();
+      },
+      server);
 }
 
 void Client::Mutate(std::optional<RequestId> request, Command command, Then then) {
@@ -144,8 +151,8 @@ NodeId Client::Target() {
 }
 
 void Client::Ask(std::function<void(Replica&, MonoTime, CallId, MonoTime)> what,
-                 std::function<std::string(const Replica&)> read, Then then) {
-  const NodeId target = Target();
+                 std::function<std::string(const Replica&)> read, Then then, NodeId server) {
+  const NodeId target = server ? server : Target();
   auto answered = std::make_shared<bool>(false);
   auto finish = [this, answered, target, then = std::move(then)](const Answered& answer) {
     if (std::exchange(*answered, true)) return;

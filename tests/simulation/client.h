@@ -27,6 +27,8 @@ class Client {
          int number);
 
   void Start() { Think(); }
+  // Reads every key at once, from this server.
+  void AskAtOnce(NodeId server);
   // Begins nothing new.
   void Stop();
   // Of keys; and of locks and elections, for LockModel, with the ends of its sessions.
@@ -47,7 +49,8 @@ class Client {
   void Think();
   void Next();
   void Write(const std::string& key, const std::string& call, std::vector<std::string> arguments);
-  void ReadKey(const std::string& key);
+  // From `server`; 0: from whichever seems right.  `then` comes when it is over.
+  void ReadKey(const std::string& key, NodeId server, std::function<void()> then);
   Operation Begin(const std::string& key, const std::string& call,
                   std::vector<std::string> arguments) const;
   void End(Operation& operation, std::string result);
@@ -84,7 +87,7 @@ class Client {
   void Mutate(std::optional<RequestId> request, Command command, Then then);
   // Asks one server once; `then` comes exactly once, at the latest after the timeout (kUnknown).
   void Ask(std::function<void(Replica&, MonoTime, CallId, MonoTime deadline)> what,
-           std::function<std::string(const Replica&)> read, Then then);
+           std::function<std::string(const Replica&)> read, Then then, NodeId server = {});
   NodeId Target();
   RequestId NextRequest(bool of_session);
   void Done();

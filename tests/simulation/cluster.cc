@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "services/base/log.h"
 #include "tests/simulation/linearizability.h"
 
 namespace z4j::simulation {
@@ -15,7 +16,11 @@ constexpr absl::Duration kConvergence = absl::Seconds(30);
 }  // namespace
 
 Cluster::Cluster(World& world, Options options)
-    : world_(world), options_(std::move(options)), oracle_(world), network_(world, options_) {
+    : world_(world),
+      options_(std::move(options)),
+      oracle_(world),
+      network_(world, options_),
+      schedulers_(world, options_, oracle_) {
   oracle_.set_drift(static_cast<double>(options_.drift_permille) / 500);
   Config first;
   for (int i = 1; i <= options_.nodes; ++i) {
@@ -58,12 +63,20 @@ NodeId Cluster::AddServer(const Config& first) {
         },
         kind);
   };
-  outside.started = [this](NodeId node) { TellPeers(node, true); };
-  outside.stopped = [this](NodeId node) { TellPeers(node, false); };
+  outside.started = [this](NodeId node) {
+    TellPeers(node, true);
+    schedulers_.Started(node);
+  };
+  outside.stopped = [this](NodeId node) {
+    TellPeers(node, false);
+    schedulers_.Stopped(node);
+  };
+  outside.leadership = [this](NodeId node) { schedulers_.LeadershipChanged(node); };
   outside.leads = [this](NodeId node) { MeetNewLeader(*servers_.at(node)); };
   servers_[id] = std::make_unique<Server>(
       world_, options_, oracle_, std::move(outside),
       NodeIdentity{kCluster, id, Incarnation{world_.random()() | 1}}, first);
+  schedulers_.Add(*servers_[id]);
   return id;
 }
 
@@ -136,6 +149,7 @@ void Cluster::Run() {
   healed_ = true;
   network_.Heal();
   network_.Calm();
+  schedulers_.Calm();
   for (auto& [id, server] : servers_) {
     server->DiskFull(absl::ZeroDuration());  // Has room again at once.
     server->Start();
@@ -148,11 +162,15 @@ void Cluster::Run() {
   RunUntil(deadline, [&] { return Healthy(goal, done_before); });
   if (oracle_.breach().empty() && !Healthy(goal, done_before)) {
     for (auto& [id, server] : servers_) world_.Tell([&] { return server->Describe(); });
-    oracle_.Fail(absl::StrCat("not healthy ", absl::FormatDuration(kConvergence),
-                              " after everything was healed"));
+    oracle_.Fail(absl::StrCat(
+        "not healthy ", absl::FormatDuration(kConvergence), " after everything was healed: ",
+        schedulers_.Missing().value_or("a node or a client does not get on")));
   }
   for (auto& client : clients_) client->Stop();
   RunUntil(world_.now() + absl::Seconds(2), [] { return false; });
+  // A call that was lost just before all was healed is given up after seconds.
+  RunUntil(world_.now() + kConvergence, [&] { return !schedulers_.Missing().has_value(); });
+  if (const auto missing = schedulers_.Missing()) oracle_.Fail(*missing);
   JudgeHistories();
 }
 
@@ -191,7 +209,7 @@ bool Cluster::Healthy(Index goal, const std::vector<uint64_t>& done_before) {
   for (size_t i = 0; i < clients_.size(); ++i) {
     if (clients_[i]->done() < done_before[i] + 3) return false;
   }
-  return true;
+  return !schedulers_.Missing().has_value();
 }
 
 uint64_t Cluster::operations() const {
@@ -201,6 +219,7 @@ uint64_t Cluster::operations() const {
 }
 
 Result Simulate(uint64_t seed, bool verbose) {
+  ConfigureLog(LogFormat::kText, LogLevel::kError);  // Schedulers warn of all that is done to them.
   World world(seed);
   world.set_verbose(verbose);
   const Options options = Draw(world.random());
@@ -216,6 +235,7 @@ Result Simulate(uint64_t seed, bool verbose) {
   result.operations = cluster.operations();
   result.committed = cluster.oracle().committed().value;
   result.crashes = cluster.crashes();
+  result.fires = cluster.fires();
   result.undecided = cluster.undecided();
   result.story = world.TakeStory();
   return result;

@@ -11,6 +11,7 @@
 #include "tests/simulation/network.h"
 #include "tests/simulation/options.h"
 #include "tests/simulation/oracle.h"
+#include "tests/simulation/schedulers.h"
 #include "tests/simulation/server.h"
 #include "tests/simulation/world.h"
 
@@ -27,6 +28,7 @@ struct Result {
   absl::Duration simulated;
   uint64_t operations = 0;  // Of clients, done.
   uint64_t committed = 0;
+  uint64_t fires = 0;  // Rows of them in the database.
   uint64_t crashes = 0;
   bool undecided = false;          // The search for an order of the operations took too long.
   std::vector<std::string> story;  // If asked for.
@@ -45,19 +47,28 @@ class Cluster {
   Oracle& oracle() { return oracle_; }
   uint64_t operations() const;
   uint64_t crashes() const { return crashes_; }
+  uint64_t fires() const { return schedulers_.fires(); }
   bool undecided() const { return undecided_; }
 
  private:
+  enum class Figure8Stage : uint8_t { kNone, kFirstCutOff, kSecondCutOff };
+
   NodeId AddServer(const Config& first);
   // Repeats `what` about every `every` while the first phase lasts.
   void Every(absl::Duration every, std::function<void()> what);
   Server& Any();
   Server* Leader();
   void Nemeses();
+  void DatabaseNemeses();
   void Crash(Server& victim, absl::Duration down_max);
   void MeetNewLeader(Server& leader);
   void Ambush();
   void LoseOne();
+  void Wipe();
+  void Figure8();
+  void Figure8NewLeader(Server& leader);
+  // From now on these two groups do not hear each other.
+  void Separate(const std::set<NodeId>& some, const std::set<NodeId>& others);
   void ChangeMembers(Server& leader);
   bool MakeChange(const Config& config, ConfigChange& change);
   void Send(NodeId from, Message message);
@@ -73,11 +84,15 @@ class Cluster {
   Oracle oracle_;
   Network network_;
   Client::Servers servers_;
+  Schedulers schedulers_;
   std::vector<std::unique_ptr<Client>> clients_;
   uint64_t last_node_ = 0;
   uint64_t crashes_ = 0;
   bool healed_ = false;
-  bool one_lost_ = false;  // To rot, or with its directory: one node a run.
+  Figure8Stage figure8_ = Figure8Stage::kNone;
+  std::set<NodeId> first_two_;  // Who have what will be overwritten,
+  NodeId third_;                // by this one.
+  bool one_lost_ = false;       // To rot, or with its directory: one node a run.
   bool undecided_ = false;
 };
 

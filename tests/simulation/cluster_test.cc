@@ -27,18 +27,21 @@ constexpr Mark kMustBeMet[] = {
 
 TEST(ClusterTest, NothingThatMustHoldIsBrokenInTwoThousandWorldsAndAllOfThemHeal) {
   absl::Duration simulated;
-  uint64_t operations = 0, crashes = 0, undecided = 0;
+  uint64_t operations = 0, fires = 0, crashes = 0, undecided = 0;
   for (uint64_t seed = 1; seed <= 2000; ++seed) {
     const Result result = Simulate(seed, false);
     simulated += result.simulated;
     operations += result.operations;
+    fires += result.fires;
     crashes += result.crashes;
     undecided += result.undecided ? 1 : 0;
     ASSERT_EQ(result.breach, "") << "simulate --seed=" << seed << " tells how\n" << result.options;
   }
   std::cout << "simulated " << absl::FormatDuration(simulated) << ", " << operations
-            << " operations, " << crashes << " crashes, " << undecided << " undecided\n";
+            << " operations, " << fires << " fires, " << crashes << " crashes, " << undecided
+            << " undecided\n";
   EXPECT_GT(operations, 200'000);
+  EXPECT_GT(fires, 100'000);
   EXPECT_LE(undecided, 2);
   for (Mark mark : kMustBeMet) EXPECT_GT(HitsOf(mark), 0) << NameOf(mark) << " never happened";
 }

@@ -20,8 +20,7 @@
 // Exit code 1 if a rule that must be noticed was not, or if a run with no rule broken is not clean.
 namespace {
 
-using z4j::consensus::broken_rule;
-using z4j::consensus::Rule;
+using z4j::broken_rule;
 using z4j::simulation::BrokenRule;
 using z4j::simulation::kBrokenRules;
 
@@ -36,7 +35,7 @@ struct Found {
 };
 
 // In a process of its own: says on `pipe` which seed it runs, and what it found.
-[[noreturn]] void RunSeeds(Rule rule, uint64_t from, uint64_t seeds, int pipe) {
+[[noreturn]] void RunSeeds(int rule, uint64_t from, uint64_t seeds, int pipe) {
   broken_rule = rule;
   alarm(kSearchSecondsMax);
   const int nowhere = open("/dev/null", O_WRONLY);
@@ -54,7 +53,7 @@ struct Found {
   std::_Exit(0);
 }
 
-Found Search(Rule rule, uint64_t from, uint64_t seeds) {
+Found Search(int rule, uint64_t from, uint64_t seeds) {
   int ends[2];
   if (pipe(ends) != 0) std::abort();
   const pid_t child = fork();
@@ -95,8 +94,7 @@ uint64_t Judge(const BrokenRule& broken, uint64_t bases, uint64_t seeds) {
   std::string how = "not noticed";
   if (shown.after != 0) how = "seed " + std::to_string(shown.seed) + ": " + shown.how;
   if (shown.after == 0 && broken.hidden != nullptr) how = std::string("hidden: ") + broken.hidden;
-  std::printf("%2d  %-52s %5s  %s\n", static_cast<int>(broken.rule), broken.name, count.c_str(),
-              how.c_str());
+  std::printf("%3d  %-52s %5s  %s\n", broken.rule, broken.name, count.c_str(), how.c_str());
   std::fflush(stdout);
   return median == UINT64_MAX ? 0 : median;
 }
@@ -119,14 +117,14 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: simulate_mutants [--seeds=N] [--bases=B] [--rule=R]\n");
     return 2;
   }
-  if (const Found found = Search(Rule::kNone, 1, 50); found.after != 0) {
+  if (const Found found = Search(0, 1, 50); found.after != 0) {
     std::printf("no rule is broken, and yet seed %lu: %s\n", found.seed, found.how.c_str());
     return 1;
   }
   std::vector<uint64_t> noticed;
   size_t missed = 0;
   for (const BrokenRule& broken : kBrokenRules) {
-    if (only != 0 && static_cast<int>(broken.rule) != static_cast<int>(only)) continue;
+    if (only != 0 && broken.rule != static_cast<int>(only)) continue;
     const uint64_t median = Judge(broken, bases, seeds);
     if (median != 0) noticed.push_back(median);
     if (median == 0 && broken.hidden == nullptr) ++missed;

@@ -49,6 +49,7 @@ void Cluster::Nemeses() {
   Every(options_.rot_every, [this] { LoseOne(); });
   Every(options_.wipe_every, [this] { LoseOne(); });
   Every(options_.ambush_every, [this] { Ambush(); });
+  Every(options_.figure8_every, [this] { Figure8(); });
   Every(options_.transfer_every, [this] {
     Server* leader = Leader();
     if (leader == nullptr) return;
@@ -67,92 +68,42 @@ void Cluster::Nemeses() {
     }
     if (!leaders.empty()) ChangeMembers(*leaders[world_.random().Below(leaders.size())]);
   });
+  DatabaseNemeses();
+}
+
+void Cluster::DatabaseNemeses() {
+  Every(options_.database.cut_every, [this] {
+    Server* leader = Leader();
+    Server& victim = leader != nullptr && !world_.random().OneIn(3) ? *leader : Any();
+    schedulers_.CutOff(victim.identity().id,
+                       world_.Between(absl::ZeroDuration(), 2 * options_.database.cut_for));
+  });
+  Every(options_.database.restart_every, [this] {
+    schedulers_.RestartDatabase(world_.Between(absl::Milliseconds(50), absl::Seconds(3)));
+  });
+  if (options_.database.outage > absl::ZeroDuration()) {
+    world_.After(world_.Between(absl::Seconds(2), absl::Seconds(20)),
+                 [this] { schedulers_.RestartDatabase(options_.database.outage); });
+  }
 }
 
 void Cluster::Crash(Server& victim, absl::Duration down_max) {
   if (!victim.up()) return;
   ++crashes_;
   // Now and then the process alone dies, and the machine's cache survives.
-  victim.Crash(options_.power_loss && !world_.random().OneIn(4));
-  world_.After(world_.Between(absl::Milliseconds(1), down_max), [&victim] { victim.Start(); });
-}
-
-// What a new leader may not do yet, and what it leaves behind, shows only if it is met at once.
-void Cluster::MeetNewLeader(Server& leader) {
-  if (healed_) return;
-  if (world_.Chance(options_.early_change)) {
-    world_.After(world_.Between(absl::ZeroDuration(), absl::Milliseconds(2)), [this, &leader] {
-      if (leader.leads()) ChangeMembers(leader);
+  const bool power_loss = options_.power_loss && !world_.random().OneIn(4);
+  victim.Crash(power_loss);
+  absl::Duration down = world_.Between(absl::Milliseconds(1), down_max);
+  if (options_.power_loss && !power_loss && world_.random().OneIn(2)) {
+    // What it finds in the cache when it comes back is gone with the power soon after.
+    down = absl::Milliseconds(1);
+    world_.After(world_.Between(down, absl::Milliseconds(60)), [this, &victim] {
+      if (healed_ || !victim.up()) return;
+      victim.Crash(true);
+      world_.After(absl::Milliseconds(200), [&victim] { victim.Start(); });
     });
   }
-  if (!world_.Chance(options_.strike)) return;
-  const absl::Duration soon = options_.delay_mean * 3 + options_.sync_mean * 2;
-  world_.After(world_.Between(absl::ZeroDuration(), soon), [this, &leader] {
-    if (healed_ || !leader.leads()) return;
-    if (world_.random().OneIn(2)) return Crash(leader, absl::Milliseconds(600));
-    world_.Tell([] { return "the new leader is cut off"; });
-    for (NodeId other : Ids()) network_.CutLink(leader.identity().id, other);
-    world_.After(world_.Between(absl::Milliseconds(100), absl::Seconds(1)),
-                 [this] { network_.Heal(); });
-  });
-}
-
-// A leader hears a bare quorum for a while, so that the others get ready to campaign; then one of
-// that quorum restarts, and the leader is alone with its lease.
-void Cluster::Ambush() {
-  Server* leader = Leader();
-  if (leader == nullptr) return;
-  const NodeId id = leader->identity().id;
-  const Config config = leader->replica()->status().config;
-  std::vector<NodeId> quorum;
-  for (NodeId voter : config.voters) {
-    if (voter != id && servers_.at(voter)->up()) quorum.push_back(voter);
-  }
-  const size_t needed = config.voters.size() / 2;
-  if (needed == 0 || quorum.size() < needed) return;
-  for (size_t i = quorum.size(); i > 1; --i) {
-    std::swap(quorum[i - 1], quorum[world_.random().Below(i)]);
-  }
-  network_.Heal();
-  for (size_t i = needed; i < quorum.size(); ++i) network_.CutLink(id, quorum[i]);
-  world_.Tell([] { return "an ambush"; });
-  world_.After(world_.Between(absl::Milliseconds(100), absl::Milliseconds(500)),
-               [this, id, victim = quorum[0]] {
-                 if (healed_) return;
-                 Crash(*servers_.at(victim), absl::Milliseconds(40));
-                 for (NodeId other : Ids()) network_.CutLink(id, other);
-                 world_.After(absl::Milliseconds(400), [this] { network_.Heal(); });
-               });
-}
-
-// One node a run: what all nodes lost nobody can bring back.
-void Cluster::LoseOne() {
-  if (one_lost_ || options_.nodes < 3 || options_.change_every != absl::InfiniteDuration()) return;
-  Server& victim = Any();
-  const bool wipe = options_.wipe_every != absl::InfiniteDuration();
-  if (wipe) {
-    // A node that was never met can be told from another one under its number by nobody.
-    for (auto& [id, server] : servers_) {
-      if (!server->up()) return;
-      for (const auto& [member, known] : server->replica()->status().config.members) {
-        if (known.incarnation.value == 0) return;
-      }
-    }
-    one_lost_ = true;
-    victim.Wipe();
-  } else {
-    // Not beside power cuts, which make the last synced record's mark of having been synced
-    // disappear as well.
-    if (options_.power_loss) return;
-    one_lost_ = true;
-    victim.Crash(false);
-    victim.Rot();
-    // It is not to forget that it is damaged.
-    world_.After(world_.Between(absl::Milliseconds(200), absl::Seconds(3)), [this, &victim] {
-      if (!healed_) Crash(victim, absl::Milliseconds(100));
-    });
-  }
-  world_.After(absl::Milliseconds(100), [&victim] { victim.Start(); });
+  world_.After(down, [&victim] { victim.Start(); });
 }
 
 bool Cluster::MakeChange(const Config& config, ConfigChange& change) {

@@ -13,6 +13,32 @@ absl::Duration Some(SeededRandom& random, absl::Duration low, absl::Duration hig
   return low + absl::Microseconds(random.Below(span + 1));
 }
 
+DatabaseOptions DrawDatabase(SeededRandom& random) {
+  DatabaseOptions o;
+  o.delay_mean = Some(random, absl::Microseconds(100), absl::Milliseconds(3));
+  if (random.OneIn(3)) o.late = random.Below(100);
+  if (random.OneIn(3)) o.slow = random.Below(100);
+  if (random.OneIn(3)) o.lost = random.Below(100);
+  if (random.OneIn(3)) {
+    o.cut_every = Some(random, absl::Seconds(1), absl::Seconds(10));
+    o.cut_for = Some(random, absl::Milliseconds(100), absl::Seconds(8));
+  }
+  if (random.OneIn(5)) o.restart_every = Some(random, absl::Seconds(1), absl::Seconds(10));
+  if (random.OneIn(3)) o.engine_breaks = random.Below(200);
+  o.wall_clock_off = Some(random, absl::ZeroDuration(), absl::Milliseconds(5));
+  if (random.OneIn(8)) o.wall_clock_off = absl::Milliseconds(500);
+  return o;
+}
+
+std::string Describe(const DatabaseOptions& o) {
+  return absl::StrCat(", database ", absl::FormatDuration(o.delay_mean), ", late ", o.late,
+                      ", slow ", o.slow, ", lost ", o.lost, ", cut every ",
+                      absl::FormatDuration(o.cut_every), " for ", absl::FormatDuration(o.cut_for),
+                      ", restart every ", absl::FormatDuration(o.restart_every), ", engine breaks ",
+                      o.engine_breaks, ", wall clocks off by ",
+                      absl::FormatDuration(o.wall_clock_off));
+}
+
 }  // namespace
 
 Options Draw(SeededRandom& random) {
@@ -69,7 +95,23 @@ Options Draw(SeededRandom& random) {
     o.limits.apply_entries = 1 + random.Below(4);
   }
   if (random.OneIn(6)) o.limits.uncommitted_entries = 2 + random.Below(20);
+  if (random.OneIn(3)) o.rush = 200 + random.Below(800);
+  if (o.transfer_every < absl::InfiniteDuration() && random.OneIn(3)) {
+    o.late_kind = consensus::MessageBody(consensus::TimeoutNow()).index();
+    o.late = 300 + random.Below(500);
+  }
+  if (o.nodes == 5 && random.OneIn(3)) {
+    o.figure8_every = Some(random, absl::Seconds(2), absl::Seconds(5));
+    // What is old is replicated before what is new.
+    if (random.OneIn(2)) o.limits.append_entries = 1;
+  }
   o.think = Some(random, absl::Milliseconds(1), absl::Milliseconds(200));
+  o.schedules = 1 + static_cast<int>(random.Below(3));
+  o.database = DrawDatabase(random);
+  if (random.OneIn(25)) {
+    o.database.outage = Some(random, absl::Seconds(33), absl::Seconds(50));
+    o.safety += o.database.outage;
+  }
   return o;
 }
 
@@ -85,13 +127,14 @@ std::string Describe(const Options& o) {
       ", disk full every ", absl::FormatDuration(o.disk_full_every), ", rot every ",
       absl::FormatDuration(o.rot_every), ", wipe every ", absl::FormatDuration(o.wipe_every),
       ", segment ", o.segment_bytes, ", strike ", o.strike, ", ambush every ",
-      absl::FormatDuration(o.ambush_every), ", pause every ", absl::FormatDuration(o.pause_every),
-      o.freeze ? " frozen" : "", ", drift ", o.drift_permille, ", transfer every ",
-      absl::FormatDuration(o.transfer_every), ", change every ",
+      absl::FormatDuration(o.ambush_every), ", figure 8 every ",
+      absl::FormatDuration(o.figure8_every), ", rush ", o.rush, ", pause every ",
+      absl::FormatDuration(o.pause_every), o.freeze ? " frozen" : "", ", drift ", o.drift_permille,
+      ", transfer every ", absl::FormatDuration(o.transfer_every), ", change every ",
       absl::FormatDuration(o.change_every), ", early change ", o.early_change, ", snapshot every ",
       o.snapshot_every, ", tail ", o.limits.tail_entries, ", append ", o.limits.append_entries,
       ", window ", o.limits.inflight_messages, ", uncommitted ", o.limits.uncommitted_entries,
-      ", think ", absl::FormatDuration(o.think));
+      ", think ", absl::FormatDuration(o.think), ", schedules ", o.schedules, Describe(o.database));
 }
 
 }  // namespace z4j::simulation

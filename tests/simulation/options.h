@@ -14,6 +14,20 @@
 // run with every fault at once would hide what needs one of them alone.  Chances are in permille.
 namespace z4j::simulation {
 
+// Of the database that the schedulers share, of the ways to it, and of the engine.
+struct DatabaseOptions {
+  absl::Duration delay_mean = absl::Milliseconds(1);  // One way; a statement takes as long.
+  uint64_t late = 0;                                  // A statement arrives up to seconds later.
+  uint64_t slow = 0;                                  // One takes up to 1.5 s, and holds its locks.
+  uint64_t lost = 0;  // The connection breaks before or after it has passed.
+  absl::Duration cut_every = absl::InfiniteDuration();  // Of one machine from the database.
+  absl::Duration cut_for = absl::Seconds(1);
+  absl::Duration restart_every = absl::InfiniteDuration();
+  absl::Duration outage;          // Once it is down for so long: longer than what counts as late.
+  uint64_t engine_breaks = 0;     // The adapter's stream, or the broker is away.
+  absl::Duration wall_clock_off;  // The schedulers' wall clocks, +-.
+};
+
 struct Options {
   int nodes = 3;
   int clients = 4;
@@ -54,6 +68,9 @@ struct Options {
   uint64_t strike = 0;  // A new leader dies, or is cut off, within milliseconds.
   // A leader hears a bare quorum, and one of that forgets in a crash whom it answered.
   absl::Duration ambush_every = absl::InfiniteDuration();
+  // The paper's figure 8, of which nothing comes by itself: five nodes, three leaders.
+  absl::Duration figure8_every = absl::InfiniteDuration();
+  uint64_t rush = 0;  // Whoever is elected is asked by all clients at once.
 
   // Operators.
   absl::Duration transfer_every = absl::InfiniteDuration();
@@ -61,6 +78,10 @@ struct Options {
   uint64_t early_change = 0;  // … of a leader that has committed nothing yet.
   uint64_t snapshot_every = 50'000;
   consensus::RaftLimits limits;  // Of windows, messages and tails.
+
+  // Schedulers.
+  int schedules = 1;
+  DatabaseOptions database;
 
   // Clients.
   absl::Duration think = absl::Milliseconds(20);

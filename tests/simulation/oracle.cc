@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "services/consensus/raft/membership.h"
 
 namespace z4j::simulation {
 namespace {
@@ -18,6 +19,13 @@ uint64_t HashOf(std::string_view bytes) {
 
 // An election timeout of 150 ms, on a clock that is 30 % slow, and half as long again.
 constexpr absl::Duration kUnheardMax = absl::Milliseconds(350);
+
+bool IsConfig(const Entry& entry) { return entry.kind == EntryKind::kConfig; }
+
+void NoteConfig(std::map<Index, Config>& configs, const Entry& entry) {
+  if (!IsConfig(entry) || entry.index <= configs.rbegin()->first) return;
+  if (auto config = DecodeConfig(*entry.data); config.ok()) configs[entry.index] = *config;
+}
 
 }  // namespace
 
@@ -78,9 +86,50 @@ void Oracle::Recovered(NodeId node, const consensus::Recovered& found, bool rott
       Fail(name + " lost entries that were on its disk in a crash");
     }
   }
+  std::map<Index, Config>& configs = configs_[node];
+  configs = {{found.snapshot.config_index, found.snapshot.config}};
+  for (const Entry& entry : found.entries) NoteConfig(configs, entry);
   disk = {state.term, state.vote, last, last, last, found.damaged};
   terms_[node] = disk.term;  // A term that nothing was promised in may be forgotten.
   commits_[node] = {};
+}
+
+void Oracle::Appends(NodeId node, const Write& write) {
+  const bool changes = write.snapshot || write.truncate_from ||
+                       std::any_of(write.entries.begin(), write.entries.end(), IsConfig);
+  if (!changes) return;
+  std::map<Index, Config>& configs = configs_[node];
+  if (write.snapshot) configs = {{write.snapshot->config_index, write.snapshot->config}};
+  if (write.truncate_from) configs.erase(configs.lower_bound(*write.truncate_from), configs.end());
+  for (const Entry& entry : write.entries) NoteConfig(configs, entry);
+  configs_changed_.insert(node);
+}
+
+// A configuration is in force from its append, and only as long as it is in the log.
+void Oracle::CheckConfig(NodeId node, const RaftStatus& status) {
+  if (configs_changed_.erase(node) == 0 || status.damaged) return;
+  const std::map<Index, Config>& configs = configs_[node];
+  if (!configs.empty() && status.config != configs.rbegin()->second) {
+    Fail(absl::StrCat("node ", node.value, " has another configuration in force than its log has"));
+  }
+}
+
+// What a leader takes for committed is on the disks of a quorum.
+void Oracle::CheckCommit(NodeId node, const RaftStatus& status) {
+  auto majority = [&](const std::set<NodeId>& voters) {
+    size_t has = 0;
+    for (NodeId id : voters) {
+      const auto disk = disks_.find(id);
+      // Who lost what it had, had it.
+      const bool lost = disk == disks_.end() || disk->second.damaged || wiped_.contains(id);
+      if (lost || disk->second.last >= status.commit) ++has;
+    }
+    return voters.empty() || 2 * has > voters.size();
+  };
+  if (!majority(status.config.voters) || !majority(status.config.outgoing)) {
+    Fail(absl::StrCat("node ", node.value, " takes ", status.commit.value,
+                      " for committed, which is not on the disks of a quorum"));
+  }
 }
 
 void Oracle::Wiped(NodeId node) {
@@ -201,7 +250,9 @@ void Oracle::Look(NodeId node, const RaftStatus& status, Instant awake) {
   if (status.commit < commit) {
     Fail(absl::StrCat("the commit index of node ", node.value, " went back"));
   }
+  if (status.commit > commit && status.soft.role == Role::kLeader) CheckCommit(node, status);
   commit = std::max(commit, status.commit);
+  CheckConfig(node, status);
   if (status.applied > status.commit || status.commit > status.last) {
     Fail(absl::StrCat("node ", node.value, " applied ", status.applied.value, ", committed ",
                       status.commit.value, ", has ", status.last.value));

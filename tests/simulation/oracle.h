@@ -41,6 +41,8 @@ class Oracle {
   void Applied(NodeId node, const Entry& entry, const CoordinationMachine* machine);
   // A leader in this state appended a configuration of its own.
   void ChangesMembers(NodeId node, const Entry& entry, const RaftStatus& status);
+  // What a node's log has become in its memory; its disk follows.
+  void Appends(NodeId node, const Write& write);
   // A node's state after an event.  `awake`: since when it runs without having stood still.
   void Look(NodeId node, const RaftStatus& status, Instant awake);
   // Two nodes hold a lease at the same instant.
@@ -83,6 +85,8 @@ class Oracle {
   void CheckVote(NodeId node, const Message& message, const VoteReply& vote, const Disk& disk);
   void CheckNewLeader(NodeId node, const RaftStatus& status);
   void CheckLeader(const RaftStatus& status, Instant awake, Leading& leading);
+  void CheckCommit(NodeId node, const RaftStatus& status);
+  void CheckConfig(NodeId node, const RaftStatus& status);
   bool QuorumHeard(const Config& config, const Leading& leading, Instant since) const;
 
   World& world_;
@@ -96,6 +100,9 @@ class Oracle {
   std::map<std::pair<Index, Term>, uint64_t> entries_;  // Hashes of all that was ever written.
   std::set<NodeId> wiped_;
   std::map<NodeId, Index> commits_;  // Since the last start.
+  // The configurations that stand in each node's log, or that it began with.
+  std::map<NodeId, std::map<Index, Config>> configs_;
+  std::set<NodeId> configs_changed_;  // Since they were last looked at.
   std::map<Index, uint64_t> hashes_;
   std::map<NodeId, Disk> disks_;
   std::map<NodeId, Term> terms_;

@@ -87,6 +87,7 @@ void Server::Crash(bool power_loss) {
     return absl::StrCat("node ", identity_.id.value, power_loss ? " loses power" : " is killed");
   });
   ++life_;
+  leading_.reset();
   // The disk was in the midst of a write: some of its operations still happen.
   if (disk_busy_ && world_.random().OneIn(2)) {
     disk_.FailAfter(world_.random().Below(4));
@@ -110,6 +111,7 @@ void Server::Pause(absl::Duration duration, bool clocks_stand_still) {
   if (!replica_ || paused()) return;
   world_.Tell([&] { return absl::StrCat("node ", identity_.id.value, " stands still"); });
   paused_until_ = world_.now() + duration;
+  wakes_late_ = world_.Between(absl::ZeroDuration(), absl::Milliseconds(1));
   if (clocks_stand_still) {
     clock_base_ = Clock().since_boot;
     clock_since_ = paused_until_;  // Until then the clock would go backwards: nobody looks.
@@ -174,6 +176,13 @@ void Server::FollowRole() {
   outside_.leads(identity_.id);
 }
 
+// As the real node tells the scheduler in its process.
+void Server::FollowLeadership() {
+  const auto leadership = replica_->leadership();
+  const auto term = leadership ? std::make_optional(leadership->term) : std::nullopt;
+  if (std::exchange(leading_, term) != term) outside_.leadership(identity_.id);
+}
+
 void Server::TellMessage(const Message& message) {
   world_.Tell([&] { return simulation::Describe(message); });
   oracle_.Sent(identity_.id, message);
@@ -183,6 +192,7 @@ void Server::TellMessage(const Message& message) {
 }
 
 void Server::TakeWrite(Write write) {
+  oracle_.Appends(identity_.id, write);
   for (const Entry& entry : write.entries) {
     if (entry.kind != EntryKind::kConfig) continue;
     const RaftStatus status = replica_->status();
@@ -219,6 +229,7 @@ void Server::Settle() {
     if (work.replies.empty()) break;  // A reply may have led to another call.
   }
   if (!replica_) return;
+  FollowLeadership();
   oracle_.Look(identity_.id, replica_->status(), std::max(started_, paused_until_));
   StartDisk();
   ScheduleTick();
@@ -227,7 +238,8 @@ void Server::Settle() {
 void Server::ScheduleTick() {
   Instant at = world_.now();
   if (paused()) {
-    at = paused_until_;
+    // What came meanwhile is looked at first, or else the time is.
+    at = paused_until_ + wakes_late_;
   } else {
     const absl::Duration wait = replica_->NextTick() - Clock();
     at += std::max(absl::Microseconds(1), wait / clock_rate_ + absl::Nanoseconds(1));

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,8 @@ class Server {
         send_snapshot;
     std::function<void(NodeId node)> started;  // Streams to the others come up.
     std::function<void(NodeId node)> stopped;
-    std::function<void(NodeId node)> leads;  // It has just been elected.
+    std::function<void(NodeId node)> leads;       // It has just been elected.
+    std::function<void(NodeId node)> leadership;  // It may act as the leader, or no longer.
   };
   using OnReply = std::function<void(const CallResult& reply, const Replica& replica)>;
 
@@ -62,11 +64,14 @@ class Server {
 
   bool up() const { return replica_ != nullptr; }
   bool paused() const { return world_.now() < paused_until_; }
+  Instant paused_until() const { return paused_until_; }
   // Nobody counts on it any more.
   bool lost() const { return damaged_ || wiped_; }
   const Replica* replica() const { return replica_.get(); }
   const NodeIdentity& identity() const { return identity_; }
   MonoTime Clock() const;
+  // How long it takes until that clock has gone on by `duration`.
+  absl::Duration Lasts(absl::Duration duration) const { return duration / clock_rate_; }
   bool leads() const;  // As far as it knows.
   // Whether, on this node's own clock, nobody else can lead.
   bool HoldsLease() const;
@@ -80,6 +85,7 @@ class Server {
   void Save(SnapshotToSave save);
   void ScheduleTick();
   void FollowRole();
+  void FollowLeadership();
   void TakeWrite(Write write);
   void TellMessage(const Message& message);
   absl::Duration SyncTime();
@@ -107,10 +113,12 @@ class Server {
   Instant clock_since_;
   double clock_rate_ = 1.0;
   Instant paused_until_;
+  absl::Duration wakes_late_;  // Its timers, after that.
 
   uint64_t life_ = 0;  // Events of an earlier one are void.
   Instant started_;
-  Term led_;  // The newest term that it was elected in.
+  Term led_;                     // The newest term that it was elected in.
+  std::optional<Term> leading_;  // It may act as the leader in.
   std::vector<Write> writes_;
   std::vector<Write> on_the_way_;
   std::optional<Index> compact_;

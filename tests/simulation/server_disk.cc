@@ -21,7 +21,9 @@ void Server::Rot() {
   const size_t end = disk_.Contents(name).find_last_not_of('\0');
   if (end == std::string::npos) return;
   rotten_ = true;
-  disk_.Rot(name, 0, end + 1, 1, [this] { return world_.random()(); });
+  // Half of the time near the end, where what is wrong is most easily taken for torn.
+  const size_t from = end > 64 && world_.random().OneIn(2) ? end - 64 : 0;
+  disk_.Rot(name, from, end + 1, 1, [this] { return world_.random()(); });
   world_.Tell([&] { return absl::StrCat("node ", identity_.id.value, ": ", name, " rots"); });
 }
 

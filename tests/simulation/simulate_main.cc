@@ -26,9 +26,11 @@ int One(uint64_t seed) {
   for (const std::string& line : result.story) std::printf("%s\n", line.c_str());
   const Result again = Simulate(seed, false);
   std::printf("options: %s\n", result.options.c_str());
-  std::printf("seed %lu: %lu events, %lu committed, %lu operations, %lu crashes, hash %016lx, %s\n",
-              seed, result.events, result.committed, result.operations, result.crashes, result.hash,
-              result.hash == again.hash ? "the same again" : "NOT THE SAME AGAIN");
+  std::printf(
+      "seed %lu: %lu events, %lu committed, %lu operations, %lu fires, %lu crashes, "
+      "hash %016lx, %s\n",
+      seed, result.events, result.committed, result.operations, result.fires, result.crashes,
+      result.hash, result.hash == again.hash ? "the same again" : "NOT THE SAME AGAIN");
   if (!result.breach.empty()) std::printf("BREACH: %s\n", result.breach.c_str());
   return result.breach.empty() && result.hash == again.hash ? 0 : 1;
 }
@@ -48,12 +50,13 @@ int main(int argc, char** argv) {
   }
   const auto begun = std::chrono::steady_clock::now();
   double simulated_h = 0;
-  uint64_t events = 0, operations = 0, crashes = 0, undecided = 0, run = 0;
+  uint64_t events = 0, operations = 0, fires = 0, crashes = 0, undecided = 0, run = 0;
   for (uint64_t i = from; run < seeds || simulated_h < static_cast<double>(hours); ++i, ++run) {
     const Result result = Simulate(i, false);
     simulated_h += absl::ToDoubleHours(result.simulated);
     events += result.events;
     operations += result.operations;
+    fires += result.fires;
     crashes += result.crashes;
     undecided += result.undecided ? 1 : 0;
     if (!result.breach.empty()) {
@@ -65,9 +68,9 @@ int main(int argc, char** argv) {
   const double took_s =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   std::printf(
-      "%lu seeds, %.2f simulated hours, %lu events, %lu operations, %lu crashes, "
+      "%lu seeds, %.2f simulated hours, %lu events, %lu operations, %lu fires, %lu crashes, "
       "%lu undecided, 0 breaches, %.1f s\n",
-      run, simulated_h, events, operations, crashes, undecided, took_s);
+      run, simulated_h, events, operations, fires, crashes, undecided, took_s);
   for (int mark = 0; mark < static_cast<int>(z4j::consensus::Mark::kCount); ++mark) {
     const auto which = static_cast<z4j::consensus::Mark>(mark);
     std::printf("  %10lu  %s\n", z4j::consensus::HitsOf(which),

@@ -1,17 +1,12 @@
 #ifndef Z4J_CONSENSUS_RAFT_MUTANTS_H_
 #define Z4J_CONSENSUS_RAFT_MUTANTS_H_
 
-// Rules that a build can break on purpose, one at a time, to see whether the tests and the
-// simulator notice:  cmake -DCMAKE_CXX_FLAGS=-DZ4J_MUTANT=7.  Without the macro all are kept and
-// every `if (Broken(…))` is compiled away.  With -1 the build holds all of them, and `broken_rule`
-// chooses.
-#ifndef Z4J_MUTANT
-#define Z4J_MUTANT 0
-#endif
+#include "services/base/broken_rule.h"
 
 namespace z4j::consensus {
 
-// Named by the rule that is broken; what the broken build does instead stands beside it.
+// The rules that a build can break (services/base/broken_rule.h); what the broken build does
+// instead stands beside each.
 enum class Rule : int {
   kNone = 0,
   kVoteAfterSync = 1,              // A vote leaves before it is on the disk.
@@ -80,12 +75,7 @@ enum class Rule : int {
   kReadsWaitForApply = 80,        // Reads are answered before what they must see is applied.
 };
 
-#if Z4J_MUTANT < 0
-inline Rule broken_rule = Rule::kNone;
-inline bool Broken(Rule rule) { return rule == broken_rule; }
-#else
-constexpr bool Broken(Rule rule) { return Z4J_MUTANT != 0 && Z4J_MUTANT == static_cast<int>(rule); }
-#endif
+inline bool Broken(Rule rule) { return IsBroken(static_cast<int>(rule)); }
 
 }  // namespace z4j::consensus
 

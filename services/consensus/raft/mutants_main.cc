@@ -28,7 +28,7 @@ class NameTests : public testing::EmptyTestEventListener {
 };
 
 int RunTests(Rule rule, int pipe) {
-  broken_rule = rule;
+  broken_rule = static_cast<int>(rule);
   const int nowhere = open("/dev/null", O_WRONLY);
   if (dup2(nowhere, STDOUT_FILENO) < 0 || dup2(nowhere, STDERR_FILENO) < 0) std::_Exit(2);
   testing::UnitTest::GetInstance()->listeners().Append(new NameTests(pipe));

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/base/log.h"
 #include "services/base/status_macros.h"
+#include "services/scheduler/mutants.h"
 
 namespace z4j::scheduler {
 namespace {
@@ -145,6 +146,7 @@ bool FireLoop::Survives(const absl::Status& status, absl::string_view what) {
     return false;
   }
   if (!absl::IsAborted(status)) return !GivesUpForStore(status);
+  if (Broken(Rule::kRefusedStepsDown)) return true;
   StepDown("a newer term writes");
   // Whoever campaigns with an old token would be fenced again: ask for a new one.
   elector_.Resign(kResignPause);

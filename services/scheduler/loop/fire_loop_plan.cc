@@ -5,6 +5,7 @@
 
 #include "services/base/log.h"
 #include "services/scheduler/loop/fire_loop.h"
+#include "services/scheduler/mutants.h"
 
 namespace z4j::scheduler {
 namespace {
@@ -87,7 +88,8 @@ bool FireLoop::CommitPlanned() {
       StepDown("the term ended before a commit");
       return false;
     }
-    if (term->trusted_until - mono < kLeaseLeftMin) return false;
+    const bool lasts = term->trusted_until - mono >= kLeaseLeftMin;
+    if (!lasts && !Broken(Rule::kLeaseOutlastsCommit)) return false;
     const PlannedBatch& front = to_commit_.front();
     const auto result =
         Timed("commit_fires", [&] { return store_.CommitFires(token_, front.batch); });

@@ -6,6 +6,7 @@
 #include "services/base/log.h"
 #include "services/base/status_macros.h"
 #include "services/scheduler/loop/fire_loop.h"
+#include "services/scheduler/mutants.h"
 
 namespace z4j::scheduler {
 
@@ -33,6 +34,7 @@ absl::Status FireLoop::KeepWarm(absl::Time now, MonoTime mono) {
 
 absl::Status FireLoop::TakeOver(FencingToken token, absl::Time now) {
   const MonoTime begin = clock_.MonoNow();
+  if (Broken(Rule::kFenceIsRaisedFirst)) RETURN_IF_ERROR(FreshenTable(revision_, now));
   ASSIGN_OR_RETURN(FenceRow previous,
                    Timed("raise_fence", [&] { return store_.RaiseFence(token, options_.node); }));
   token_ = token;
@@ -41,7 +43,7 @@ absl::Status FireLoop::TakeOver(FencingToken token, absl::Time now) {
   AddOutage(outages_, std::min(previous.live_at, now), now);
   catching_up_ = !outages_.empty();
   outages_saved_ = outages_ == previous.outages;
-  if (!outages_saved_) {
+  if (!outages_saved_ && !Broken(Rule::kOutagesAreWrittenDown)) {
     RETURN_IF_ERROR(Timed("set_outages", [&] { return store_.SetOutages(token, outages_, now); }));
   }
   outages_saved_ = true;
@@ -58,7 +60,10 @@ absl::Status FireLoop::TakeOver(FencingToken token, absl::Time now) {
   writer_.Begin(token);
   dispatcher_.Begin();
   dispatcher_.Hold();
-  RETURN_IF_ERROR(FreshenTable(previous.revision, now));
+  const bool freshened = Broken(Rule::kFenceIsRaisedFirst);
+  if (!freshened && !Broken(Rule::kTakeOverReadsAnew)) {
+    RETURN_IF_ERROR(FreshenTable(previous.revision, now));
+  }
   newly_tracked_ = overlap_.ForgetAll();
   unread_after_ = 0;
   taking_stock_ = true;
@@ -97,6 +102,11 @@ absl::Status FireLoop::TakeStock(MonoTime mono) {
     const absl::Status status = LoadSomeOpenRuns();
     if (!status.ok()) next_read_on_ = mono + kReadOnPause;
     return status;
+  }
+  if (Broken(Rule::kTakeOverReadsPending)) {
+    unread_after_.reset();
+    EndStock();
+    return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(const Page page, ReadOnPending(mono));
   // If an engine has no more room, then the rest is read as there is some.

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/base/status_macros.h"
 #include "services/scheduler/limits.h"
+#include "services/scheduler/mutants.h"
 #include "services/scheduler/store/write_checks.h"
 
 // Mutations and the leader's writes; the reads are in memory_schedule_store_reads.cc.
@@ -176,9 +177,12 @@ absl::StatusOr<CommitResult> MemoryScheduleStore::CommitFires(FencingToken token
   absl::flat_hash_set<ScheduleId> advanced;
   for (const FireBatch::CursorMove& move : batch.cursors) {
     StoredSchedule* stored = FindSchedule(move.schedule);
-    const bool moves = stored != nullptr && stored->cursor.watermark < move.cursor.watermark &&
-                       (move.planned_from == absl::InfinitePast() ||
-                        move.planned_from == stored->cursor.watermark);
+    const bool forward = stored != nullptr && stored->cursor.watermark < move.cursor.watermark;
+    const bool planned = stored != nullptr && (move.planned_from == absl::InfinitePast() ||
+                                               move.planned_from == stored->cursor.watermark);
+    bool moves = forward && planned;
+    if (Broken(Rule::kWatermarkMovesForward)) moves = stored != nullptr;
+    if (Broken(Rule::kPlanFromThisWatermark)) moves = forward;
     if (moves) {
       stored->cursor = move.cursor;
       advanced.insert(move.schedule);

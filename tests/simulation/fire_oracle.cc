@@ -1,0 +1,156 @@
+#include "tests/simulation/fire_oracle.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "services/scheduler/core/outage.h"
+#include "tests/simulation/database.h"
+
+namespace z4j::simulation {
+namespace {
+
+using scheduler::FencingToken;
+using scheduler::Fire;
+using scheduler::FireBatch;
+using scheduler::FireId;
+using scheduler::FireKey;
+using scheduler::FireReason;
+using scheduler::FireState;
+
+// Wall clocks of schedulers differ by so much from the database's.
+constexpr absl::Duration kClockSlack = absl::Seconds(1);
+// Once everything works: a turn every second, and a few tries.
+constexpr absl::Duration kLateMax = absl::Seconds(3);
+
+std::string Text(absl::Time time) {
+  return absl::FormatDuration(absl::Trunc(time - kWorldBegan, absl::Milliseconds(1)));
+}
+
+}  // namespace
+
+absl::Time FireOracle::Now() const { return kWorldBegan + world_.now(); }
+
+void FireOracle::Made(const scheduler::Schedule& schedule, absl::Time watermark) {
+  const auto& spec = std::get<scheduler::IntervalSpec>(schedule.spec);
+  absl::Duration into;
+  absl::IDivDuration(watermark - spec.anchor, spec.period, &into);
+  schedules_[schedule.id] = {schedule.name, spec.period, schedule.catch_up,
+                             watermark - into + spec.period};
+}
+
+void FireOracle::Raised(FencingToken token, const std::string& holder) {
+  world_.Trace(static_cast<uint64_t>(token.value));
+  world_.Tell([&] { return absl::StrCat("the fence is raised to ", token.value, " by ", holder); });
+  if (token < newest_) {
+    Fail(absl::StrCat("the fence went back from ", newest_.value, " to ", token.value));
+  }
+  newest_ = std::max(newest_, token);
+}
+
+void FireOracle::Wrote(FencingToken token, absl::Time live_at) {
+  if (token != newest_) {
+    Fail(absl::StrCat("the database took a write of token ", token.value, ", and its fence is at ",
+                      newest_.value));
+  }
+  if (Now() - live_at > scheduler::kOnTimeGrace - kClockSlack) {
+    silences_.push_back({live_at, Now(), token == live_});
+  }
+  live_ = token;
+}
+
+void FireOracle::Committed(FencingToken token, const FireBatch& batch, const Cursors& before,
+                           const Cursors& after) {
+  for (size_t i = 0; i < after.size(); ++i) {
+    const auto& [id, cursor] = after[i];
+    const absl::Time was = before[i].second.watermark;
+    Known& known = schedules_.at(id);
+    if (cursor.watermark < was) {
+      Fail(absl::StrCat("the watermark of ", known.name, " went back from ", Text(was), " to ",
+                        Text(cursor.watermark)));
+    }
+    if (cursor.watermark == was) continue;
+    world_.Trace(static_cast<uint64_t>(absl::ToUnixMicros(cursor.watermark)));
+    world_.Tell([&] {
+      return absl::StrCat(known.name, " is decided up to ", Text(cursor.watermark), " under ",
+                          token.value);
+    });
+    for (const Fire& fire : batch.fires) {
+      if (fire.key.schedule == id) Decided(fire);
+    }
+    if (known.next <= cursor.watermark || known.next - known.period > cursor.watermark) {
+      Fail(absl::StrCat("the watermark of ", known.name, " is ", Text(cursor.watermark),
+                        ", and its next due time without a row ", Text(known.next)));
+    }
+  }
+}
+
+// Rows follow each other without a gap: so there is one row for each due time, and for none two.
+void FireOracle::Decided(const Fire& fire) {
+  Known& known = schedules_.at(fire.key.schedule);
+  const absl::Time first = fire.count == 1 ? fire.key.due_at : fire.first_due_at;
+  if (first != known.next || fire.key.due_at != first + (fire.count - 1) * known.period) {
+    Fail(absl::StrCat(known.name, " decides ", Text(first), " to ", Text(fire.key.due_at),
+                      ", and was to decide ", Text(known.next)));
+  }
+  known.next = fire.key.due_at + known.period;
+  if (fire.id != MakeFireId(fire.key)) Fail(known.name + ": a fire has another id than its own");
+  rows_.try_emplace(fire.id, Row{fire.key, std::nullopt});
+  if (fire.state == FireState::kPending) {
+    if (fire.key.due_at > Now() + kClockSlack) Fail(known.name + " fires early");
+    if (known.catch_up == scheduler::CatchUp::kSkip && MustBeMissed(fire.key.due_at)) {
+      Fail(absl::StrCat(known.name, " fires ", Text(fire.key.due_at), ", and was to skip it"));
+    }
+    pending_.emplace(fire.key.due_at, fire.id);
+  } else if (fire.reason != FireReason::kCatchUpPolicy || !MayBeMissed(first, fire.key.due_at)) {
+    Fail(absl::StrCat(known.name, " leaves out ", Text(first), " to ", Text(fire.key.due_at),
+                      ", and there was no outage"));
+  }
+}
+
+bool FireOracle::MayBeMissed(absl::Time first, absl::Time last) const {
+  return std::any_of(silences_.begin(), silences_.end(), [&](const Silence& silence) {
+    return silence.from - kClockSlack <= first &&
+           last <= silence.to - scheduler::kOnTimeGrace + kClockSlack;
+  });
+}
+
+bool FireOracle::MustBeMissed(absl::Time due) const {
+  return std::any_of(silences_.begin(), silences_.end(), [&](const Silence& silence) {
+    return !silence.of_one && silence.from + kClockSlack < due &&
+           due < silence.to - scheduler::kOnTimeGrace - kClockSlack;
+  });
+}
+
+void FireOracle::Settled(const scheduler::FireUpdate& update) {
+  const auto row = rows_.find(update.id);
+  if (row == rows_.end()) return Fail("a fire that was never decided has an outcome");
+  if (row->second.settled.has_value()) return;
+  row->second.settled = world_.now();
+  pending_.erase({row->second.key.due_at, update.id});
+}
+
+void FireOracle::HandsOver(NodeId node, Instant since, const FireKey& key, FireId id) {
+  const auto row = rows_.find(id);
+  const std::string what =
+      absl::StrCat("node ", node.value, " hands over a fire of ", Text(key.due_at));
+  if (row == rows_.end()) return Fail(what + ", which is in no row");
+  if (row->second.settled.has_value() && *row->second.settled < since) {
+    Fail(what + ", which was done with before it took over");
+  }
+}
+
+void FireOracle::LeadsOnRefused(NodeId node, FencingToken token) {
+  Fail(absl::StrCat("node ", node.value, " leads on under token ", token.value,
+                    ", and the database has refused that"));
+}
+
+std::optional<std::string> FireOracle::Missing() const {
+  for (const auto& [id, known] : schedules_) {
+    if (known.next > Now() - kLateMax) continue;
+    return absl::StrCat(known.name, " has not decided ", Text(known.next));
+  }
+  if (pending_.empty() || pending_.begin()->first > Now() - kLateMax) return std::nullopt;
+  return absl::StrCat("nobody hands over a fire of ", Text(pending_.begin()->first));
+}
+
+}  // namespace z4j::simulation

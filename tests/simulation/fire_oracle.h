@@ -1,0 +1,88 @@
+#ifndef Z4J_TESTS_SIMULATION_FIRE_ORACLE_H_
+#define Z4J_TESTS_SIMULATION_FIRE_ORACLE_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "services/scheduler/core/fire.h"
+#include "services/scheduler/store/schedule_store.h"
+#include "tests/simulation/oracle.h"
+#include "tests/simulation/world.h"
+
+namespace z4j::simulation {
+
+// What must hold of schedules and their fires, whatever becomes of schedulers, their elections and
+// their ways to the database: each due time is decided once, in order, and none is left out; the
+// fence only rises, and nobody writes under an older token; watermarks only move forward; what
+// engines get is a row of the database, and never one that was done with.  Told of every commit.
+class FireOracle {
+ public:
+  FireOracle(World& world, Oracle& oracle) : world_(world), oracle_(oracle) {}
+
+  // A schedule was made, and what is due after `watermark` is to be decided.
+  void Made(const scheduler::Schedule& schedule, absl::Time watermark);
+
+  // --- What is committed, in its order ---
+  void Raised(scheduler::FencingToken token, const std::string& holder);
+  // `live_at`: until when a leader was known to be live before this.
+  void Wrote(scheduler::FencingToken token, absl::Time live_at);
+  using Cursors = std::vector<std::pair<scheduler::ScheduleId, scheduler::Cursor>>;
+  void Committed(scheduler::FencingToken token, const scheduler::FireBatch& batch,
+                 const Cursors& before, const Cursors& after);
+  // A fire is no longer PENDING.
+  void Settled(const scheduler::FireUpdate& update);
+
+  // --- What schedulers do ---
+  // A leader that raised the fence at `since` hands a fire to an engine.
+  void HandsOver(NodeId node, Instant since, const scheduler::FireKey& key, scheduler::FireId id);
+  // It was told that a write of this token was refused, had its turn, and leads on.
+  void LeadsOnRefused(NodeId node, scheduler::FencingToken token);
+  void Fail(const std::string& breach) { oracle_.Fail(breach); }
+
+  // Whether all is decided and handed over that came due up to a few seconds ago; if not, what is
+  // missing.
+  std::optional<std::string> Missing() const;
+  uint64_t rows() const { return rows_.size(); }
+
+ private:
+  struct Known {
+    std::string name;
+    absl::Duration period;
+    scheduler::CatchUp catch_up;
+    absl::Time next;  // The first due time that is not decided.
+  };
+  struct Row {
+    scheduler::FireKey key;
+    std::optional<Instant> settled;  // When it left PENDING.
+  };
+
+  void Decided(const scheduler::Fire& fire);
+  bool MayBeMissed(absl::Time first, absl::Time last) const;
+  bool MustBeMissed(absl::Time due) const;
+  absl::Time Now() const;
+
+  World& world_;
+  Oracle& oracle_;
+  scheduler::FencingToken newest_;
+  std::map<scheduler::ScheduleId, Known> schedules_;
+  std::map<scheduler::FireId, Row> rows_;
+  std::set<std::pair<absl::Time, scheduler::FireId>> pending_;
+  absl::Time live_at_;            // A leader wrote,
+  scheduler::FencingToken live_;  // this one.
+  // Times longer than the grace in which none did: what came due in them may be missed; and must,
+  // where the policy says so, if it was another one that wrote then.
+  struct Silence {
+    absl::Time from, to;
+    bool of_one;
+  };
+  std::vector<Silence> silences_;
+};
+
+}  // namespace z4j::simulation
+
+#endif  // Z4J_TESTS_SIMULATION_FIRE_ORACLE_H_

@@ -1,0 +1,161 @@
+#include <utility>
+
+#include "tests/simulation/cluster.h"
+
+// Traps: what seldom comes together by itself.
+namespace z4j::simulation {
+
+// What a new leader may not do yet, and what it leaves behind, shows only if it is met at once.
+void Cluster::MeetNewLeader(Server& leader) {
+  if (healed_) return;
+  if (figure8_ != Figure8Stage::kNone) return Figure8NewLeader(leader);
+  if (world_.Chance(options_.rush)) {
+    for (auto& client : clients_) client->AskAtOnce(leader.identity().id);
+  }
+  if (world_.Chance(options_.early_change)) {
+    world_.After(world_.Between(absl::ZeroDuration(), absl::Milliseconds(2)), [this, &leader] {
+      if (leader.leads()) ChangeMembers(leader);
+    });
+  }
+  if (!world_.Chance(options_.strike)) return;
+  const absl::Duration soon = options_.delay_mean * 3 + options_.sync_mean * 2;
+  world_.After(world_.Between(absl::ZeroDuration(), soon), [this, &leader] {
+    if (healed_ || !leader.leads()) return;
+    if (world_.random().OneIn(2)) return Crash(leader, absl::Milliseconds(600));
+    world_.Tell([] { return "the new leader is cut off"; });
+    for (NodeId other : Ids()) network_.CutLink(leader.identity().id, other);
+    world_.After(world_.Between(absl::Milliseconds(100), absl::Seconds(1)),
+                 [this] { network_.Heal(); });
+  });
+}
+
+// A leader hears a bare quorum for a while, so that the others get ready to campaign; then one of
+// that quorum restarts, and the leader is alone with its lease.
+void Cluster::Ambush() {
+  Server* leader = Leader();
+  if (leader == nullptr) return;
+  const NodeId id = leader->identity().id;
+  const Config config = leader->replica()->status().config;
+  std::vector<NodeId> quorum;
+  for (NodeId voter : config.voters) {
+    if (voter != id && servers_.at(voter)->up()) quorum.push_back(voter);
+  }
+  const size_t needed = config.voters.size() / 2;
+  if (needed == 0 || quorum.size() < needed) return;
+  for (size_t i = quorum.size(); i > 1; --i) {
+    std::swap(quorum[i - 1], quorum[world_.random().Below(i)]);
+  }
+  network_.Heal();
+  for (size_t i = needed; i < quorum.size(); ++i) network_.CutLink(id, quorum[i]);
+  world_.Tell([] { return "an ambush"; });
+  world_.After(world_.Between(absl::Milliseconds(100), absl::Milliseconds(500)),
+               [this, id, victim = quorum[0]] {
+                 if (healed_) return;
+                 Crash(*servers_.at(victim), absl::Milliseconds(40));
+                 for (NodeId other : Ids()) network_.CutLink(id, other);
+                 world_.After(absl::Milliseconds(400), [this] { network_.Heal(); });
+               });
+}
+
+// Figure 8 of the paper: an entry that an early leader has brought to a minority, another leader's
+// that nobody else has, the first one's that comes to a quorum in a later term, and the other one
+// back.  Here it is set up; each step goes on when somebody is elected.
+void Cluster::Figure8() {
+  Server* leader = Leader();
+  if (leader == nullptr || figure8_ != Figure8Stage::kNone) return;
+  const std::set<NodeId> voters = leader->replica()->status().config.voters;
+  if (voters.size() != 5) return;
+  first_two_ = {leader->identity().id};
+  for (NodeId id : voters) {
+    if (first_two_.size() < 2) first_two_.insert(id);
+  }
+  world_.Tell([] { return "figure 8 begins"; });
+  figure8_ = Figure8Stage::kFirstCutOff;
+  network_.Heal();
+  Separate(first_two_, Ids());
+  // If it does not come to its end, it is over all the same.
+  world_.After(absl::Milliseconds(2500), [this] {
+    figure8_ = Figure8Stage::kNone;
+    network_.Heal();
+  });
+}
+
+void Cluster::Figure8NewLeader(Server& leader) {
+  const NodeId id = leader.identity().id;
+  if (figure8_ == Figure8Stage::kFirstCutOff) {
+    if (first_two_.contains(id)) return;
+    // It has just appended, and has sent nothing yet.
+    figure8_ = Figure8Stage::kSecondCutOff;
+    third_ = id;
+    network_.Heal();
+    return Separate({id}, Ids());
+  }
+  if (id == third_ || !first_two_.contains(id)) return;
+  // While it brings the old entry to a quorum, and before it has brought its own.
+  const absl::Duration soon = options_.delay_mean * 3 + options_.sync_mean * 3;
+  world_.After(world_.Between(options_.delay_mean, soon), [this, &leader] {
+    if (healed_ || figure8_ == Figure8Stage::kNone || !leader.leads()) return;
+    figure8_ = Figure8Stage::kNone;
+    network_.Heal();
+    Crash(leader, absl::Seconds(1));
+  });
+}
+
+void Cluster::Separate(const std::set<NodeId>& some, const std::set<NodeId>& others) {
+  for (NodeId a : some) {
+    for (NodeId b : others) {
+      if (!some.contains(b)) network_.CutLink(a, b);
+    }
+  }
+}
+
+// One node a run: what all nodes lost nobody can bring back.
+void Cluster::LoseOne() {
+  if (one_lost_ || options_.nodes < 3 || options_.change_every != absl::InfiniteDuration()) return;
+  if (options_.wipe_every != absl::InfiniteDuration()) return Wipe();
+  // Not beside power cuts, which make the last synced record's mark of having been synced
+  // disappear as well.
+  if (options_.power_loss) return;
+  Server& victim = Any();
+  one_lost_ = true;
+  victim.Crash(false);
+  victim.Rot();
+  // It is not to forget that it is damaged.
+  world_.After(world_.Between(absl::Milliseconds(200), absl::Seconds(3)), [this, &victim] {
+    if (!healed_) Crash(victim, absl::Milliseconds(100));
+  });
+  world_.After(absl::Milliseconds(100), [&victim] { victim.Start(); });
+}
+
+// A machine is set up anew while another one lags behind, and then the leader fails: the two
+// together know less than was committed.
+void Cluster::Wipe() {
+  Server* leader = Leader();
+  if (leader == nullptr) return;
+  // A node that was never met can be told from another one under its number by nobody.
+  for (auto& [id, server] : servers_) {
+    if (!server->up()) return;
+    for (const auto& [member, known] : server->replica()->status().config.members) {
+      if (known.incarnation.value == 0) return;
+    }
+  }
+  Server& victim = Any();
+  Server& lags = Any();
+  one_lost_ = true;
+  const bool trap = &lags != &victim && &lags != leader && &victim != leader;
+  if (trap) {
+    network_.Heal();
+    Separate({lags.identity().id}, Ids());
+  }
+  const absl::Duration lag =
+      trap ? world_.Between(absl::Milliseconds(50), absl::Milliseconds(400)) : absl::ZeroDuration();
+  world_.After(lag, [this, leader, trap, &victim] {
+    if (healed_) return;
+    victim.Wipe();
+    if (trap) Crash(*leader, absl::Seconds(2));
+    if (trap) network_.Heal();
+    world_.After(absl::Milliseconds(20), [&victim] { victim.Start(); });
+  });
+}
+
+}  // namespace z4j::simulation
