@@ -199,6 +199,7 @@ grpc::ServerUnaryReactor* ClusterServiceImpl::TransferLeader(
 grpc::ServerUnaryReactor* ClusterServiceImpl::RaiseTokens(grpc::CallbackServerContext* context,
                                                           const v1::RaiseTokensRequest* request,
                                                           v1::RaiseTokensResponse* response) {
+  if (auto* refused = RefuseIfTooMany(rpc_, context, Lane::kVital)) return refused;
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const MonoTime deadline = DeadlineOf(rpc_, *context);
   const uint64_t above = request->above();
