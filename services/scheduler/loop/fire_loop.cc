@@ -114,7 +114,10 @@ absl::Duration FireLoop::LeaderTurn(absl::Time now, MonoTime mono) {
   if (!(mono < hold_until_)) {
     more = PlanDue(now);
     if (!CommitPlanned()) return CommitWaits(now, mono);
-    if (catching_up_ && !taking_stock_ && !more && table_.NextWake() > clock_.Now()) {
+    // What the store holds off is not decided, and due again within the microsecond.
+    const bool held_off = mono < hold_until_;
+    const bool waits = taking_stock_ || more || held_off;
+    if (catching_up_ && !waits && table_.NextWake() > clock_.Now()) {
       catching_up_ = outages_saved_ = false;
       SaveOutages(now);
     }

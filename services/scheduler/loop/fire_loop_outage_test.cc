@@ -79,6 +79,22 @@ TEST_F(LoopOutageTest, AnOutageIsForgottenOnceAllOfItIsDecided) {
   EXPECT_THAT(world_.memory.ReadFence()->outages, IsEmpty());
 }
 
+TEST_F(LoopOutageTest, AnOutageIsKeptWhileTheStoreHoldsOffAClockThatIsAhead) {
+  const std::vector<Schedule> schedules = InsertMany(2, CatchUp::kSkip);
+  next_.Connect(link_);
+  world_.clock.Advance(absl::Minutes(10) + absl::Nanoseconds(300));
+  world_.store.set_fault([](const std::string& op, bool) {
+    return op == "commit_fires" ? absl::FailedPreconditionError("ahead") : absl::OkStatus();
+  });
+  old_.elector.Grant(1);
+  old_.loop.RunOnce();
+  EXPECT_THAT(world_.memory.ReadFence()->outages, SizeIs(1));
+  Die();
+  next_.elector.Grant(2);
+  next_.Settle();
+  for (const Schedule& schedule : schedules) EXPECT_EQ(Missed(schedule), 9) << schedule.name;
+}
+
 TEST_F(LoopOutageTest, ARapidSuccessionOfLeadersLeavesNoOutage) {
   InsertMany(1, CatchUp::kSkip);
   old_.elector.Grant(1);
