@@ -146,9 +146,9 @@ absl::StatusOr<FenceRow> Database::RaiseFence(FencingToken token, const std::str
 }
 
 absl::Status Database::Write(FencingToken token, const std::function<absl::Status()>& write) {
-  const absl::Time live_at = tables_.ReadFence()->live_at;
+  const absl::Time was = tables_.ReadFence()->live_at;
   absl::Status status = write();
-  if (status.ok()) oracle_.Wrote(token, live_at);
+  if (status.ok()) oracle_.Wrote(token, was, tables_.ReadFence()->live_at);
   return status;
 }
 

@@ -47,13 +47,15 @@ void FireOracle::Raised(FencingToken token, const std::string& holder) {
   newest_ = std::max(newest_, token);
 }
 
-void FireOracle::Wrote(FencingToken token, absl::Time live_at) {
+void FireOracle::Wrote(FencingToken token, absl::Time was, absl::Time is) {
   if (token != newest_) {
     Fail(absl::StrCat("the database took a write of token ", token.value, ", and its fence is at ",
                       newest_.value));
   }
-  if (Now() - live_at > scheduler::kOnTimeGrace - kClockSlack) {
-    silences_.push_back({live_at, Now(), token == live_});
+  if (token != live_ && !silences_.empty() && was <= silences_.back().to) {
+    silences_.back().to = is;  // Who was live in between was gone before it did anything.
+  } else if (is - was > scheduler::kOnTimeGrace - kClockSlack) {
+    silences_.push_back({was, is, token == live_});
   }
   live_ = token;
 }

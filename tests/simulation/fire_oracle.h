@@ -29,8 +29,8 @@ class FireOracle {
 
   // --- What is committed, in its order ---
   void Raised(scheduler::FencingToken token, const std::string& holder);
-  // `live_at`: until when a leader was known to be live before this.
-  void Wrote(scheduler::FencingToken token, absl::Time live_at);
+  // Until when a leader is known to have been live `was` one thing before this, and `is` another.
+  void Wrote(scheduler::FencingToken token, absl::Time was, absl::Time is);
   using Cursors = std::vector<std::pair<scheduler::ScheduleId, scheduler::Cursor>>;
   void Committed(scheduler::FencingToken token, const scheduler::FireBatch& batch,
                  const Cursors& before, const Cursors& after);
