@@ -10,7 +10,7 @@ namespace z4j::simulation {
 namespace {
 
 constexpr ClusterId kCluster{0x7a346a};
-constexpr uint64_t kStepsMax = 200'000;  // Of the search for one key's order.
+constexpr uint64_t kStepsMax = 3'000'000;  // Of the search for one key's order.
 constexpr absl::Duration kConvergence = absl::Seconds(30);
 
 }  // namespace
