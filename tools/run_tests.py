@@ -64,7 +64,8 @@ def ctest(build: Path) -> Count:
         old.unlink()
     ok = run(
         "C++ tests",
-        ["ctest", "--test-dir", str(build), "--output-on-failure", "--no-tests=error"],
+        # Most of them wait more than they compute.
+        ["ctest", "--test-dir", str(build), "-j2", "--output-on-failure", "--no-tests=error"],
         GTEST_OUTPUT=f"xml:{results}/",
     )
     total = sum((count_junit(file) for file in results.glob("*.xml")), Count())

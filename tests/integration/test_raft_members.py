@@ -96,7 +96,7 @@ def test_a_lost_disk_is_removed_and_added_again_and_another_kill_is_survived(
     leader.kill()  # The vote of the one that came back decides.
     following = cluster.leader(besides=leader.name)
     assert fires_go_on(cluster)
-    assert cluster.assert_complete() > SCHEDULES * 4
+    assert cluster.assert_complete() > SCHEDULES * 2
 
     changes = member_changes(following)
     assert [entry["action"] for entry in changes] == [
