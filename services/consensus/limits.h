@@ -115,7 +115,7 @@ static_assert(kSegmentBytes >= 2 * kEntryBytesMax);  // A segment holds any entr
 inline constexpr absl::Duration kDiskRetryEvery = absl::Milliseconds(50);  // While it is full.
 // Longer than the gap between two appends under load: segments are made ready in between bursts.
 inline constexpr absl::Duration kPrepareAfterIdle = absl::Milliseconds(100);
-inline constexpr size_t kSpareSliceBytes = 64 * 1024;  // Its sync takes as long as an append's.
+inline constexpr size_t kSpareSliceBytes = 1024 * 1024;  // Its sync delays one append by some ms.
 inline constexpr absl::Duration kSnapshotRetryEvery = absl::Seconds(1);  // Writes the whole state.
 inline constexpr int kSpareSegments = 2;  // Written ahead, so that an append never extends a file.
 inline constexpr size_t kSnapshotChunkBytes = 256 * 1024;

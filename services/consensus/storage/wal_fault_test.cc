@@ -223,7 +223,7 @@ TEST_F(WalFaultTest, AppendsWithoutMakingFilesWhenSparesWerePrepared) {
   }
 }
 
-// Segments of this test are smaller than a slice; a real one takes 256 of them.
+// Segments of this test are smaller than a slice; a real one takes 16 of them.
 TEST_F(WalFaultTest, MakesSparesBetweenAppendsThatNeverPause) {
   for (uint64_t i = 1; i <= 200; ++i) {
     ASSERT_OK(storage_->Append({SmallEntry(i)}));
