@@ -69,8 +69,8 @@ class LogStorage {
   //   RESOURCE_EXHAUSTED   little room is left: take no new work.  Others as Append.
   virtual absl::Status Prepare() = 0;
 
-  // A small piece of Prepare(), for after each Append: it delays the next one by some ms.  Under a
-  // load that never pauses all is done in time so.  A full disk is no error here.  Others as Append.
+  // A small piece of Prepare(), for after each Append: it delays the next one by some ms, and under
+  // a load that never pauses all is done in time.  A full disk is no error here.  Others as Append.
   virtual absl::Status PrepareSome() = 0;
 
   // Entries before `first` will not be read again.  FAILED_PRECONDITION: no durable snapshot stands
