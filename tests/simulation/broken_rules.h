@@ -77,6 +77,7 @@ inline constexpr BrokenRule kBrokenRules[] = {
      "reserve"},
     {Rule::kSnapshotSyncedBeforeName, "snapshot named before fsync", nullptr},
     {Rule::kDamagedIsOnlyRead, "rotten log written to", nullptr},
+    {Rule::kHintAfterEntries, "commit hint before its entries", nullptr},
 
     {Rule::kTokenInSnapshot, "token not in snapshot", nullptr},
     {Rule::kTokensGrow, "one token for two grants", nullptr},

@@ -60,6 +60,7 @@ enum class Rule : int {
   kVotesHaveAReserve = 59,         // Entries use the last spare segment.
   kSnapshotSyncedBeforeName = 60,  // A snapshot gets its name before its bytes are durable.
   kDamagedIsOnlyRead = 61,         // A damaged log is written to.
+  kHintAfterEntries = 62,          // A commit hint is written before the entries it is about.
 
   // Of the state machine, and of the node around it.
   kTokenInSnapshot = 70,          // Whoever starts from a snapshot has forgotten the newest token.

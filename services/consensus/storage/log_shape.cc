@@ -36,6 +36,11 @@ absl::Status LogShape::Apply(const Write& write, const std::optional<SnapshotMet
   return absl::OkStatus();
 }
 
+Index LogShape::LastBefore(const Write& write) const {
+  if (write.snapshot.has_value()) return write.snapshot->index;
+  return write.truncate_from.value_or(next) - 1;
+}
+
 absl::Status LogShape::Compact(Index keep, const std::optional<SnapshotMeta>& newest) {
   if (keep <= first) return absl::OkStatus();
   if (!newest.has_value() || newest->index + 1 < keep) {

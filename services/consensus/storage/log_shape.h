@@ -17,6 +17,8 @@ struct LogShape {
   // What LogStorage::Append says of `write`, `newest` being the newest durable snapshot; then the
   // shape after it.  Unchanged on an error.
   absl::Status Apply(const Write& write, const std::optional<SnapshotMeta>& newest);
+  // The last entry that `write` leaves as it is, or that its snapshot stands for.
+  Index LastBefore(const Write& write) const;
   // The same for LogStorage::Compact.
   absl::Status Compact(Index keep, const std::optional<SnapshotMeta>& newest);
 };

@@ -55,7 +55,7 @@ class LogStorage {
 
   // Takes the writes in order; durable on return if any of them must_sync.  One sync for all.
   // A crash in the midst leaves a beginning of them, in the order hard state, snapshot, truncation,
-  // entries.
+  // entries; the commit hint then covers none of the entries that a truncation was to replace.
   //   RESOURCE_EXHAUSTED   the disk is full: nothing of `writes` was written; writes of hard states
   //                        alone still fit into the reserve.
   //   INVALID_ARGUMENT     entries that do not follow the last one, a truncation behind the end or

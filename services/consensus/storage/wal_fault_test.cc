@@ -81,6 +81,40 @@ TEST_F(WalFaultTest, TakesAnyPartOfAnUnsyncedAppendForTorn) {
   }
 }
 
+// The hint reaches the disk before the entries that it is about: alone, it would commit what they
+// replace.
+TEST_F(WalFaultTest, ATornWriteNeverCommitsTheEntriesThatItWasToReplace) {
+  size_t committed = 0, torn = 0;
+  for (uint64_t seed = 1; seed <= 1000; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    disk_ = MakeSmallNode();
+    Open();
+    ASSERT_OK(storage_->Append({SmallVote(1, 2), SmallEntry(1, 8 * (seed % 64)), SmallEntry(2)}));
+    Write write;
+    write.must_sync = true;
+    write.hard_state = HardState{{2}, {0}, {3}};
+    write.truncate_from = Index{2};
+    for (const uint64_t index : {2, 3}) {
+      write.entries.push_back(SmallEntry(index, 900).entries[0]);
+      write.entries.back().term = {2};
+    }
+    disk_->FailAfter(seed % 3);
+    if (!storage_->Append({write}).ok())
+      Crash(seed);
+    else
+      Open();
+    const Recovered& found = storage_->recovered();
+    for (const Entry& entry : found.entries) {
+      if (entry.index < Index{2} || entry.index > found.hard_state.commit) continue;
+      ASSERT_EQ(entry.term, Term{2});
+      ++committed;
+    }
+    torn += entries() == 2 && found.entries[1].term == Term{1} && found.hard_state.term == Term{2};
+  }
+  EXPECT_GT(committed, 0);
+  EXPECT_GT(torn, 0);
+}
+
 TEST_F(WalFaultTest, FailsForGoodWhenASyncFailed) {
   ASSERT_OK(storage_->Append({SmallEntry(1)}));
   disk_->FailNextSync();

@@ -117,6 +117,36 @@ absl::Status WalStorage::Begin(Disk& disk, const WalOptions& options, const Reco
   return says_so_already ? absl::OkStatus() : Append({write});
 }
 
+// Adds the records of `write`.  A torn one may end with any of them, so the commit hint of the
+// first covers only entries until `last_before`, which the write does not touch; the rest of the
+// hint comes last.  `vote` is pointed into.
+void AddRecords(const Write& write, Index last_before, std::string& vote,
+                std::vector<Record>& records) {
+  const std::optional<HardState>& hard_state = write.hard_state;
+  const bool early = hard_state.has_value() && hard_state->commit > last_before;
+  if (hard_state.has_value()) {
+    HardState first = *hard_state;
+    if (early && !Broken(Rule::kHintAfterEntries)) first.commit = last_before;
+    records.push_back(HardStateRecord(first, vote));
+  }
+  if (write.snapshot.has_value()) {
+    records.push_back({.type = RecordType::kSnapshot,
+                       .term = write.snapshot->term,
+                       .index = write.snapshot->index});
+  }
+  if (write.truncate_from.has_value()) {
+    records.push_back({.type = RecordType::kTruncate, .index = *write.truncate_from});
+  }
+  for (const Entry& entry : write.entries) {
+    records.push_back({.type = RecordType::kEntry,
+                       .kind = entry.kind,
+                       .term = entry.term,
+                       .index = entry.index,
+                       .data = *entry.data});
+  }
+  if (early) records.push_back(HardStateRecord(*hard_state, vote));
+}
+
 absl::Status WalStorage::Append(const std::vector<Write>& writes) {
   RETURN_IF_ERROR(CheckWritable());
   LogShape after = shape_;
@@ -126,27 +156,11 @@ absl::Status WalStorage::Append(const std::vector<Write>& writes) {
   bool only_hard_states = true;
   for (size_t i = 0; i < writes.size(); ++i) {
     const Write& write = writes[i];
+    const Index last_before = after.LastBefore(write);
     RETURN_IF_ERROR(after.Apply(write, snapshots_->newest()));
     sync = sync || write.must_sync;
     only_hard_states = only_hard_states && write.entries.empty();
-    if (write.hard_state.has_value()) {
-      records.push_back(HardStateRecord(*write.hard_state, votes[i]));
-    }
-    if (write.snapshot.has_value()) {
-      records.push_back({.type = RecordType::kSnapshot,
-                         .term = write.snapshot->term,
-                         .index = write.snapshot->index});
-    }
-    if (write.truncate_from.has_value()) {
-      records.push_back({.type = RecordType::kTruncate, .index = *write.truncate_from});
-    }
-    for (const Entry& entry : write.entries) {
-      records.push_back({.type = RecordType::kEntry,
-                         .kind = entry.kind,
-                         .term = entry.term,
-                         .index = entry.index,
-                         .data = *entry.data});
-    }
+    AddRecords(write, last_before, votes[i], records);
   }
   RETURN_IF_ERROR(writer_->Append(records, sync, /*into_reserve=*/only_hard_states));
   shape_ = after;

@@ -34,8 +34,12 @@ bool SameEntry(const Entry& a, const Entry& b) {
 
 void StorageModel::Begin(const Write& write) {
   ModelLog log = now();
+  uint64_t untouched = log.last();
+  if (write.snapshot.has_value()) untouched = write.snapshot->index.value;
+  if (write.truncate_from.has_value()) untouched = write.truncate_from->value - 1;
   if (write.hard_state.has_value()) {
     log.hard_state = *write.hard_state;
+    log.hard_state.commit.value = std::min(log.hard_state.commit.value, untouched);
     states_.push_back(log);
   }
   if (write.snapshot.has_value()) {
@@ -49,6 +53,10 @@ void StorageModel::Begin(const Write& write) {
   }
   for (const Entry& entry : write.entries) {
     log.entries[entry.index.value] = entry;
+    states_.push_back(log);
+  }
+  if (write.hard_state.has_value()) {
+    log.hard_state.commit = write.hard_state->commit;
     states_.push_back(log);
   }
 }
