@@ -25,10 +25,17 @@ constexpr Mark kMustBeMet[] = {
     Mark::kUncommittedFull,  Mark::kDamagedSilent,     Mark::kAppliedHeldBack,
 };
 
-TEST(ClusterTest, NothingThatMustHoldIsBrokenInTwoThousandWorldsAndAllOfThemHeal) {
+// A sanitizer takes ten times as long, and looks for what shows in any run.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr uint64_t kWorlds = 200;
+#else
+constexpr uint64_t kWorlds = 2000;
+#endif
+
+TEST(ClusterTest, NothingThatMustHoldIsBrokenInAnyOfManyWorldsAndAllOfThemHeal) {
   absl::Duration simulated;
   uint64_t operations = 0, fires = 0, crashes = 0, undecided = 0;
-  for (uint64_t seed = 1; seed <= 2000; ++seed) {
+  for (uint64_t seed = 1; seed <= kWorlds; ++seed) {
     const Result result = Simulate(seed, false);
     simulated += result.simulated;
     operations += result.operations;
@@ -40,9 +47,10 @@ TEST(ClusterTest, NothingThatMustHoldIsBrokenInTwoThousandWorldsAndAllOfThemHeal
   std::cout << "simulated " << absl::FormatDuration(simulated) << ", " << operations
             << " operations, " << fires << " fires, " << crashes << " crashes, " << undecided
             << " undecided\n";
-  EXPECT_GT(operations, 200'000);
-  EXPECT_GT(fires, 50'000);
+  EXPECT_GT(operations, 100 * kWorlds);
+  EXPECT_GT(fires, 25 * kWorlds);
   EXPECT_LE(undecided, 2);
+  if (kWorlds < 2000) return;
   for (Mark mark : kMustBeMet) EXPECT_GT(HitsOf(mark), 0) << NameOf(mark) << " never happened";
 }
 
