@@ -58,6 +58,7 @@ PARTS: dict[tuple[str, ...], Callable[[Path, ExitStack], Iterator[Row]]] = {
     ("failover_ms.kill9",): partial(takeover_parts.failover, "kill9"),
     ("failover_ms.sigstop",): partial(takeover_parts.failover, "sigstop"),
     ("failover_ms.graceful",): partial(takeover_parts.failover, "graceful"),
+    ("raft_elections.full_load",): takeover_parts.full_load,
     ("raft_entries_per_s", "raft_commit_ms"): consensus_parts.entries,
     ("memory_bytes_per_schedule.100k", "startup_s.100k"): partial(
         memory_parts.intervals, 100_000, "100k"

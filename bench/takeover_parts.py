@@ -6,6 +6,9 @@ import math
 import os
 import signal
 import statistics
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
@@ -19,6 +22,7 @@ from tests.harness.scheduler_server import SchedulerServer
 FIRES_PER_S = 1000
 ROUNDS = int(os.environ.get("Z4J_ROUNDS", "5"))
 FAILOVER_ROUNDS = int(os.environ.get("Z4J_ROUNDS", "12"))
+LOAD_S = int(os.environ.get("Z4J_LOAD_S", "30"))
 # In ms, the longest time between two fires; the first of the next leader ends it.
 PAUSE = """
 SELECT 1000 * extract(epoch FROM max(at - before)) FROM (
@@ -87,7 +91,7 @@ def takeover(count: int, name: str, folder: Path, stack: ExitStack) -> Iterator[
         yield (f"takeover_ms.{how}.{name}.max", found[-1], "ms", ROUNDS)
 
 
-def failover(how: str, folder: Path, stack: ExitStack) -> Iterator[Row]:
+def embedded(folder: Path, stack: ExitStack) -> tuple[list[SchedulerServer], PostgresServer]:
     """Three nodes that elect by the consensus embedded in them, 1,000 schedules."""
     postgres, keys = database(1_000, folder, stack)
     names = ("n1", "n2", "n3")
@@ -102,6 +106,12 @@ def failover(how: str, folder: Path, stack: ExitStack) -> Iterator[Row]:
         node.launch()
     for node in nodes:
         node.await_ready()
+    return nodes, postgres
+
+
+def failover(how: str, folder: Path, stack: ExitStack) -> Iterator[Row]:
+    """The leader of three with embedded consensus goes, again and again."""
+    nodes, postgres = embedded(folder, stack)
     go, come_back = {
         "kill9": (SchedulerServer.kill, SchedulerServer.start),
         "sigstop": (
@@ -114,3 +124,19 @@ def failover(how: str, folder: Path, stack: ExitStack) -> Iterator[Row]:
     p99 = found[math.ceil(0.99 * len(found)) - 1]  # By nearest rank: of a hundred, the 99th.
     yield (f"failover_ms.{how}.p50", statistics.median(found), "ms", len(found))
     yield (f"failover_ms.{how}.p99", p99, "ms", len(found))
+
+
+def full_load(folder: Path, stack: ExitStack) -> Iterator[Row]:
+    """Elections that nobody needs, while other programs want four times the cores there are."""
+    nodes, postgres = embedded(folder, stack)
+    await_fires(postgres, postgres.sql("SELECT now()").strip(), 1)
+    for _ in range(4 * (os.cpu_count() or 1)):
+        busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        stack.callback(busy.wait)
+        stack.callback(busy.kill)
+    first, since = status(nodes[0]).consensus.term, postgres.sql("SELECT now()").strip()
+    time.sleep(LOAD_S)
+    longest = float(postgres.sql(PAUSE.format(since=since)))
+    last = max(status(node).consensus.term for node in nodes)
+    yield ("raft_elections.full_load", last - first, "", LOAD_S)
+    yield ("raft_elections.full_load.longest_pause", longest, "ms", LOAD_S)
