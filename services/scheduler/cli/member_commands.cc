@@ -13,6 +13,7 @@
 namespace z4j::scheduler {
 namespace {
 
+using Stub = v1::ClusterService::Stub;
 using Members = google::protobuf::RepeatedPtrField<v1::ConsensusPeer>;
 
 struct MemberVerbs {
@@ -55,12 +56,21 @@ void Say(const MemberVerbs& verbs, const google::protobuf::Message& response,
   }
 }
 
-absl::Status List(const MemberVerbs& verbs) {
-  ASSIGN_OR_RETURN(auto stub, StubOf<v1::ClusterService>(*verbs.options));
-  v1::ListMembersResponse response;
+// Calls `rpc` at the server.
+template <typename Request, typename Response>
+absl::StatusOr<Response> Call(const MemberVerbs& verbs, const Request& request,
+                              grpc::Status (Stub::*rpc)(grpc::ClientContext*, const Request&,
+                                                        Response*)) {
+  ASSIGN_OR_RETURN(const auto stub, StubOf<v1::ClusterService>(*verbs.options));
+  Response response;
   RETURN_IF_ERROR(Invoke(*verbs.options, [&](grpc::ClientContext& context) {
-    return stub->ListMembers(&context, {}, &response);
+    return (stub.get()->*rpc)(&context, request, &response);
   }));
+  return response;
+}
+
+absl::Status List(const MemberVerbs& verbs) {
+  ASSIGN_OR_RETURN(const auto response, Call(verbs, v1::ListMembersRequest(), &Stub::ListMembers));
   std::vector<Row> rows;
   for (const v1::ConsensusPeer& member : response.members()) {
     rows.push_back(
@@ -71,14 +81,10 @@ absl::Status List(const MemberVerbs& verbs) {
 }
 
 absl::Status Add(const MemberVerbs& verbs) {
-  ASSIGN_OR_RETURN(auto stub, StubOf<v1::ClusterService>(*verbs.options));
   v1::AddMemberRequest request;
   request.set_node(verbs.node);
   request.set_address(verbs.address);
-  v1::AddMemberResponse response;
-  RETURN_IF_ERROR(Invoke(*verbs.options, [&](grpc::ClientContext& context) {
-    return stub->AddMember(&context, request, &response);
-  }));
+  ASSIGN_OR_RETURN(const auto response, Call(verbs, request, &Stub::AddMember));
   Say(verbs, response,
       absl::StrCat(verbs.node,
                    " receives the log and does not vote yet.  If it does not run, start ",
@@ -91,25 +97,17 @@ absl::Status Add(const MemberVerbs& verbs) {
 }
 
 absl::Status Promote(const MemberVerbs& verbs) {
-  ASSIGN_OR_RETURN(auto stub, StubOf<v1::ClusterService>(*verbs.options));
   v1::PromoteMemberRequest request;
   request.set_node(verbs.node);
-  v1::PromoteMemberResponse response;
-  RETURN_IF_ERROR(Invoke(*verbs.options, [&](grpc::ClientContext& context) {
-    return stub->PromoteMember(&context, request, &response);
-  }));
+  ASSIGN_OR_RETURN(const auto response, Call(verbs, request, &Stub::PromoteMember));
   Say(verbs, response, VotersText(response.members()));
   return absl::OkStatus();
 }
 
 absl::Status Remove(const MemberVerbs& verbs) {
-  ASSIGN_OR_RETURN(auto stub, StubOf<v1::ClusterService>(*verbs.options));
   v1::RemoveMemberRequest request;
   request.set_node(verbs.node);
-  v1::RemoveMemberResponse response;
-  RETURN_IF_ERROR(Invoke(*verbs.options, [&](grpc::ClientContext& context) {
-    return stub->RemoveMember(&context, request, &response);
-  }));
+  ASSIGN_OR_RETURN(const auto response, Call(verbs, request, &Stub::RemoveMember));
   Say(verbs, response,
       absl::StrCat(verbs.node, " is no member any more; stop it, and empty its consensus folder ",
                    "before it is added again.\n", VotersText(response.members())));
