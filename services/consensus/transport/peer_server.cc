@@ -74,9 +74,10 @@ class PeerServer::Incoming final : public grpc::ServerBidiReactor<pb::PeerFrame,
     server_.Complain(address(), status.ToString());
     End(ToGrpcStatus(status));
   }
-  void OnDone() override {
+  void OnDone() override ABSL_LOCKS_EXCLUDED(mu_) {
     outbox_->Detach(this);
     server_.Gone(this);
+    { absl::MutexLock lock(&mu_); }  // libgrpc calls this last, in an order no sanitizer sees.
     delete this;
   }
 
