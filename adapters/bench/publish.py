@@ -21,7 +21,8 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 from celery import Celery  # noqa: E402
 from harness import RedisServer  # noqa: E402
 from z4j_adapters import Fire, ResultCode  # noqa: E402
-from z4j_adapters.engines.celery import CeleryEngine, CeleryOptions  # noqa: E402
+from z4j_adapters.engines.celery.app import CeleryOptions  # noqa: E402
+from z4j_adapters.engines.celery.engine import CeleryEngine  # noqa: E402
 from z4j_adapters.testing import make_fire  # noqa: E402
 
 BATCH = 500

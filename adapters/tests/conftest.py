@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from harness import CeleryWorker, RedisServer
 from z4j_adapters import EngineAdapter
-from z4j_adapters.engines.celery import CeleryEngine, CeleryOptions
+from z4j_adapters.engines.celery.app import CeleryOptions
+from z4j_adapters.engines.celery.engine import CeleryEngine
 from z4j_adapters.testing import ContractTasks, Watcher
 
 Opened = Callable[..., AbstractAsyncContextManager[tuple[CeleryEngine, Watcher]]]

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from kombu import Exchange, Queue
 from kombu.serialization import loads
 from z4j_adapters import Fire, ResultCode, TaskRejected
-from z4j_adapters.engines.celery.dispatch import Parcel, RedisPublisher
+from z4j_adapters.engines.celery.dispatch import CeleryRedisPublisher
 from z4j_adapters.engines.celery.factory import EnvelopeFactory
 from z4j_adapters.engines.celery.options import celery_priority
+from z4j_adapters.engines.common.publisher import Parcel
 from z4j_adapters.testing import make_fire
 
 ARGS, KWARGS = [1, "é 100% %s", [None, 2.5]], {"y": {"z": [True]}, "s": "x" * 2000}
@@ -60,8 +61,8 @@ def pop_only_message(server: RedisServer) -> tuple[str, dict[str, Any]]:
 
 def publish(app: Celery, fire: Fire) -> None:
     """Through our publisher."""
-    publisher = RedisPublisher(app, 60)
-    envelope = EnvelopeFactory(app, redis=True).get(fire.template)
+    publisher = CeleryRedisPublisher(app, 60)
+    envelope = EnvelopeFactory(app, redis=True).build(fire.template)
     assert [r.code for r in publisher.publish([Parcel(fire, envelope)])] == [ResultCode.ACCEPTED]
     publisher.close()
 
@@ -162,8 +163,8 @@ def test_two_fires_of_a_template_share_nothing_but_the_template(redis_server: Re
     factory = EnvelopeFactory(app, redis=True)
     fires = [make_fire("x", ["same"], due_us=n * 1_000_000) for n in (1, 2)]
     assert fires[0].template is fires[1].template
-    publisher = RedisPublisher(app, 60)
-    publisher.publish([Parcel(fire, factory.get(fire.template)) for fire in fires])
+    publisher = CeleryRedisPublisher(app, 60)
+    publisher.publish([Parcel(fire, factory.build(fire.template)) for fire in fires])
     client = redis_server.client()
     messages = [json.loads(raw) for raw in reversed(client.lrange("celery", 0, -1))]
     client.flushall()
@@ -194,13 +195,13 @@ def test_what_celery_can_never_take_is_refused_by_name(
         new_app("redis://127.0.0.1:1/0"), redis=True, allowed_queues=("celery",)
     )
     with pytest.raises(TaskRejected, match=message):
-        factory.get(make_fire("x", **fields).template)
+        factory.build(make_fire("x", **fields).template)
 
 
 def test_queue_behind_a_topic_exchange_is_refused_on_redis() -> None:
     app = new_app("redis://x/0", task_queues=[Queue("t", Exchange("t", "topic"), "a.#")])
     with pytest.raises(TaskRejected, match="not direct"):
-        EnvelopeFactory(app, redis=True).get(make_fire("x", queue="t").template)
+        EnvelopeFactory(app, redis=True).build(make_fire("x", queue="t").template)
 
 
 @given(st.integers(-100, 100), st.integers(-100, 100), st.integers(0, 9), st.booleans())
@@ -217,8 +218,8 @@ def test_refused_push_leaves_no_dedupe_key(redis_server: RedisServer, tmp_path: 
     app = new_app(redis_server.url)
     redis_server.client().set("celery", "no list")
     fire = make_fire("x")
-    publisher = RedisPublisher(app, 60)
-    parcel = Parcel(fire, EnvelopeFactory(app, redis=True).get(fire.template))
+    publisher = CeleryRedisPublisher(app, 60)
+    parcel = Parcel(fire, EnvelopeFactory(app, redis=True).build(fire.template))
     assert publisher.publish([parcel])[0].code is ResultCode.UNAVAILABLE
     redis_server.client().delete("celery")
     assert publisher.publish([parcel])[0].code is ResultCode.ACCEPTED

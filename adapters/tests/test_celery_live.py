@@ -14,7 +14,7 @@ from conftest import Opened, RecordedTasks
 from fake_scheduler import FakeScheduler, pb
 from harness import CeleryWorker, Process, RedisServer, eventually
 from z4j_adapters import OutcomeState, ResultCode
-from z4j_adapters.engines.celery import CeleryEngine
+from z4j_adapters.engines.celery.engine import CeleryEngine
 from z4j_adapters.testing import make_fire
 
 

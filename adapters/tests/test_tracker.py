@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from z4j_adapters import OutcomeState, Result, ResultCode
 from z4j_adapters.engines.celery.observe import WorkerNote
-from z4j_adapters.engines.celery.tracker import Sighting, Tracker
 from z4j_adapters.engines.celery.workers import Workers
+from z4j_adapters.engines.common.tracker import Sighting, Tracker
 from z4j_adapters.testing import make_fire
 
 RUNNING, DONE, LOST = OutcomeState.RUNNING, OutcomeState.SUCCEEDED, OutcomeState.LOST

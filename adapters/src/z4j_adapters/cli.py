@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 import json
 import logging
 import os
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from z4j_adapters._adapter import EngineAdapter
+from z4j_adapters._command import EngineCommand
 from z4j_adapters._errors import ConfigurationError
 from z4j_adapters._options import Parser, address, is_loopback, seconds
 from z4j_adapters._runtime import Runtime, RuntimeOptions, TlsOptions
@@ -22,43 +24,8 @@ from z4j_adapters._version import __version__
 __all__ = ["main"]
 
 EXIT_OK, EXIT_FAILURE, EXIT_USAGE = 0, 1, 2
-
-CELERY_HELP = """\
-Attach Celery to the scheduler.  Your workers need no change.
-
-examples:
-  # Nothing but a broker: tasks go to the queue a schedule names, or to "celery".
-  z4j-adapter celery --broker redis://localhost:6379/0
-
-  # With your app: its routes, queues, serializer, priorities and result backend hold.
-  z4j-adapter celery --app proj.celery:app
-
-  # Three scheduler nodes, mutual TLS.
-  z4j-adapter celery --app proj --scheduler s1:7801 --scheduler s2:7801 --scheduler s3:7801 \\
-      --tls-ca ca.pem --tls-cert adapter.pem --tls-key adapter.key
-
-what you get:
-  delivery   On Redis a fire enters its queue once, however often it is handed over.  On other
-             brokers publishing is confirmed, and at least once.
-  task id    is the fire's id: find it in Flower, in logs, in the result backend.
-  outcomes   come from worker events (turned on over remote control if workers run without -E) and
-             from the result backend.  Where neither speaks, `z4j-scheduler adapter list` says
-             what to change.
-  priority   -100..100, 0 is the app's own default.  On Redis, Celery serves low numbers first and
-             its default 0 is already the first: negative priorities go behind it.
-  in a task  self.request.z4j_due_at is the nominal due time, self.request.z4j_schedule the name.
-
-Every option can come from the environment as Z4J_ADAPTER_NAME; the command line wins.
-SIGTERM: takes no more fires, finishes those at hand, delivers outcomes, leaves."""
-
-STUB_HELP = """\
-An engine in memory that runs nothing and reports every fire as run; to try the scheduler out.
-
-examples:
-  z4j-adapter stub
-  z4j-adapter stub --outcomes final --run-time 2s
-
-A task named "fail" fails."""
+# Each a folder of engines/ with a command.py.
+ENGINES = ("celery", "stub")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -89,62 +56,17 @@ def _parser() -> argparse.ArgumentParser:
     engines = parser.add_subparsers(
         dest="engine", metavar="ENGINE", required=True, parser_class=Parser
     )
-    celery = engines.add_parser(
-        "celery",
-        help="Celery on Redis, RabbitMQ, …",
-        description=CELERY_HELP,
-        usage="z4j-adapter celery --broker URL | --app MODULE  [option …]",
-    )
-    _celery_options(celery)
-    _common_options(celery)
-    stub = engines.add_parser(
-        "stub", help="runs nothing", description=STUB_HELP, usage="z4j-adapter stub [option …]"
-    )
-    stub.option(
-        "outcomes",
-        choices=("all", "final", "stored", "none"),
-        default="all",
-        help="report start and end of runs, only the end, or nothing (default: all)",
-    )
-    stub.option("run-time", type=seconds, help="how long a run takes (default: no time)")
-    _common_options(stub)
+    for name in ENGINES:
+        command = _command_of(name)
+        engine = engines.add_parser(
+            name,
+            help=command.summary,
+            description=command.help,
+            usage=f"z4j-adapter {name} {command.usage}",
+        )
+        command.add_options(engine)
+        _common_options(engine)
     return parser
-
-
-def _celery_options(parser: Parser) -> None:
-    parser.option("app", help="your Celery app, as in `celery -A`: module:attribute or module")
-    parser.option("workdir", type=Path, help="folder to import the app from (default: here)")
-    parser.option("broker", help="broker URL; with --app it replaces the app's")
-    parser.option("result-backend", help="result backend URL; with --app it replaces the app's")
-    parser.option(
-        "queue",
-        repeat=True,
-        metavar="NAME",
-        help="publish to this queue only; repeat for more (default: any)",
-    )
-    parser.option(
-        "set",
-        repeat=True,
-        comma=False,
-        metavar="NAME=JSON",
-        help="any Celery setting, such as "
-        'broker_transport_options=\'{"global_keyprefix": "prod."}\'; repeat for more',
-    )
-    parser.option(
-        "dedupe-ttl",
-        type=seconds,
-        default=86_400.0,
-        metavar="TIME",
-        help="how long Redis remembers a fire it has; at least as long as the scheduler may hand "
-        "one over again (default: 24h)",
-    )
-    parser.option(
-        "worker-lost-after",
-        type=seconds,
-        default=60.0,
-        metavar="TIME",
-        help="silence of a worker after which its running tasks count as lost (default: 60s)",
-    )
 
 
 def _common_options(parser: Parser) -> None:
@@ -216,41 +138,19 @@ def _runtime_options(options: argparse.Namespace) -> RuntimeOptions:
     )
 
 
-def _make_engine(options: argparse.Namespace) -> EngineAdapter:
-    if options.engine == "stub":
-        from z4j_adapters.engines.stub import StubEngine, StubOptions
+def _command_of(engine: str) -> EngineCommand:
+    module = importlib.import_module(f"z4j_adapters.engines.{engine}.command")
+    command: EngineCommand = module.COMMAND
+    return command
 
-        return StubEngine(StubOptions(options.outcomes, options.run_time or 0.0))
+
+def _make_engine(options: argparse.Namespace) -> EngineAdapter:
     try:
-        from z4j_adapters.engines.celery import CeleryEngine, CeleryOptions
+        return _command_of(options.engine).make(options)
     except ImportError as error:
         raise ConfigurationError(
-            f"{error.name} is not installed: pip install 'z4j-adapters[celery]'"
+            f"{error.name} is not installed: pip install 'z4j-adapters[{options.engine}]'"
         ) from error
-    return CeleryEngine(
-        CeleryOptions(
-            app=options.app,
-            workdir=options.workdir,
-            broker=options.broker,
-            result_backend=options.result_backend,
-            queues=tuple(options.queue),
-            settings=tuple(_setting(text) for text in options.set),
-            dedupe_ttl_s=options.dedupe_ttl,
-            worker_lost_after_s=options.worker_lost_after,
-        )
-    )
-
-
-def _setting(text: str) -> tuple[str, object]:
-    name, equals, value = text.partition("=")
-    try:
-        if not equals:
-            raise ValueError
-        return name, json.loads(value)
-    except ValueError:
-        raise ConfigurationError(
-            f"--set {text!r} is not NAME=JSON, such as task_default_queue='\"mail\"'"
-        ) from None
 
 
 async def _serve(engine: EngineAdapter, options: RuntimeOptions) -> None:

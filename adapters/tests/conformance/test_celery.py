@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from conftest import RecordedTasks
 from harness import CeleryWorker, RedisServer, eventually
-from z4j_adapters.engines.celery import CeleryEngine, CeleryOptions
+from z4j_adapters.engines.celery.app import CeleryOptions
+from z4j_adapters.engines.celery.engine import CeleryEngine
 from z4j_adapters.testing import AdapterContract
 
 

@@ -12,7 +12,8 @@ import pytest
 from conftest import RecordedTasks
 from harness import CeleryWorker, Process, eventually, free_port, wait_for
 from z4j_adapters import Delivery
-from z4j_adapters.engines.celery import CeleryEngine, CeleryOptions
+from z4j_adapters.engines.celery.app import CeleryOptions
+from z4j_adapters.engines.celery.engine import CeleryEngine
 from z4j_adapters.testing import AdapterContract
 
 # Debian's /usr/sbin wrapper insists on the system's user and folders; this is what it calls.

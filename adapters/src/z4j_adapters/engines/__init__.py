@@ -1,1 +1,1 @@
-"""One folder per engine; nothing outside a folder knows its engine's name but the command line."""
+"""One folder an engine; only its `command` module works without the engine's library."""

@@ -5,28 +5,22 @@ Both publishers block and belong to one thread.
 
 from __future__ import annotations
 
-import abc
 import contextlib
 import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import uuid4
 
 import redis
 from kombu.exceptions import KombuError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from z4j_adapters._errors import EngineUnavailable
-from z4j_adapters._models import Fire, Result, ResultCode
+from z4j_adapters._models import Result, ResultCode
 from z4j_adapters.engines.celery.app import connect_options
-from z4j_adapters.engines.celery.envelope import Envelope, due_text
+from z4j_adapters.engines.celery.envelope import due_text
+from z4j_adapters.engines.common.publisher import Parcel, Publisher, RedisPublisher, ScriptCall
 
-__all__ = ["KombuPublisher", "Parcel", "Publisher", "RedisPublisher"]
-
-# A script holds Redis up while it runs, and Lua's unpack() has a bound of some thousands.
-MESSAGES_PER_SCRIPT_MAX = 200
-BYTES_PER_ROUND_TRIP_MAX = 16 * 1024 * 1024
+__all__ = ["CeleryRedisPublisher", "KombuPublisher"]
 
 # KEYS: the queue's list, then one dedupe key a message.  ARGV: time to live in ms, then fire_ref
 # and message in turn.  Returns 1 for pushed and 0 for known, a message each.  The keys go again if
@@ -53,49 +47,13 @@ return answer
 """
 
 
-class Parcel(NamedTuple):
-    """A fire and the envelope it goes in."""
+class CeleryRedisPublisher(RedisPublisher):
+    """Pushes on the lists that Celery's workers pop."""
 
-    fire: Fire
-    envelope: Envelope
-
-
-class Publisher(abc.ABC):
-    """Puts parcels into the broker's queues."""
-
-    @abc.abstractmethod
-    def publish(self, parcels: Sequence[Parcel]) -> list[Result]:
-        """Publish in order; one result a parcel.
-
-        Raises:
-            EngineUnavailable: The outcome of all is unknown.
-        """
-
-    @abc.abstractmethod
-    def ping(self) -> None:
-        """Connect if need be.
-
-        Raises:
-            EngineUnavailable: The broker does not answer.
-        """
-
-    @abc.abstractmethod
-    def refs(self, fire_ids: Sequence[str]) -> dict[str, bytes]:
-        """Find the fire_ref of those ids that an adapter handed over, as far as the broker knows.
-
-        Raises:
-            EngineUnavailable: It does not answer.
-        """
-
-    @abc.abstractmethod
-    def close(self) -> None:
-        """Close connections.  Idempotent."""
-
-
-class RedisPublisher(Publisher):
-    """Dedupe and push in one script per at most 200 messages, several scripts a round trip."""
+    SCRIPT = PUBLISH_SCRIPT
 
     def __init__(self, app: Any, dedupe_ttl_s: float) -> None:
+        super().__init__()
         self._app = app
         self._ttl_ms = max(1, int(dedupe_ttl_s * 1000))
         options = app.connection_for_write().transport_options
@@ -107,35 +65,12 @@ class RedisPublisher(Publisher):
         self._tag_head = str(uuid4())[:24]
         self._tag_count = 0
         self._connection: Any = None
-        self._client: Any = None
-        self._script = ""
 
-    def publish(self, parcels: Sequence[Parcel]) -> list[Result]:
-        """See Publisher."""
-        groups: dict[tuple[str, int], list[Parcel]] = {}
-        for parcel in parcels:
-            key = (parcel.envelope.queue, parcel.envelope.step)
-            groups.setdefault(key, []).append(parcel)
-        calls: list[tuple[list[Parcel], list[str], list[Any], int]] = []
-        for (queue, step), members in groups.items():
-            for start in range(0, len(members), MESSAGES_PER_SCRIPT_MAX):
-                calls.append(self._call(queue, step, members[start:][:MESSAGES_PER_SCRIPT_MAX]))
-        results: list[Result] = []
-        with self._errors():
-            client = self._connect()
-            self._tell_queues(client, {queue for queue, _ in groups})
-            while calls:
-                size, count = 0, 0
-                while count < len(calls) and (count == 0 or size < BYTES_PER_ROUND_TRIP_MAX):
-                    size += calls[count][3]
-                    count += 1
-                results += self._round_trip(client, calls[:count])
-                del calls[:count]
-        return results
+    def _group(self, parcel: Parcel) -> tuple[str, int]:
+        return parcel.envelope.queue, parcel.envelope.step
 
-    def _call(
-        self, queue: str, step: int, parcels: list[Parcel]
-    ) -> tuple[list[Parcel], list[str], list[Any], int]:
+    def _call(self, group: tuple[str, int], parcels: Sequence[Parcel]) -> ScriptCall:
+        queue, step = group
         head = self._dedupe_head(queue)
         key = self._prefix + queue
         keys = [f"{key}{self._sep}{step}" if step else key]
@@ -151,34 +86,7 @@ class RedisPublisher(Publisher):
             keys.append(head + fire.id)
             args += (fire.ref, message)
             size += len(message)
-        return parcels, keys, args, size
-
-    def _round_trip(self, client: Any, calls: list[Any]) -> list[Result]:
-        pipe = client.pipeline(transaction=False)
-        for _, keys, args, _ in calls:
-            pipe.execute_command("EVALSHA", self._script, len(keys), *keys, *args)
-        answers = pipe.execute(raise_on_error=False)
-        if any(isinstance(a, redis.exceptions.NoScriptError) for a in answers):
-            self._script = client.script_load(PUBLISH_SCRIPT)  # Redis was restarted or flushed.
-            raise EngineUnavailable("the broker was restarted; trying again")
-        results = []
-        for (parcels, _, _, _), answer in zip(calls, answers, strict=True):
-            if isinstance(answer, Exception):
-                text = f"redis: {answer}"
-                codes = [ResultCode.UNAVAILABLE] * len(parcels)
-            else:
-                text = ""
-                codes = [ResultCode.ACCEPTED if a else ResultCode.DUPLICATE for a in answer]
-            results += [
-                Result(parcel.fire.id, parcel.fire.ref, code, text)
-                for parcel, code in zip(parcels, codes, strict=True)
-            ]
-        return results
-
-    def ping(self) -> None:
-        """See Publisher."""
-        with self._errors():
-            self._connect().ping()
+        return ScriptCall(parcels, keys, args, size)
 
     def refs(self, fire_ids: Sequence[str]) -> dict[str, bytes]:
         """See Publisher."""
@@ -193,7 +101,7 @@ class RedisPublisher(Publisher):
 
     def close(self) -> None:
         """See Publisher."""
-        self._client = None
+        self._client = None  # Its pool is the connection's.
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(Exception):
@@ -202,34 +110,26 @@ class RedisPublisher(Publisher):
     def _dedupe_head(self, queue: str) -> str:
         return f"{self._prefix}z4j:{{{self._prefix}{queue}}}:"
 
-    def _tell_queues(self, client: Any, queues: set[str]) -> None:
+    def _before(self, client: Any, groups: Sequence[tuple[str, int]]) -> None:
         """Remember the queues in Redis: an adapter started later must find our dedupe keys."""
-        if new := queues - self._told_queues:
+        if new := {queue for queue, _ in groups} - self._told_queues:
             client.sadd(self._queues_key, *new)
             self._told_queues |= new
             self._queues |= new
 
-    def _connect(self) -> Any:
-        if self._client is None:
-            # kombu's channel knows TLS, Sentinel, sockets and credentials; its pool is all we take.
-            self._connection = self._app.connection_for_write(
-                transport_options=connect_options(self._app)
-            )
-            self._connection.connect()
-            client: Any = redis.Redis(connection_pool=self._connection.channel().pool)
-            client.set_retry(Retry(NoBackoff(), 0))  # We say what is retried.
-            self._script = client.script_load(PUBLISH_SCRIPT)
-            self._queues |= {q.decode() for q in client.smembers(self._queues_key)}
-            self._client = client
-        return self._client
+    def _open(self) -> Any:
+        # kombu's channel knows TLS, Sentinel, sockets and credentials; its pool is all we take.
+        self._connection = self._app.connection_for_write(
+            transport_options=connect_options(self._app)
+        )
+        self._connection.connect()
+        return redis.Redis(connection_pool=self._connection.channel().pool)
 
-    @contextlib.contextmanager
-    def _errors(self) -> Any:
-        try:
-            yield
-        except (OSError, redis.RedisError, KombuError) as error:
-            self.close()
-            raise EngineUnavailable(str(error) or type(error).__name__) from error
+    def _opened(self, client: Any) -> None:
+        self._queues |= {q.decode() for q in client.smembers(self._queues_key)}
+
+    def _failures(self) -> tuple[type[BaseException], ...]:
+        return (*super()._failures(), KombuError)
 
 
 class KombuPublisher(Publisher):

@@ -32,18 +32,16 @@ from z4j_adapters.engines.celery.app import (
     load_app,
 )
 from z4j_adapters.engines.celery.control import Control
-from z4j_adapters.engines.celery.dispatch import (
-    KombuPublisher,
-    Publisher,
-    RedisPublisher,
-)
+from z4j_adapters.engines.celery.dispatch import CeleryRedisPublisher, KombuPublisher
 from z4j_adapters.engines.celery.factory import EnvelopeFactory
 from z4j_adapters.engines.celery.observe import EventWatch, ResultWatch, WorkerNote
 from z4j_adapters.engines.celery.options import ENGINE_OPTIONS
-from z4j_adapters.engines.celery.outbox import Outbox
 from z4j_adapters.engines.celery.results import ResultReader, readable_backend
-from z4j_adapters.engines.celery.tracker import Sighting, Tracker
 from z4j_adapters.engines.celery.workers import Workers
+from z4j_adapters.engines.common.outbox import Outbox
+from z4j_adapters.engines.common.publisher import Publisher
+from z4j_adapters.engines.common.templates import EnvelopeCache
+from z4j_adapters.engines.common.tracker import Sighting, Tracker
 
 __all__ = ["CeleryEngine"]
 
@@ -71,7 +69,8 @@ class CeleryEngine(EngineAdapter):
             self._broker = self._app.connection_for_write().as_uri()  # Without the password.
         except Exception as error:
             raise ConfigurationError(f"broker: {type(error).__name__}: {error}") from error
-        envelopes = EnvelopeFactory(self._app, redis=self._redis, allowed_queues=options.queues)
+        factory = EnvelopeFactory(self._app, redis=self._redis, allowed_queues=options.queues)
+        envelopes = EnvelopeCache(factory.build)
         self._outbox = Outbox(self._new_publisher(), envelopes, self._broker)
         self._finder: Publisher = self._new_publisher()
         self._control = Control(self._app)
@@ -145,7 +144,7 @@ class CeleryEngine(EngineAdapter):
 
     def _new_publisher(self) -> Publisher:
         if self._redis:
-            return RedisPublisher(self._app, self._options.dedupe_ttl_s)
+            return CeleryRedisPublisher(self._app, self._options.dedupe_ttl_s)
         return KombuPublisher(self._app)
 
     # --- Watching -----------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from celery.events.receiver import EventReceiver
 
 from z4j_adapters._models import OutcomeState
 from z4j_adapters.engines.celery.results import failed_or_lost, sighting_of_payload
-from z4j_adapters.engines.celery.tracker import Sighting
+from z4j_adapters.engines.common.tracker import Sighting
 
 __all__ = ["EventWatch", "ResultWatch", "WorkerNote"]
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping
-from typing import Any
 
-from z4j_adapters._errors import TaskRejected
 from z4j_adapters._models import EngineOption
 
-__all__ = ["ENGINE_OPTIONS", "celery_priority", "read_options"]
+__all__ = ["ENGINE_OPTIONS", "celery_priority"]
 
 PRIORITY_MAX = 9  # Celery's range is 0..9 on every broker.
 
@@ -26,39 +22,6 @@ ENGINE_OPTIONS = (
     EngineOption("ignore_result", "boolean", "Store no result."),
     EngineOption("shadow", "string", "Name shown in logs and Flower instead of the task's."),
 )
-
-_TYPES: dict[str, tuple[type, ...]] = {
-    "string": (str,),
-    "number": (int, float),
-    "integer": (int,),
-    "boolean": (bool,),
-    "object": (dict,),
-}
-_BY_NAME = {option.name: option for option in ENGINE_OPTIONS}
-
-
-def read_options(texts: Mapping[str, str]) -> dict[str, Any]:
-    """Read a schedule's engine options from JSON.
-
-    Raises:
-        TaskRejected: One is unknown or of another type; names it.
-    """
-    values: dict[str, Any] = {}
-    for name, text in texts.items():
-        option = _BY_NAME.get(name)
-        if option is None:
-            raise TaskRejected(
-                f"engine option {name!r} is unknown to celery; known: {', '.join(sorted(_BY_NAME))}"
-            )
-        try:
-            value = json.loads(text)
-        except ValueError:
-            raise TaskRejected(f"engine option {name!r} is no JSON: {text[:100]}") from None
-        is_bool = isinstance(value, bool)  # A bool is an int to Python, not to JSON.
-        if not isinstance(value, _TYPES[option.type]) or is_bool != (option.type == "boolean"):
-            raise TaskRejected(f"engine option {name!r} must be a JSON {option.type}: {text[:100]}")
-        values[name] = value
-    return values
 
 
 def celery_priority(priority: int, normal: int, *, low_is_first: bool) -> int:

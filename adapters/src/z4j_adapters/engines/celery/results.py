@@ -13,7 +13,7 @@ from celery.backends.rpc import RPCBackend
 
 from z4j_adapters._errors import ConfigurationError
 from z4j_adapters._models import OutcomeState
-from z4j_adapters.engines.celery.tracker import Sighting
+from z4j_adapters.engines.common.tracker import Sighting
 
 __all__ = ["ResultReader", "failed_or_lost", "readable_backend", "sighting_of_payload"]
 

@@ -7,15 +7,16 @@ import random
 import time
 from collections.abc import Sequence
 from datetime import datetime, timezone
+from typing import Any
 
 from z4j_adapters._errors import EngineUnavailable, TaskRejected
 from z4j_adapters._models import Fire, Result, ResultCode
-from z4j_adapters.engines.celery.dispatch import Parcel, Publisher
-from z4j_adapters.engines.celery.factory import EnvelopeFactory
+from z4j_adapters.engines.common.publisher import Parcel, Publisher
+from z4j_adapters.engines.common.templates import EnvelopeCache
 
 __all__ = ["Outbox"]
 
-log = logging.getLogger("z4j_adapters.celery")
+log = logging.getLogger("z4j_adapters.broker")
 
 RETRY_MIN_S, RETRY_MAX_S = 0.02, 2.0
 PING_EVERY_S = 1.0
@@ -24,7 +25,7 @@ PING_EVERY_S = 1.0
 class Outbox:
     """Blocks; `publish`, `ping` and `close` belong to one thread, the rest to any."""
 
-    def __init__(self, publisher: Publisher, envelopes: EnvelopeFactory, broker: str) -> None:
+    def __init__(self, publisher: Publisher, envelopes: EnvelopeCache[Any], broker: str) -> None:
         self._publisher = publisher
         self._envelopes = envelopes
         self._broker = broker

@@ -83,6 +83,11 @@ class Tracker:
         """Whether it is in memory."""
         return fire_id in self._entries
 
+    def has_ended(self, fire_id: str) -> bool:
+        """Whether nothing new can be seen of it: it has ended, or it is not known."""
+        entry = self._entries.get(fire_id)
+        return entry is None or (entry.state is not None and entry.state.is_final)
+
     def see(self, sighting: Sighting) -> Outcome | None:
         """Return the outcome if the sighting brings a known fire forward."""
         entry = self._entries.get(sighting.id)

@@ -1,0 +1,1 @@
+"""What engines share: whose fires are whose, publishing, options, templates."""

@@ -1,0 +1,180 @@
+"""Publishing: fires in their envelopes, on Redis atomically with the dedupe."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+from collections.abc import Hashable, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from z4j_adapters._errors import EngineUnavailable
+from z4j_adapters._models import Fire, Result, ResultCode
+
+__all__ = ["Parcel", "Publisher", "RedisPublisher", "ScriptCall"]
+
+# A script holds Redis up while it runs, and Lua's unpack() has a bound of some thousands.
+MESSAGES_PER_SCRIPT_MAX = 200
+BYTES_PER_ROUND_TRIP_MAX = 16 * 1024 * 1024
+
+
+class Parcel(NamedTuple):
+    """A fire and the envelope it goes in."""
+
+    fire: Fire
+    envelope: Any
+    """What the engine made of the fire's template."""
+
+
+class Publisher(abc.ABC):
+    """Puts parcels into the broker's queues.  Blocks; belongs to one thread."""
+
+    @abc.abstractmethod
+    def publish(self, parcels: Sequence[Parcel]) -> list[Result]:
+        """Publish in order; one result a parcel.
+
+        Raises:
+            EngineUnavailable: The outcome of all is unknown.
+        """
+
+    @abc.abstractmethod
+    def ping(self) -> None:
+        """Connect if need be.
+
+        Raises:
+            EngineUnavailable: The broker does not answer.
+        """
+
+    @abc.abstractmethod
+    def refs(self, fire_ids: Sequence[str]) -> dict[str, bytes]:
+        """Find the fire_ref of those ids that an adapter handed over, as far as the broker knows.
+
+        Raises:
+            EngineUnavailable: It does not answer.
+        """
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Close connections.  Idempotent."""
+
+
+class ScriptCall(NamedTuple):
+    """One call of the publishing script."""
+
+    parcels: Sequence[Parcel]
+    keys: list[str]
+    args: list[Any]
+    size_bytes: int
+    """Of the arguments, roughly."""
+
+
+class RedisPublisher(Publisher):
+    """Dedupe and push in one script per at most 200 messages, several scripts a round trip."""
+
+    SCRIPT: ClassVar[str]
+    """Answers with a list: 1 for pushed and 0 for known, one a parcel.  If the engine's own writes
+    are refused it undoes its dedupe keys and answers with the error: a fire marked as handed over
+    must be in its queue."""
+
+    def __init__(self) -> None:
+        self._client: Any = None
+        self._script = ""
+
+    @abc.abstractmethod
+    def _group(self, parcel: Parcel) -> Hashable:
+        """Say which parcels may share a script."""
+
+    @abc.abstractmethod
+    def _call(self, group: Any, parcels: Sequence[Parcel]) -> ScriptCall:
+        """Make the call that publishes these, all of one group."""
+
+    @abc.abstractmethod
+    def _open(self) -> Any:
+        """Make the client, of redis-py, that returns bytes."""
+
+    def _opened(self, client: Any) -> None:
+        """Read what is wanted once a connection."""
+
+    def _before(self, client: Any, groups: Sequence[Any]) -> None:
+        """Write what has to be there before the scripts run."""
+
+    def publish(self, parcels: Sequence[Parcel]) -> list[Result]:
+        """See Publisher."""
+        groups: dict[Any, list[Parcel]] = {}
+        for parcel in parcels:
+            groups.setdefault(self._group(parcel), []).append(parcel)
+        calls = [
+            self._call(group, members[start : start + MESSAGES_PER_SCRIPT_MAX])
+            for group, members in groups.items()
+            for start in range(0, len(members), MESSAGES_PER_SCRIPT_MAX)
+        ]
+        results: list[Result] = []
+        with self._errors():
+            client = self._connect()
+            self._before(client, list(groups))
+            while calls:
+                size, count = 0, 0
+                while count < len(calls) and (count == 0 or size < BYTES_PER_ROUND_TRIP_MAX):
+                    size += calls[count].size_bytes
+                    count += 1
+                results += self._round_trip(client, calls[:count])
+                del calls[:count]
+        return results
+
+    def _round_trip(self, client: Any, calls: Sequence[ScriptCall]) -> list[Result]:
+        pipe = client.pipeline(transaction=False)
+        for call in calls:
+            pipe.execute_command("EVALSHA", self._script, len(call.keys), *call.keys, *call.args)
+        answers = pipe.execute(raise_on_error=False)
+        if any(isinstance(a, redis.exceptions.NoScriptError) for a in answers):
+            self._script = client.script_load(self.SCRIPT)  # Redis was restarted or flushed.
+            raise EngineUnavailable("the broker was restarted; trying again")
+        results = []
+        for call, answer in zip(calls, answers, strict=True):
+            if isinstance(answer, Exception):
+                text = f"redis: {answer}"
+                codes = [ResultCode.UNAVAILABLE] * len(call.parcels)
+            else:
+                text = ""
+                codes = [ResultCode.ACCEPTED if a else ResultCode.DUPLICATE for a in answer]
+            results += [
+                Result(parcel.fire.id, parcel.fire.ref, code, text)
+                for parcel, code in zip(call.parcels, codes, strict=True)
+            ]
+        return results
+
+    def ping(self) -> None:
+        """See Publisher."""
+        with self._errors():
+            self._connect().ping()
+
+    def close(self) -> None:
+        """See Publisher."""
+        client, self._client = self._client, None
+        if client is not None:
+            with contextlib.suppress(Exception):
+                client.close()
+
+    def _connect(self) -> Any:
+        if self._client is None:
+            client = self._open()
+            client.set_retry(Retry(NoBackoff(), 0))  # We say what is retried.
+            self._script = client.script_load(self.SCRIPT)
+            self._opened(client)
+            self._client = client
+        return self._client
+
+    def _failures(self) -> tuple[type[BaseException], ...]:
+        """Name what the client raises when the broker does not answer."""
+        return (OSError, redis.RedisError)
+
+    @contextlib.contextmanager
+    def _errors(self) -> Any:
+        try:
+            yield
+        except self._failures() as error:
+            self.close()
+            raise EngineUnavailable(str(error) or type(error).__name__) from error
