@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from z4j_adapters import engines
 from z4j_adapters._adapter import EngineAdapter
 from z4j_adapters._command import EngineCommand
 from z4j_adapters._errors import ConfigurationError
@@ -24,8 +25,6 @@ from z4j_adapters._version import __version__
 __all__ = ["main"]
 
 EXIT_OK, EXIT_FAILURE, EXIT_USAGE = 0, 1, 2
-# Each a folder of engines/ with a command.py.
-ENGINES = ("celery", "stub")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,12 +52,12 @@ def _parser() -> argparse.ArgumentParser:
         epilog="z4j-adapter ENGINE --help explains the engine's options with examples.",
     )
     parser.add_argument("--version", action="version", version=f"z4j-adapter {__version__}")
-    engines = parser.add_subparsers(
+    verbs = parser.add_subparsers(
         dest="engine", metavar="ENGINE", required=True, parser_class=Parser
     )
-    for name in ENGINES:
+    for name in _engines():
         command = _command_of(name)
-        engine = engines.add_parser(
+        engine = verbs.add_parser(
             name,
             help=command.summary,
             description=command.help,
@@ -136,6 +135,12 @@ def _runtime_options(options: argparse.Namespace) -> RuntimeOptions:
     return RuntimeOptions(
         schedulers, options.instance, options.max_in_flight, tls, options.drain_timeout
     )
+
+
+def _engines() -> list[str]:
+    """Name the folders of engines/ that have a command."""
+    folder = Path(engines.__file__).parent
+    return sorted(path.parent.name for path in folder.glob("*/command.py"))
 
 
 def _command_of(engine: str) -> EngineCommand:
