@@ -72,13 +72,13 @@ def ctest(build: Path) -> Count:
     return total if ok or total.failed else total + Count(failed=1)
 
 
-def pytest(folder: str, build: Path) -> Count:
-    """One folder of Python tests."""
+def pytest(folder: str, build: Path, python: str = sys.executable) -> Count:
+    """One folder of Python tests, in the environment of `python`."""
     report = build / "results" / f"pytest-{folder.replace('/', '-')}.junit"
     report.unlink(missing_ok=True)
     ok = run(
         f"Python tests in {folder}",
-        [sys.executable, "-m", "pytest", "-q", folder, f"--junitxml={report}"],
+        [python, "-m", "pytest", "-q", folder, f"--junitxml={report}"],
         Z4J_BUILD_DIR=str(build),
     )
     total = count_junit(report) if report.exists() else Count()
@@ -114,6 +114,8 @@ def main() -> int:
     if not only_style:
         total += ctest(build)
     if not only_style and not only_cpp:
+        engines = str(ROOT / "build" / "venv-engines" / "bin" / "python")
+        total += pytest("adapters/tests/engines", build, engines)
         for folder in ("adapters/tests", "tests/differential", "tests/integration", "tests/chaos"):
             if list((ROOT / folder).glob("**/test_*.py")):
                 total += pytest(folder, build)

@@ -7,16 +7,17 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from harness import CeleryWorker, RedisServer
 from z4j_adapters import EngineAdapter
-from z4j_adapters.engines.celery.app import CeleryOptions
-from z4j_adapters.engines.celery.engine import CeleryEngine
 from z4j_adapters.testing import ContractTasks, Watcher
 
-Opened = Callable[..., AbstractAsyncContextManager[tuple[CeleryEngine, Watcher]]]
+if TYPE_CHECKING:  # The other engines' tests run without Celery.
+    from z4j_adapters.engines.celery.engine import CeleryEngine
+
+Opened = Callable[..., AbstractAsyncContextManager[tuple["CeleryEngine", Watcher]]]
 
 
 class RecordedTasks(ContractTasks):
@@ -98,6 +99,8 @@ def worker(
 @pytest.fixture
 def opened(server: RedisServer) -> Opened:
     """Opens an engine and watches it."""
+    from z4j_adapters.engines.celery.app import CeleryOptions
+    from z4j_adapters.engines.celery.engine import CeleryEngine
 
     @contextlib.asynccontextmanager
     async def open_engine(**options: Any) -> AsyncIterator[tuple[CeleryEngine, Watcher]]:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
+from importlib.util import find_spec
 
-pytest.importorskip("rq", reason="needs the engines' own environment: ./dev setup makes it")
+collect_ignore_glob = [] if find_spec("rq") else ["test_*"]
