@@ -56,13 +56,15 @@ def test_the_environment_stands_in_and_the_command_line_wins(
     monkeypatch.setenv("Z4J_ADAPTER_SCHEDULER", "a:1, b:2")
     monkeypatch.setenv("Z4J_ADAPTER_BROKER", "redis://env")
     monkeypatch.setenv("Z4J_ADAPTER_DEDUPE_TTL", "2d")
-    parsed = cli._parser().parse_args(["celery"])
+    parsed = cli._parser(cli._commands()).parse_args(["celery"])
     assert (parsed.scheduler, parsed.broker, parsed.dedupe_ttl) == (
         ["a:1", "b:2"],
         "redis://env",
         172_800.0,
     )
-    parsed = cli._parser().parse_args(["celery", "--scheduler", "c:3", "--broker", "redis://arg"])
+    parsed = cli._parser(cli._commands()).parse_args(
+        ["celery", "--scheduler", "c:3", "--broker", "redis://arg"]
+    )
     assert (parsed.scheduler, parsed.broker) == (["c:3"], "redis://arg")
 
 

@@ -11,7 +11,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from z4j_adapters import engines
@@ -32,10 +33,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0: stopped on request.  1: the engine cannot be started.  2: wrong usage.
     """
-    options = _parser().parse_args(argv)
+    commands = _commands()
+    options = _parser(commands).parse_args(argv)
     _configure_log(options.log_level, options.log_format)
     try:
-        engine = _make_engine(options)
+        engine = _make_engine(commands[options.engine], options)
         asyncio.run(_serve(engine, _runtime_options(options)))
     except ConfigurationError as error:
         print(f"z4j-adapter: {error}", file=sys.stderr)
@@ -45,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return EXIT_OK
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(commands: Mapping[str, EngineCommand]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="z4j-adapter",
         description="Attach a task engine to z4j-scheduler.",
@@ -55,8 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(
         dest="engine", metavar="ENGINE", required=True, parser_class=Parser
     )
-    for name in _engines():
-        command = _command_of(name)
+    for name, command in commands.items():
         engine = verbs.add_parser(
             name,
             help=command.summary,
@@ -137,21 +138,18 @@ def _runtime_options(options: argparse.Namespace) -> RuntimeOptions:
     )
 
 
-def _engines() -> list[str]:
-    """Name the folders of engines/ that have a command."""
+def _commands() -> dict[str, EngineCommand]:
+    """Find the engines here, each a folder with a command.py, and those of other packages."""
     folder = Path(engines.__file__).parent
-    return sorted(path.parent.name for path in folder.glob("*/command.py"))
+    names = sorted(path.parent.name for path in folder.glob("*/command.py"))
+    modules = {n: importlib.import_module(f"z4j_adapters.engines.{n}.command") for n in names}
+    others = {point.name: point.load() for point in entry_points(group="z4j_adapters.engines")}
+    return {**others, **{name: module.COMMAND for name, module in modules.items()}}
 
 
-def _command_of(engine: str) -> EngineCommand:
-    module = importlib.import_module(f"z4j_adapters.engines.{engine}.command")
-    command: EngineCommand = module.COMMAND
-    return command
-
-
-def _make_engine(options: argparse.Namespace) -> EngineAdapter:
+def _make_engine(command: EngineCommand, options: argparse.Namespace) -> EngineAdapter:
     try:
-        return _command_of(options.engine).make(options)
+        return command.make(options)
     except ImportError as error:
         raise ConfigurationError(
             f"{error.name} is not installed: pip install 'z4j-adapters[{options.engine}]'"
