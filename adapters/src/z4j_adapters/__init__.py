@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from z4j_adapters._adapter import EngineAdapter
+from z4j_adapters._command import EngineCommand
 from z4j_adapters._errors import (
     AdapterError,
     ConfigurationError,
@@ -22,6 +23,7 @@ from z4j_adapters._models import (
     ResultCode,
     TaskTemplate,
 )
+from z4j_adapters._options import Parser
 from z4j_adapters._runtime import Runtime, RuntimeOptions, TlsOptions
 from z4j_adapters._version import __version__
 
@@ -32,12 +34,14 @@ __all__ = [
     "ControlFailed",
     "Delivery",
     "EngineAdapter",
+    "EngineCommand",
     "EngineOption",
     "EngineUnavailable",
     "Fire",
     "FireRef",
     "Outcome",
     "OutcomeState",
+    "Parser",
     "Result",
     "ResultCode",
     "Runtime",

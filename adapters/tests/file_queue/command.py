@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from z4j_adapters import ConfigurationError, EngineAdapter
-from z4j_adapters._command import EngineCommand
-from z4j_adapters._options import Parser
+from z4j_adapters import ConfigurationError, EngineAdapter, EngineCommand, Parser
 
 __all__ = ["COMMAND"]
 
