@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import time
 from typing import Any
 
-import msgpack
 from arq import Retry, cron, func
 from arq.connections import RedisSettings
 
@@ -52,21 +50,15 @@ async def fail_oddly(ctx: Ctx) -> None:
     raise PayrollClosed("period 2026-01")
 
 
-async def return_a_lock(ctx: Ctx) -> Any:
+async def return_oddly(ctx: Ctx) -> Any:
     """Returns what no serializer writes."""
-    return asyncio.Lock().acquire
+    return (n for n in ())
 
 
 async def sleep(ctx: Ctx, seconds: float) -> None:
     """Takes its time; records that it began."""
     _record(ctx["job_id"], ["began", ctx["job_try"]], {})
     await asyncio.sleep(seconds)
-
-
-async def block(ctx: Ctx, seconds: float) -> None:
-    """Takes its time and the worker's."""
-    _record(ctx["job_id"], ["began", ctx["job_try"]], {})
-    time.sleep(seconds)
 
 
 async def retry(ctx: Ctx) -> None:
@@ -86,9 +78,9 @@ class WorkerSettings:
         func(echo, name="contract.echo"),
         func(fail, name="contract.fail"),
         func(fail_oddly, name="contract.fail_oddly"),
-        func(return_a_lock, name="contract.return_a_lock"),
+        func(return_oddly, name="contract.return_oddly"),
         func(sleep, name="contract.sleep"),
-        func(block, name="contract.block"),
+        func(sleep, name="contract.sleep_once", max_tries=1),
         func(retry, name="contract.retry"),
         func(echo, name="contract.echo_unkept", keep_result=0),
         func(sleep, name="contract.sleep_unkept", keep_result=0),
@@ -106,14 +98,15 @@ for _name, _value in json.loads(os.environ.get("CONTRACT_SETTINGS", "{}")).items
     setattr(WorkerSettings, _name, _value)
 
 
-class PackedSettings:
-    """Jobs and results in MessagePack, another queue."""
+class JsonSettings:
+    """Jobs and results in JSON, which cannot write an exception; another queue."""
 
     functions = WorkerSettings.functions
+    cron_jobs = WorkerSettings.cron_jobs
     redis_settings = WorkerSettings.redis_settings
-    queue_name = "packed"
-    job_serializer = msgpack.packb
-    job_deserializer = lambda data: msgpack.unpackb(data, raw=False)  # noqa: E731
+    queue_name = "json"
+    job_serializer = json.dumps
+    job_deserializer = json.loads
     expires_extra_ms = 3_600_000
     allow_abort_jobs = True
     poll_delay = 0.02

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from arq.version import VERSION
 
 from z4j_adapters._errors import ControlFailed, EngineUnavailable
-from z4j_adapters._models import Capabilities, Delivery
+from z4j_adapters._models import Capabilities, Delivery, Fire, Result
 from z4j_adapters.engines.arq.app import ArqOptions, load_app
 from z4j_adapters.engines.arq.book import ArqBook
 from z4j_adapters.engines.arq.control import Control
@@ -41,16 +41,24 @@ class ArqEngine(PolledEngine):
         envelopes: EnvelopeCache[Envelope] = EnvelopeCache(
             EnvelopeFactory(self._app, options.queues).build
         )
+        self._just_dispatched: set[str] = set()
         super().__init__(publisher, self._arq_book, envelopes, self._app.broker)
 
     @property
     def engine_version(self) -> str:
         return str(VERSION)
 
+    async def dispatch(self, fires: Sequence[Fire]) -> list[Result]:
+        results = await super().dispatch(fires)
+        self._just_dispatched.update(fire.id for fire in fires)
+        return results
+
     async def _read(self, routes: Mapping[str, str]) -> None:
+        self._just_dispatched.clear()
         await super()._read(routes)
-        for fire_id in self._arq_book.take_closed():
-            self._asked.pop(fire_id, None)  # Its end will never be known.
+        # Their ends will never be known; unless the reading was overtaken by a hand-over.
+        for fire_id in self._arq_book.take_closed() - self._just_dispatched:
+            self._asked.pop(fire_id, None)
 
     async def cancel(self, fire_id: str, *, terminate: bool) -> None:
         try:
