@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -33,7 +34,7 @@ class ArqWorker(Process):
             [sys.executable, "-m", "arq", app],
             folder,
             f"worker-{id(self)}",
-            PYTHONPATH=str(HERE),
+            PYTHONPATH=os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]),
             CONTRACT_BROKER=broker,
             CONTRACT_RECORD=str(record),
             CONTRACT_SETTINGS=json.dumps(settings),

@@ -342,6 +342,11 @@ async def test_app_mode_speaks_the_apps_own_serializer_on_its_own_queue(
         assert {ends[f.id].state for f in (good,)} == {SUCCEEDED}
         assert [ends[f.id].state for f in (gone, late, bad)] == [CANCELLED, EXPIRED, FAILED]
         assert record.read() == [(good.id, args, kwargs)]
+        stopped = make_fire("contract.sleep", [60])
+        await engine.dispatch([stopped])
+        await eventually("begin", lambda: began(record, stopped))
+        await engine.cancel(stopped.id, terminate=True)
+        assert (await watcher.finals([stopped], 5))[stopped.id].state is CANCELLED
         # Without the app a result in JSON cannot be read.
     async with opened(broker=server.url, queues=("json",)) as (engine, watcher):
         fire = make_fire("contract.echo")

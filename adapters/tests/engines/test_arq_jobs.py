@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from arq import create_pool
 from arq.connections import RedisSettings
 from conftest import RecordedTasks
 from engines.arq_harness import HERE, opened
-from harness import RedisServer, eventually
-from z4j_adapters import ConfigurationError, OutcomeState, ResultCode, TaskRejected
+from harness import Process, RedisServer, eventually, free_port, wait_for
+from z4j_adapters import ConfigurationError, FireRef, OutcomeState, ResultCode, TaskRejected
 from z4j_adapters.engines.arq.app import ArqApp, ArqOptions, load_app
 from z4j_adapters.engines.arq.command import COMMAND
 from z4j_adapters.engines.arq.engine import ArqEngine
@@ -263,6 +264,69 @@ def test_app_mode_takes_the_workers_settings(monkeypatch: pytest.MonkeyPatch) ->
     assert (arguments["username"], arguments["password"], arguments["db"]) == ("user", "secret", 3)
     elsewhere = ArqOptions(app="arq_app.JsonSettings", workdir=HERE, broker="redis://b:1/0")
     assert load_app(elsewhere).broker == "redis://b:1/0"
+
+
+def settings_module(folder: Path, name: str, redis_settings: str) -> ArqOptions:
+    """A project with these RedisSettings."""
+    (folder / f"{name}.py").write_text(
+        "from arq.connections import RedisSettings\n"
+        "async def run(ctx): pass\n"
+        "class WorkerSettings:\n"
+        f"    functions, redis_settings = [run], RedisSettings({redis_settings})\n"
+    )
+    return ArqOptions(app=f"{name}.WorkerSettings", workdir=folder)
+
+
+def test_tls_settings_of_the_app_hold(tmp_path: Path) -> None:
+    settings = "host='r', ssl=True, ssl_ca_certs='/ca.pem', ssl_check_hostname=True"
+    app = load_app(settings_module(tmp_path, "with_tls", settings))
+    pool = app.connect().connection_pool
+    assert pool.connection_class is redis.SSLConnection
+    assert pool.connection_kwargs["ssl_ca_certs"] == "/ca.pem"
+    assert pool.connection_kwargs["ssl_check_hostname"] is True
+    assert app.broker == "rediss://r:6379/0"
+
+
+async def test_a_sentinel_of_the_app_leads_to_its_master(
+    tmp_path: Path, server: RedisServer
+) -> None:
+    port = free_port()
+    config = tmp_path / "sentinel.conf"
+    config.write_text(f"port {port}\nsentinel monitor main 127.0.0.1 {server.port} 1\n")
+    sentinel = Process(["redis-server", str(config), "--sentinel"], tmp_path, "sentinel")
+    sentinel.start()
+    try:
+        wait_for("the sentinel", lambda: "+monitor" in sentinel.log())
+        settings = f"host=[('127.0.0.1', {port})], sentinel=True, sentinel_master='main'"
+        options = settings_module(tmp_path, "with_sentinel", settings)
+        async with opened(app=options.app, workdir=options.workdir) as (engine, _):
+            fire = make_fire("run")
+            results = await engine.dispatch([fire])
+            assert [r.code for r in results] == [ResultCode.ACCEPTED], results
+            await engine.lookup_outcomes([FireRef(fire.id, fire.ref)])
+    finally:
+        sentinel.stop()
+    assert server.client().zrange("arq:queue", 0, -1) == [fire.id.encode()]
+
+
+async def test_a_job_that_left_no_result_is_no_outcome_and_the_hint_lasts_until_one_does(
+    server: RedisServer,
+) -> None:
+    async with opened(broker=server.url) as (engine, watcher):
+        client = server.client()
+        first, second, other = make_fire("a", [1]), make_fire("a", [2]), make_fire("b")
+        await engine.dispatch([first, second, other])
+        client.zrem("arq:queue", first.id)
+        await eventually("the hint", lambda: not engine.capabilities().outcomes)
+        now_ms = int(time.time() * 1000)
+        result = {"s": True, "r": 1, "f": "t", "t": 1, "st": now_ms, "ft": now_ms}
+        client.set(f"arq:result:{other.id}", pickle.dumps(result))
+        await watcher.finals([other])
+        assert "jobs of a ended and left no result" in engine.capabilities().outcomes_hint
+        client.set(f"arq:result:{second.id}", pickle.dumps(result))
+        await watcher.finals([second])
+        assert engine.capabilities().outcomes
+        assert not [o for o in watcher.outcomes if o.fire_id == first.id]
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ class ArqBook(Book):
         self._client: Any = None
         self._script: Any = None
         self._closed_ids: set[str] = set()
+        self._aborted: set[str] = set()
         self.unkept: frozenset[str] = frozenset()
         """Tasks of which a job ended and left no result."""
         self.unreadable: frozenset[str] = frozenset()
@@ -95,6 +96,10 @@ class ArqBook(Book):
         """Hand over the ids seen since the last time of which nothing can be seen any more."""
         taken, self._closed_ids = self._closed_ids, set()
         return taken
+
+    def note_abort(self, fire_id: str, asked: bool) -> None:
+        """A worker is asked to stop this one; not every serializer can write that it did."""
+        (self._aborted.add if asked else self._aborted.discard)(fire_id)
 
     def routes(self, fire_ids: Sequence[str]) -> dict[str, str]:
         """See Book."""
@@ -130,13 +135,16 @@ class ArqBook(Book):
             return []
         if isinstance(said, bytes):
             try:
-                seen = sightings_of(fire_id, self._load(said))
+                result = self._load(said)
+                seen = sightings_of(fire_id, result, aborted=fire_id in self._aborted)
             except Exception:  # The user's own code may raise anything, and so may a bad pickle.
                 said = UNREADABLE
             else:
+                self._aborted.discard(fire_id)
                 self.unkept -= {task}
                 self.unreadable -= {task}
                 return seen
+        self._aborted.discard(fire_id)
         self._closed_ids.add(fire_id)
         if said == GONE and len(self.unkept) < TASKS_NAMED_MAX:
             self.unkept |= {task}

@@ -84,12 +84,14 @@ class ArqEngine(PolledEngine):
             raise ControlFailed("it has begun; ask for its termination to stop it")
         if self._app.allow_abort_jobs is False:
             raise ControlFailed("the workers' settings do not say allow_abort_jobs = True")
+        self._arq_book.note_abort(fire_id, True)
         await self._in_thread("control", self._control.ask_abort, fire_id)
         for _ in range(round(ABORT_TAKEN_S / ABORT_LOOK_S)):
             await asyncio.sleep(ABORT_LOOK_S)
             if not await self._in_thread("control", self._control.is_asked, fire_id):
                 return
         if await self._in_thread("control", self._control.withdraw, fire_id):
+            self._arq_book.note_abort(fire_id, False)
             raise ControlFailed(
                 f"no worker took the request within {ABORT_TAKEN_S:.0f} s, so it was withdrawn: "
                 "workers need allow_abort_jobs = True, and tasks that do not block their event loop"

@@ -34,15 +34,20 @@ class _End(NamedTuple):
     """The times are those of a run."""
 
 
-def sightings_of(fire_id: str, result: Any) -> list[Sighting]:
-    """Read what a worker stored; raises any Exception if it is no result of arq's."""
+def sightings_of(fire_id: str, result: Any, *, aborted: bool = False) -> list[Sighting]:
+    """Read what a worker stored; raises any Exception if it is no result of arq's.
+
+    Args:
+        aborted: A worker was asked to stop it.
+    """
     began_ms, ended_ms, tries = (int(result[key]) for key in ("st", "ft", "t"))
     if not 0 <= began_ms <= MS_MAX or not 0 <= ended_ms <= MS_MAX:
         raise ValueError("no instant")
     if result["s"]:
         end = _End(OutcomeState.SUCCEEDED, ran=True)
     else:
-        end = _failure(result["r"], str(result["f"]), tries)
+        error = asyncio.CancelledError() if aborted and result["r"] == _UNWRITABLE else result["r"]
+        end = _failure(error, str(result["f"]), tries)
     seen = [Sighting(fire_id, end.state, ended_ms / 1000, end.error)]
     if end.ran:
         seen.insert(0, Sighting(fire_id, OutcomeState.RUNNING, began_ms / 1000))
