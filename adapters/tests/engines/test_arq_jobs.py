@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import json
 import os
 import pickle
@@ -28,6 +30,8 @@ from z4j_adapters.testing import make_fire
 
 ARGS = [1, None, "né 🕰 \ud800", {"list": [[], {}]}, "x" * 60_000]
 KWARGS = {"ключ": [True, 1.5, 2**70]}
+RESULT = {"s": True, "r": 1, "f": "t", "t": 1, "st": 1_800_000_000_000, "ft": 1_800_000_000_000}
+"""As arq stores it."""
 
 
 def app_with(serializer: Any = None) -> ArqApp:
@@ -136,11 +140,15 @@ async def test_a_queue_that_is_none_takes_nothing_and_marks_nothing(server: Redi
     client = server.client()
     client.set("arq:queue", "a text")
     fires = [make_fire("t", [n]) for n in range(300)]
-    async with opened(broker=server.url) as (engine, _):
+    async with opened(broker=server.url) as (engine, watcher):
         results = await engine.dispatch(fires)
         assert {r.code for r in results} == {ResultCode.UNAVAILABLE}
         assert "WRONGTYPE" in results[0].message
         assert client.keys() == [b"arq:queue"]
+        other = make_fire("t", queue="other")
+        await engine.dispatch([other])
+        client.set(f"arq:result:{other.id}", pickle.dumps(RESULT))
+        await watcher.finals([other])  # Others are read as ever.
         client.delete("arq:queue")
         results = await engine.dispatch(fires)
         assert {r.code for r in results} == {ResultCode.ACCEPTED}
@@ -212,6 +220,7 @@ def test_only_arqs_own_words_about_a_job_it_could_not_read_mean_expired() -> Non
         (stored(expired), OutcomeState.FAILED),
         (stored(RuntimeError("job expired"), "<unknown>"), OutcomeState.FAILED),
         (stored(JobExecutionFailed("max 1 retries exceeded"), tries=2), OutcomeState.LOST),
+        (stored(asyncio.CancelledError()), OutcomeState.CANCELLED),
         (stored(JobExecutionFailed("max 5 retries exceeded"), tries=6), OutcomeState.FAILED),
     ]:
         assert [s.state for s in sightings_of("i", result)] == [state]
@@ -225,14 +234,12 @@ async def test_a_result_that_cannot_be_read_is_no_outcome_and_the_hint_says_so(
         good = make_fire("proj.good")
         await engine.dispatch([*bad, good])
         assert engine.capabilities().outcomes
-        now_ms = int(time.time() * 1000)
-        whole = {"s": True, "r": 1, "f": "t", "t": 1, "st": now_ms, "ft": now_ms}
         client = server.client()
         client.lpush(f"arq:result:{bad[0].id}", "a list")
         client.set(f"arq:result:{bad[1].id}", b"\x80\x05no pickle")
-        client.set(f"arq:result:{bad[2].id}", pickle.dumps([whole]))
-        client.set(f"arq:result:{bad[3].id}", pickle.dumps({**whole, "ft": 10**30}))
-        client.set(f"arq:result:{good.id}", pickle.dumps(whole))
+        client.set(f"arq:result:{bad[2].id}", pickle.dumps([RESULT]))
+        client.set(f"arq:result:{bad[3].id}", pickle.dumps({**RESULT, "ft": 10**30}))
+        client.set(f"arq:result:{good.id}", pickle.dumps(RESULT))
         ends = await watcher.finals([good])
         assert ends[good.id].state is OutcomeState.SUCCEEDED
         await eventually("the hint", lambda: not engine.capabilities().outcomes)
@@ -245,8 +252,7 @@ async def test_large_results_are_read_in_several_answers(server: RedisServer) ->
     async with opened(broker=server.url) as (engine, watcher):
         fires = [make_fire("t", [n]) for n in range(12)]
         await engine.dispatch(fires)
-        now_ms = int(time.time() * 1000)
-        result = {"s": True, "r": "x" * 1_000_000, "f": "t", "t": 1, "st": now_ms, "ft": now_ms}
+        result = {**RESULT, "r": "x" * 1_000_000}
         server.client().mset({f"arq:result:{f.id}": pickle.dumps(result) for f in fires})
         ends = await watcher.finals(fires)
         assert {end.state for end in ends.values()} == {OutcomeState.SUCCEEDED}
@@ -318,12 +324,10 @@ async def test_a_job_that_left_no_result_is_no_outcome_and_the_hint_lasts_until_
         await engine.dispatch([first, second, other])
         client.zrem("arq:queue", first.id)
         await eventually("the hint", lambda: not engine.capabilities().outcomes)
-        now_ms = int(time.time() * 1000)
-        result = {"s": True, "r": 1, "f": "t", "t": 1, "st": now_ms, "ft": now_ms}
-        client.set(f"arq:result:{other.id}", pickle.dumps(result))
+        client.set(f"arq:result:{other.id}", pickle.dumps(RESULT))
         await watcher.finals([other])
         assert "jobs of a ended and left no result" in engine.capabilities().outcomes_hint
-        client.set(f"arq:result:{second.id}", pickle.dumps(result))
+        client.set(f"arq:result:{second.id}", pickle.dumps(RESULT))
         await watcher.finals([second])
         assert engine.capabilities().outcomes
         assert not [o for o in watcher.outcomes if o.fire_id == first.id]
@@ -357,3 +361,8 @@ async def test_a_fire_that_redis_forgot_is_asked_after_no_more_and_blames_nobody
         await eventually("no more questions", lambda: not engine._asked)
         assert engine.capabilities().outcomes
         assert watcher.outcomes == []
+
+
+def test_a_cancelled_future_of_the_task_is_no_cancelled_run() -> None:
+    result = stored(concurrent.futures.CancelledError())
+    assert sightings_of("i", result)[-1].state is OutcomeState.FAILED

@@ -49,8 +49,11 @@ for i = 3, #ARGV do
     end
   elseif redis.call('EXISTS', running) == 1 then
     said = {RUNNING}
-  elseif not redis.call('ZSCORE', KEYS[1], ARGV[i]) then
-    said = redis.call('EXISTS', dedupe) == 1 and {GONE} or {FORGOTTEN}
+  else
+    local score = redis.pcall('ZSCORE', KEYS[1], ARGV[i])  -- An error if it is no queue at all.
+    if type(score) ~= 'string' then
+      said = redis.call('EXISTS', dedupe) == 1 and {GONE} or {FORGOTTEN}
+    end
   end
   answer[#answer + 1] = said
 end

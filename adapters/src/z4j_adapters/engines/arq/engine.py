@@ -41,7 +41,7 @@ class ArqEngine(PolledEngine):
         envelopes: EnvelopeCache[Envelope] = EnvelopeCache(
             EnvelopeFactory(self._app, options.queues).build
         )
-        self._just_dispatched: set[str] = set()
+        self._overtaking: set[str] | None = None
         super().__init__(publisher, self._arq_book, envelopes, self._app.broker)
 
     @property
@@ -50,14 +50,18 @@ class ArqEngine(PolledEngine):
 
     async def dispatch(self, fires: Sequence[Fire]) -> list[Result]:
         results = await super().dispatch(fires)
-        self._just_dispatched.update(fire.id for fire in fires)
+        if self._overtaking is not None:
+            self._overtaking.update(fire.id for fire in fires)
         return results
 
     async def _read(self, routes: Mapping[str, str]) -> None:
-        self._just_dispatched.clear()
-        await super()._read(routes)
-        # Their ends will never be known; unless the reading was overtaken by a hand-over.
-        for fire_id in self._arq_book.take_closed() - self._just_dispatched:
+        self._overtaking = handed_over = set[str]()
+        try:
+            await super()._read(routes)
+        finally:
+            self._overtaking = None
+        # Their ends will never be known; unless they were handed over after the reading.
+        for fire_id in self._arq_book.take_closed() - handed_over:
             self._asked.pop(fire_id, None)
 
     async def cancel(self, fire_id: str, *, terminate: bool) -> None:
@@ -123,8 +127,8 @@ class ArqEngine(PolledEngine):
     def _outcomes_hint(self) -> str:
         if unreadable := self._arq_book.unreadable:
             return (
-                f"results of {_named(unreadable)} cannot be read: the workers use a job_serializer "
-                "of their own; give --app MODULE.WorkerSettings"
+                f"results of {_named(unreadable)} cannot be read: they are larger than 32 MiB, or "
+                "the workers use a job_serializer of their own: give --app MODULE.WorkerSettings"
             )
         if unkept := self._arq_book.unkept:
             return (

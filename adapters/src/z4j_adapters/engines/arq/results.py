@@ -56,7 +56,7 @@ def sightings_of(fire_id: str, result: Any, *, aborted: bool = False) -> list[Si
 
 def _failure(error: Any, function: str, tries: int) -> _End:
     module, name, text = _kind(error)
-    if name == "CancelledError" or error == REMOVED:
+    if (module, name) == ("asyncio.exceptions", "CancelledError") or error == REMOVED:
         return _End(OutcomeState.CANCELLED, error_text(error))
     is_arqs = (module, name) == ("arq.worker", "JobExecutionFailed")
     # Only a job that was gone from Redis has no name; a serializer of the user's may be unable
