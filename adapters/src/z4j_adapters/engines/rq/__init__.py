@@ -1,0 +1,1 @@
+"""RQ: jobs in Redis for unmodified RQ workers."""
