@@ -50,6 +50,14 @@ def sleep(seconds: float) -> None:
     time.sleep(seconds)
 
 
+def sleep_once(seconds: float) -> None:
+    """Takes its time in the first attempt."""
+    job = get_current_job()
+    _record(job.id, [job.retries_left], {})
+    if job.retries_left:
+        time.sleep(seconds)
+
+
 def fail_once() -> None:
     """Succeeds in the second attempt."""
     job = get_current_job()

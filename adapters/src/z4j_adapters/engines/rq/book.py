@@ -28,6 +28,15 @@ from z4j_adapters.engines.rq.jobs import (
 __all__ = ["RqBook"]
 
 SEEN_MAX = 500_000
+JOBS_PER_SCRIPT = 200
+
+# KEYS: jobs.  ARGV: JOB_FIELDS.  Answers with the fields of each.  Most jobs that are asked after
+# wait, and a script answers for many in one command.
+READ_SCRIPT = """
+local jobs = {}
+for i = 1, #KEYS do jobs[i] = redis.call('HMGET', KEYS[i], unpack(ARGV)) end
+return jobs
+"""
 CLOCKS_APART_S = 5.0
 IN_NO_QUEUE_S = 60.0
 
@@ -90,11 +99,13 @@ class RqBook(Book):
                 client.close()
 
     def _jobs(self, client: Any, fire_ids: Sequence[str]) -> dict[str, Job | None]:
-        pipe = client.pipeline(transaction=False)
-        for fire_id in fire_ids:
-            pipe.execute_command("HMGET", self._job_prefix + fire_id, *JOB_FIELDS)
-        rows = pipe.execute()
-        return {i: Job.read(row) for i, row in zip(fire_ids, rows, strict=True)}
+        jobs: dict[str, Job | None] = {}
+        for start in range(0, len(fire_ids), JOBS_PER_SCRIPT):
+            part = fire_ids[start : start + JOBS_PER_SCRIPT]
+            keys = [self._job_prefix + fire_id for fire_id in part]
+            rows = client.eval(READ_SCRIPT, len(keys), *keys, *JOB_FIELDS)
+            jobs.update((i, Job.read(row)) for i, row in zip(part, rows, strict=True))
+        return jobs
 
     def _errors_of(self, client: Any, fire_ids: Sequence[str]) -> dict[str, str]:
         pipe = client.pipeline(transaction=False)

@@ -16,8 +16,8 @@ from z4j_adapters.engines.rq.envelope import Envelope, due_text
 __all__ = ["HandedOver", "RqPublisher", "dedupe_key"]
 
 # KEYS: the queue's list, the set of queues, then dedupe key and job hash in turn.
-# ARGV: the time, the push command, how many forms; of each form its length and its fields (names
-# and values); then of each job: id, life of its dedupe key in ms, what that holds, ms until it
+# ARGV: the time, the push command, how many forms; the forms, names and values of fields packed as
+# MessagePack; then of each job: id, life of its dedupe key in ms, what that holds, ms until it
 # expires (empty: never; 0: it has), number of its form, meta.
 # Returns 1 for pushed and 0 for known, a job each.  What was written goes again if Redis refuses
 # a part: a fire marked as handed over must be in its queue.
@@ -25,10 +25,9 @@ PUBLISH_SCRIPT = """
 local now, push, at = ARGV[1], ARGV[2], 4
 local forms, answer, ids, written = {}, {}, {}, {}
 for i = 1, tonumber(ARGV[3]) do
-  local form = {}
-  for j = 1, tonumber(ARGV[at]) do form[j] = ARGV[at + j] end
-  at = at + #form + 1
+  local form = cmsgpack.unpack(ARGV[at])
   forms[i] = { form, #form }
+  at = at + 1
 end
 local function refused(reply)
   if type(reply) ~= 'table' or not reply.err then return false end
@@ -126,8 +125,7 @@ class RqPublisher(RedisPublisher):
         for fire, envelope in parcels:
             if (form := forms.get(id(envelope))) is None:
                 form = forms[id(envelope)] = len(forms) + 1
-                head.append(len(envelope.fields))
-                head += envelope.fields
+                head.append(envelope.form)
                 size += envelope.size_bytes
             if fire.due_us != due_us:
                 due_us, due = fire.due_us, due_text(fire.due_us)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -39,8 +39,8 @@ class Envelope:
     queue: str
     queue_key: str
     at_front: bool
-    fields: tuple[bytes, ...]
-    """Of the job's hash, names and values in turn: those that all fires share."""
+    form: bytes
+    """The fields of the job's hash that all fires share: names and values, packed by `_pack`."""
     meta: Callable[[str], bytes]
     """Makes the field `meta` for a due time, written by `due_text`."""
     expires_s: float | None
@@ -123,17 +123,17 @@ class EnvelopeFactory:
             values.pop(name, None)
         values["status"] = "queued"
         encode = Encoder("utf-8", "strict", False).encode
-        fields = tuple(encode(part) for item in values.items() for part in item)
+        form = _pack([encode(part) for item in values.items() for part in item])
         keeps = [k for k in (own["result_ttl"], own.get("failure_ttl", -1)) if k != -1]
         return Envelope(
             queue=queue.name,
             queue_key=queue.key,
             at_front=own.get("at_front", False),
-            fields=fields,
+            form=form,
             meta=_filler(self._app.serializer, meta),
             expires_s=template.expires_s,
             route=str(min(keeps, default=-1)),
-            size_bytes=3000 + sum(map(len, fields)) + len(template.args_json),
+            size_bytes=2500 + len(form) + len(template.args_json),
         )
 
 
@@ -141,6 +141,14 @@ def _retry(own: dict[str, Any]) -> Retry | None:
     if "retry_max" not in own:
         return None
     return Retry(max=own["retry_max"], interval=own.get("retry_intervals", 0))
+
+
+def _pack(parts: Sequence[bytes]) -> bytes:
+    """Write a MessagePack array of strings: one argument instead of fifty, a job."""
+    packed = [b"\xdc", len(parts).to_bytes(2, "big")]
+    for part in parts:
+        packed += (b"\xdb", len(part).to_bytes(4, "big"), part)
+    return b"".join(packed)
 
 
 def _filler(serializer: Any, meta: dict[str, Any]) -> Callable[[str], bytes]:
