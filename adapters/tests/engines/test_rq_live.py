@@ -178,6 +178,19 @@ async def test_a_killed_worker_ends_its_run_lost_after_the_stated_time(
         assert f"worker {doomed.name} has not been heard of" in end.error
 
 
+async def test_a_run_outlives_its_killed_worker_and_its_end_counts(
+    server: RedisServer, worker: Workers
+) -> None:
+    doomed = worker()
+    async with opened_engine(broker=server.url) as (engine, watcher):
+        fire = make_fire("rq_app.sleep", [0.5])
+        await engine.dispatch([fire])
+        await running(watcher, fire)
+        assert doomed.child
+        doomed.child.kill()  # Its child, which runs the job, has a process group of its own.
+        assert (await watcher.finals([fire]))[fire.id].state is OutcomeState.SUCCEEDED
+
+
 async def test_a_worker_that_rq_has_given_up_takes_its_run_with_it(
     server: RedisServer, worker: Workers
 ) -> None:

@@ -29,6 +29,7 @@ __all__ = ["RqBook"]
 
 SEEN_MAX = 500_000
 JOBS_PER_SCRIPT = 200
+ERROR_WITHIN_S = 0.05
 
 # KEYS: jobs.  ARGV: JOB_FIELDS.  Answers with the fields of each.  Most jobs that are asked after
 # wait, and a script answers for many in one command.
@@ -107,12 +108,24 @@ class RqBook(Book):
             jobs.update((i, Job.read(row)) for i, row in zip(part, rows, strict=True))
         return jobs
 
-    def _errors_of(self, client: Any, fire_ids: Sequence[str]) -> dict[str, str]:
+    def _errors_of(self, client: Any, failed: Sequence[str]) -> dict[str, str]:
+        """Read why jobs failed, from RQ's result stream, or from the job as RQ 2.0 may have it."""
+        if not failed:
+            return {}
+        errors = self._stored_errors(client, failed)
+        if mute := [fire_id for fire_id, error in errors.items() if not error]:
+            time.sleep(ERROR_WITHIN_S)  # RQ 2.0 writes that a job was abandoned before it says so.
+            errors |= self._stored_errors(client, mute)
+        return errors
+
+    def _stored_errors(self, client: Any, failed: Sequence[str]) -> dict[str, str]:
         pipe = client.pipeline(transaction=False)
-        for fire_id in fire_ids:
+        for fire_id in failed:
             pipe.xrevrange(f"rq:results:{fire_id}", count=1)
-        rows = pipe.execute()
-        return {i: error_of(row[0][1]) for i, row in zip(fire_ids, rows, strict=True) if row}
+            pipe.hget(self._job_prefix + fire_id, "exc_info")
+        answers = iter(pipe.execute())
+        stored = zip(failed, answers, answers, strict=True)
+        return {i: error_of(entries[0][1] if entries else {}, info) for i, entries, info in stored}
 
     def _lost(self, client: Any, running: Mapping[str, Job]) -> dict[str, Sighting]:
         """Find runs whose worker is gone."""
@@ -182,7 +195,9 @@ class RqBook(Book):
                 found[fire_id] = Sighting(fire_id, OutcomeState.EXPIRED, expires_s)
             else:
                 found[fire_id] = Sighting(fire_id, OutcomeState.LOST, now_s, GONE)
-        return found
+        # Key and job are written together: one handed over since we looked is there by now.
+        still = self._jobs(client, list(found))
+        return {fire_id: sighting for fire_id, sighting in found.items() if still[fire_id] is None}
 
     def _note(self, fire_id: str, job: Job | None, ended: bool, now_s: float) -> None:
         if job is None or job.status != "queued":

@@ -100,20 +100,27 @@ def sightings(fire_id: str, job: Job, error: str, now_s: float) -> list[Sighting
     return seen
 
 
-def error_of(result: dict[bytes, bytes]) -> str:
-    """Read the error out of an entry of RQ's result stream: type and message, no traceback."""
-    if packed := result.get(b"exc_string"):
-        try:
-            return _last_exception(zlib.decompress(b64decode(packed)).decode("utf-8", "replace"))
-        except (ValueError, zlib.error):
-            return "the error that RQ stored cannot be read"
+def error_of(result: dict[bytes, bytes], exc_info: bytes | None) -> str:
+    """Read an error, as type and message without the traceback; empty: RQ stored none.
+
+    Args:
+        result: The last entry of the job's result stream.
+        exc_info: The field of the job's hash.
+    """
+    try:
+        if packed := result.get(b"exc_string"):
+            return _last_exception(zlib.decompress(b64decode(packed)))
+        if exc_info:
+            return _last_exception(zlib.decompress(exc_info))
+    except (ValueError, zlib.error):
+        return "the error that RQ stored cannot be read"
     if result.get(b"type") == b"5":
         return "the task asked to be retried more often than it allows itself"
     return ""
 
 
-def _last_exception(text: str) -> str:
-    lines = text.strip().splitlines()
+def _last_exception(stored: bytes) -> str:
+    lines = stored.decode("utf-8", "replace").strip().splitlines()
     heads = [i for i, line in enumerate(lines) if line == TRACEBACK_HEAD]
     if heads:
         lines = lines[heads[-1] + 1 :]
