@@ -11,10 +11,12 @@ from engines.rq_kit import opened_engine
 from harness import RedisServer
 from rq import Queue, Retry
 from rq.job import Job
-from z4j_adapters import ConfigurationError, Fire, ResultCode
+from z4j_adapters import ConfigurationError, Fire, OutcomeState, ResultCode
 from z4j_adapters.engines.rq.app import RqOptions
 from z4j_adapters.engines.rq.dispatch import due_text
 from z4j_adapters.engines.rq.engine import RqEngine
+from z4j_adapters.engines.rq.jobs import Job as RqJob
+from z4j_adapters.engines.rq.jobs import sightings
 from z4j_adapters.testing import make_fire
 
 SCHEDULE = "projects/default/schedules/contract"
@@ -203,6 +205,7 @@ async def test_app_mode_takes_redis_queues_and_tasks_from_the_users_modules(
         ({"config": "no_such_settings"}, "no_such_settings"),
         ({"broker": "redis://localhost", "serializer": "no.such"}, "--serializer"),
         ({"broker": "redis://localhost", "tasks": ("no_such_tasks",)}, "no_such_tasks"),
+        ({"broker": "redis://localhost", "result_ttl_s": 10}, "--result-ttl"),
     ],
 )
 def test_what_cannot_work_is_said_at_the_start(options: dict[str, Any], words: str) -> None:
@@ -215,3 +218,21 @@ async def test_the_password_is_never_shown(clean: RedisServer) -> None:
     async with opened_engine(broker=url) as (engine, _):
         assert "redis://127.0.0.1:1/0 is unreachable since" in engine.health()
         assert "secret" not in engine.health()
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        ("ValueError: due to bad luck", OutcomeState.FAILED),
+        ("Moved to FailedJobRegistry, due to AbandonedJobError, at 2026-01-01", OutcomeState.LOST),
+        ("Work-horse terminated unexpectedly; waitpid returned 9 (signal 9); ", OutcomeState.LOST),
+        ("Job was stuck in intermediate queue.", OutcomeState.LOST),
+        # It overran its timeout, and RQ killed it.
+        ("Work-horse terminated unexpectedly; waitpid returned None; ", OutcomeState.FAILED),
+    ],
+)
+def test_what_rq_calls_failed_is_lost_if_no_task_failed(error: str, state: OutcomeState) -> None:
+    job = RqJob("failed", 1000.0, 1001.5, "w1", 0, "default")
+    start, end = sightings("id", job, error, 2000.0)
+    assert (start.state, start.at_s, start.worker) == (OutcomeState.RUNNING, 1000.0, "w1")
+    assert (end.state, end.at_s, end.error) == (state, 1001.5, error)

@@ -9,17 +9,20 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import RecordedTasks
 from engines.rq_kit import RqTasks, RqWorker, opened_engine
-from fake_scheduler import FakeScheduler, pb
+from fake_scheduler import FakeScheduler, id_bytes, pb
 from harness import Process, RedisServer, eventually
 from rq import Queue
 from rq.registry import CanceledJobRegistry, StartedJobRegistry
 from z4j_adapters import ControlFailed, Fire, FireRef, OutcomeState, ResultCode
 from z4j_adapters.engines.rq import book
+from z4j_adapters.engines.rq.app import RqApp, RqOptions
 from z4j_adapters.engines.rq.dispatch import HandedOver, dedupe_key
+from z4j_adapters.engines.rq.engine import RqEngine
 from z4j_adapters.testing import Watcher, make_fire
 
 SIMPLE = ("--worker-class", "rq.SimpleWorker")
@@ -149,6 +152,24 @@ async def test_a_job_deleted_from_rq_ends_lost(server: RedisServer) -> None:
         end = (await watcher.finals([fire]))[fire.id]
         assert end.state is OutcomeState.LOST
         assert "deleted" in end.error
+
+
+async def test_a_fire_handed_over_between_two_looks_is_not_taken_for_lost(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = RqOptions(broker=server.url)
+    engine, fire = RqEngine(options), make_fire("rq_app.echo")
+    state, look = book.RqBook(RqApp(options), 500, None), book.RqBook._jobs
+
+    def look_then_hand_over(*args: Any) -> Any:
+        jobs = look(*args)
+        engine._outbox.publish([fire])
+        return jobs
+
+    monkeypatch.setattr(book.RqBook, "_jobs", look_then_hand_over)
+    assert state.read({fire.id: "500"}) == []
+    state.close()
+    await engine.close()
 
 
 # --- Workers that die -------------------------------------------------------------------------
@@ -332,7 +353,7 @@ async def test_an_adapter_started_later_tells_the_ends_of_fires_it_is_asked_afte
         }
 
 
-async def test_the_command_runs_fires_and_leaves_on_sigterm_with_outcomes_delivered(
+async def test_the_command_killed_thrice_in_a_burst_loses_nothing_and_runs_nothing_twice(
     tmp_path: Path, server: RedisServer, worker: Workers, record: RqTasks
 ) -> None:
     worker(*SIMPLE)
@@ -340,25 +361,39 @@ async def test_the_command_runs_fires_and_leaves_on_sigterm_with_outcomes_delive
     await node.start()
     command = [sys.executable, "-m", "z4j_adapters", "rq", "--broker", server.url]
     src = Path(__file__).resolve().parents[2] / "src"
-    process = Process(
+    adapter = Process(
         [*command, "--scheduler", node.address], tmp_path, "adapter", PYTHONPATH=str(src)
     )
-    process.start()
+    fires = [make_fire("rq_app.echo", ["burst", n % 7]) for n in range(600)]
+    done = pb.Outcome.STATE_SUCCEEDED
+
+    async def hand_over_unfinished() -> None:
+        hellos = len(node.hellos)
+        adapter.start()
+        await node.until("hello", lambda: len(node.hellos) > hellos, 30)
+        ended = {o.fire_id for o in node.outcomes if o.state == done}
+        for n in range(0, 600, 50):
+            if left := [f for f in fires[n : n + 50] if id_bytes(f) not in ended]:
+                node.dispatch(left)
+
     try:
-        await node.until("hello", lambda: node.hellos, 30)
-        fires = [make_fire("rq_app.echo", ["command", n % 7]) for n in range(200)]
-        node.dispatch(fires)
-        final = pb.Outcome.STATE_SUCCEEDED
+        for killed in (1, 2, 3):
+            before = sum(map(len, node.results.values()))
+            await hand_over_unfinished()
+            some = before + 50 * killed
+            await node.until("results", lambda n=some: sum(map(len, node.results.values())) >= n)
+            adapter.stop(signal.SIGKILL)
+        await hand_over_unfinished()
         await node.until(
-            "outcomes", lambda: sum(o.state == final for o in node.outcomes) == 200, 60
+            "the ends",
+            lambda: len({o.fire_id for o in node.outcomes if o.state == done}) == 600,
+            60,
         )
-        assert process.child
-        process.child.send_signal(signal.SIGTERM)
-        await eventually("exit", lambda: process.child and process.child.poll() is not None)
-        assert process.child.returncode == 0, process.log()
+        assert adapter.stop(signal.SIGTERM) == 0, adapter.log()
     finally:
-        process.stop(signal.SIGKILL)
+        adapter.stop(signal.SIGKILL)
         await node.stop()
+    assert {o.state for o in node.outcomes} == {done, pb.Outcome.STATE_RUNNING}
     assert Counter(run[0] for run in record.read()) == {fire.id: 1 for fire in fires}
 
 

@@ -20,6 +20,7 @@ from rq.serializers import resolve_serializer
 from rq.utils import import_attribute
 
 from z4j_adapters._errors import ConfigurationError
+from z4j_adapters.engines.rq.options import KEEP_MIN_S
 
 __all__ = ["RqApp", "RqOptions"]
 
@@ -72,6 +73,11 @@ class RqApp:
         """
         if not options.broker and not options.config:
             raise ConfigurationError("give --broker URL, or --config MODULE with your RQ settings")
+        if options.result_ttl_s < KEEP_MIN_S:
+            raise ConfigurationError(
+                f"--result-ttl must be at least {KEEP_MIN_S} s: RQ would delete jobs before their "
+                "end can be seen"
+            )
         self.workdir = options.workdir or Path.cwd()
         if options.workdir or options.imports:
             sys.path.insert(0, str(self.workdir))
