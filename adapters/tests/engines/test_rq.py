@@ -184,14 +184,18 @@ async def test_app_mode_takes_redis_queues_and_tasks_from_the_users_modules(
         f"REDIS_HOST, REDIS_PORT = '127.0.0.1', {clean.port}\nQUEUES = ['high', 'low']\n"
     )
     (tmp_path / "shop_jobs.py").write_text(
-        "from os.path import join\ndef mail(): pass\ndef _own(): pass\n"
+        "from os.path import join\nimport rq\ndef mail(): pass\ndef _own(): pass\n"
+        "class Patient(rq.Queue): DEFAULT_TIMEOUT = 4321\n"
     )
     options = {"config": "shop_settings", "workdir": tmp_path, "tasks": ("shop_jobs",)}
+    options["queue_class"] = "shop_jobs.Patient"
     async with opened_engine(**options, check_imports=True) as (engine, _):
         assert engine.queues() == ["high", "low"]
         assert engine.tasks() == await engine.list_tasks() == ["shop_jobs.mail"]
-        await engine.dispatch([make_fire("shop_jobs.mail")])
+        fire = make_fire("shop_jobs.mail")
+        await engine.dispatch([fire])
         assert clean.client().llen("rq:queue:high") == 1
+        assert clean.client().hget(f"rq:job:{fire.id}", "timeout") == b"4321"
         message = await refusal(engine, make_fire("shop_jobs.no_such"))
         assert "shop_jobs.no_such" in message and str(tmp_path) in message
         assert engine.health() == ""
