@@ -124,6 +124,7 @@ async def test_what_rq_can_never_take_is_refused_with_a_reason(clean: RedisServe
             ({"timeout": "60"}, "integer"),
             ({"result_ttl": 0}, "'result_ttl'"),
             ({"failure_ttl": 1}, "'failure_ttl'"),
+            ({"failure_ttl": 10**18}, "'failure_ttl'"),
             ({"retry_max": 0}, "'retry_max'"),
             ({"retry_max": 1, "retry_intervals": [1.5]}, "'retry_intervals'"),
             ({"retry_intervals": [1]}, "'retry_max'"),

@@ -17,7 +17,7 @@ from engines.rq_kit import RqTasks, RqWorker, opened_engine
 from fake_scheduler import FakeScheduler, id_bytes, pb
 from harness import Process, RedisServer, eventually
 from rq import Queue
-from rq.registry import CanceledJobRegistry, StartedJobRegistry
+from rq.registry import CanceledJobRegistry, ScheduledJobRegistry, StartedJobRegistry
 from z4j_adapters import ControlFailed, Fire, FireRef, OutcomeState, ResultCode
 from z4j_adapters.engines.rq import book
 from z4j_adapters.engines.rq.app import RqApp, RqOptions
@@ -353,6 +353,23 @@ async def test_an_adapter_started_later_tells_the_ends_of_fires_it_is_asked_afte
         }
 
 
+async def test_an_end_is_found_after_its_fire_has_left_the_memory_of_what_was_handed_over(
+    server: RedisServer, worker: Workers
+) -> None:
+    worker(*SIMPLE)
+    fire, stranger = make_fire("rq_app.fail"), make_fire("rq_app.fail")
+    async with opened_engine(broker=server.url) as (engine, watcher):
+        await engine.dispatch([fire])
+        await watcher.finals([fire])
+    server.client().delete(dedupe_key(fire.id))
+    async with opened_engine(broker=server.url) as (engine, _):
+        found = await engine.lookup_outcomes([FireRef(f.id, f.ref) for f in (fire, stranger)])
+        assert [(o.fire_id, o.fire_ref, o.state) for o in found] == [
+            (fire.id, fire.ref, OutcomeState.RUNNING),
+            (fire.id, fire.ref, OutcomeState.FAILED),
+        ]
+
+
 async def test_the_command_killed_thrice_in_a_burst_loses_nothing_and_runs_nothing_twice(
     tmp_path: Path, server: RedisServer, worker: Workers, record: RqTasks
 ) -> None:
@@ -417,6 +434,22 @@ async def test_cancelled_before_the_start_ends_cancelled_and_never_runs(
             await engine.cancel(good.id, terminate=True)
         with pytest.raises(ControlFailed, match="no such job"):
             await engine.cancel(make_fire("rq_app.echo").id, terminate=False)
+
+
+async def test_cancelled_while_it_waits_for_its_retry_ends_cancelled(
+    server: RedisServer, worker: Workers
+) -> None:
+    worker(*SIMPLE)
+    async with opened_engine(broker=server.url) as (engine, watcher):
+        retries = {"retry_max": 1, "retry_intervals": [600]}
+        fire = make_fire("rq_app.fail_once", engine_options=retries)
+        await engine.dispatch([fire])
+        registry = ScheduledJobRegistry(connection=server.client())
+        await eventually("the retry to be scheduled", registry.get_job_ids)
+        await engine.cancel(fire.id, terminate=False)
+        await watcher.finals([fire])
+        assert states(watcher, fire) == [OutcomeState.RUNNING, OutcomeState.CANCELLED]
+        assert registry.get_job_ids() == []
 
 
 async def test_terminated_in_the_run_ends_cancelled(server: RedisServer, worker: Workers) -> None:

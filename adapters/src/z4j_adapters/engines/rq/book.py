@@ -27,9 +27,11 @@ from z4j_adapters.engines.rq.jobs import (
 
 __all__ = ["RqBook"]
 
-SEEN_MAX = 500_000
+SEEN_MAX = 500_000  # ~100 MB.
 JOBS_PER_SCRIPT = 200
 ERROR_WITHIN_S = 0.05
+CLOCKS_APART_S = 5.0
+IN_NO_QUEUE_S = 60.0  # A worker begins what it takes within moments.
 
 # KEYS: jobs.  ARGV: JOB_FIELDS.  Answers with the fields of each.  Most jobs that are asked after
 # wait, and a script answers for many in one command.
@@ -38,8 +40,6 @@ local jobs = {}
 for i = 1, #KEYS do jobs[i] = redis.call('HMGET', KEYS[i], unpack(ARGV)) end
 return jobs
 """
-CLOCKS_APART_S = 5.0
-IN_NO_QUEUE_S = 60.0
 
 GONE = "RQ has the job no longer and kept no end of it: it was deleted, or Redis lost data"
 NEVER_BEGAN = (
@@ -138,8 +138,7 @@ class RqBook(Book):
         reasons = {
             fire_id: reason
             for fire_id, job in running.items()
-            # With attempts left RQ runs it again, once a worker tidies up.
-            if job.retries_left == 0 and (reason := self._absence(job, workers[job.worker], now_s))
+            if (reason := self._absence(job, workers[job.worker], now_s))
         }
         # A worker writes a run's end before it leaves; what was read here may be in between.
         still = self._jobs(client, list(reasons)) if reasons else {}
@@ -150,7 +149,9 @@ class RqBook(Book):
         }
 
     def _absence(self, job: Job, worker: Worker, now_s: float) -> str:
-        """Say how a worker has left a run; empty: it has not."""
+        """Say how a worker has left a run; empty: it has not, or RQ will run the job again."""
+        if job.retries_left > 0 or not job.worker:
+            return ""
         if not worker.born_at_s:
             return f"worker {job.worker} is gone: RQ has not heard of it for over a minute"
         if worker.died_at_s:

@@ -11,6 +11,8 @@ __all__ = ["ENGINE_OPTIONS", "KEEP_MIN_S", "check_options"]
 
 # What became of a job is read from the job, every five seconds at the least.
 KEEP_MIN_S = 30
+# Ten years; Redis and the operating system refuse what is much longer, after the run.
+SECONDS_MAX = 315_360_000
 
 ENGINE_OPTIONS = (
     EngineOption("timeout", "integer", "Seconds after which the run is stopped; -1: never."),
@@ -35,19 +37,23 @@ def check_options(options: dict[str, Any]) -> None:
         TaskRejected: A value is one that RQ refuses, or under which nobody could see the end.
     """
     timeout = options.get("timeout", -1)
-    if timeout < 1 and timeout != -1:
-        raise TaskRejected(f"engine option 'timeout' must be above 0, or -1 for none: {timeout}")
+    if timeout != -1 and not 1 <= timeout <= SECONDS_MAX:
+        raise TaskRejected(
+            f"engine option 'timeout' must be 1 to {SECONDS_MAX}, or -1 for none: {timeout}"
+        )
     for name in ("result_ttl", "failure_ttl"):
         seconds = options.get(name, -1)
-        if seconds < KEEP_MIN_S and seconds != -1:
+        if seconds != -1 and not KEEP_MIN_S <= seconds <= SECONDS_MAX:
             raise TaskRejected(
-                f"engine option {name!r} must be at least {KEEP_MIN_S}, or -1 for ever: {seconds}; "
-                "RQ would delete the job before its end can be seen"
+                f"engine option {name!r} must be {KEEP_MIN_S} to {SECONDS_MAX}, or -1 for ever: "
+                f"{seconds}; with less RQ would delete the job before its end can be seen"
             )
     if options.get("retry_max", 1) < 1:
         raise TaskRejected("engine option 'retry_max' must be at least 1; leave it out for none")
     intervals = options.get("retry_intervals", [0])
-    if not intervals or any(type(i) is not int or i < 0 for i in intervals):
-        raise TaskRejected("engine option 'retry_intervals' must be an array of whole seconds")
+    if not intervals or any(type(i) is not int or not 0 <= i <= SECONDS_MAX for i in intervals):
+        raise TaskRejected(
+            f"engine option 'retry_intervals' must be an array of whole seconds, 0 to {SECONDS_MAX}"
+        )
     if "retry_intervals" in options and "retry_max" not in options:
         raise TaskRejected("engine option 'retry_intervals' needs 'retry_max' beside it")
