@@ -144,6 +144,10 @@ class PolledEngine(EngineAdapter):
             except EngineUnavailable as error:
                 log.warning("cannot ask what became of %d fires: %s", len(due), error)
                 await asyncio.sleep(self._outbox.ping_after_s)
+            except Exception:
+                # Another's data where ours should be, say; without outcomes all fires would hang.
+                log.exception("a bug: cannot read what became of %d fires", len(due))
+                await asyncio.sleep(ASK_LAST_S)
             now = time.monotonic()
             for fire_id in due:
                 if (asked := self._asked.get(fire_id)) is not None:

@@ -1,0 +1,93 @@
+"""An engine that is asked goes on being asked, whatever its book meets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pytest
+from z4j_adapters import Capabilities, Fire, OutcomeState, Result, ResultCode, TaskTemplate
+from z4j_adapters.engines.common import polled
+from z4j_adapters.engines.common.polled import Book, PolledEngine
+from z4j_adapters.engines.common.publisher import Parcel, Publisher
+from z4j_adapters.engines.common.templates import EnvelopeCache
+from z4j_adapters.engines.common.tracker import Sighting
+from z4j_adapters.testing import Watcher, make_fire
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """Nothing."""
+
+    route: str = ""
+    size_bytes: int = 1
+
+
+class Sink(Publisher):
+    """Takes everything."""
+
+    def publish(self, parcels: Sequence[Parcel]) -> list[Result]:
+        return [Result(p.fire.id, p.fire.ref, ResultCode.ACCEPTED) for p in parcels]
+
+    def ping(self) -> None:
+        pass
+
+    def refs(self, fire_ids: Sequence[str]) -> dict[str, bytes]:
+        return {}
+
+    def close(self) -> None:
+        pass
+
+
+class StumblingBook(Book):
+    """Fails once, as only a bug does; then all have succeeded."""
+
+    stumbled = False
+
+    def read(self, routes: Mapping[str, str]) -> list[Sighting]:
+        if not self.stumbled:
+            self.stumbled = True
+            raise ValueError("not what was expected")
+        return [Sighting(fire_id, OutcomeState.SUCCEEDED, 1.0) for fire_id in routes]
+
+    def routes(self, fire_ids: Sequence[str]) -> dict[str, str]:
+        return {}
+
+    def close(self) -> None:
+        pass
+
+
+class Engine(PolledEngine):
+    """The least of one."""
+
+    name = "least"
+    engine_version = "1"
+
+    async def cancel(self, fire_id: str, *, terminate: bool) -> None:
+        pass
+
+    async def list_tasks(self) -> list[str]:
+        return []
+
+    def capabilities(self) -> Capabilities:
+        return Capabilities()
+
+
+def build(_: TaskTemplate) -> Envelope:
+    """One for all."""
+    return Envelope()
+
+
+async def test_outcomes_come_although_a_look_at_the_broker_failed_on_a_bug(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(polled, "ASK_LAST_S", 0.01)
+    engine = Engine(Sink(), StumblingBook(), EnvelopeCache(build), "nowhere")
+    await engine.start()
+    watcher = Watcher(engine)
+    fire: Fire = make_fire("any")
+    await engine.dispatch([fire])
+    assert (await watcher.finals([fire], 5))[fire.id].state is OutcomeState.SUCCEEDED
+    assert "not what was expected" in caplog.text
+    await watcher.close()
+    await engine.close()
