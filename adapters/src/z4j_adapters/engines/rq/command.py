@@ -28,7 +28,7 @@ examples:
 
 what you get:
   delivery   A fire enters its queue once, however often it is handed over.
-  task id    is the fire's id: find it in `rq info`, dashboards, and get_current_job().id.
+  task id    is the fire's id: find it in worker logs, dashboards, and get_current_job().id.
   outcomes   are read from the job in Redis: running, succeeded, failed with error, cancelled,
              expired, and lost when a worker is gone in the middle of a run.
   priority   RQ has none: name a queue that your workers list first, or set at_front.
