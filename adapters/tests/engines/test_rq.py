@@ -12,6 +12,7 @@ from harness import RedisServer
 from rq import Queue, Retry
 from rq.job import Job
 from z4j_adapters import ConfigurationError, Fire, OutcomeState, ResultCode
+from z4j_adapters.engines.rq import dispatch
 from z4j_adapters.engines.rq.app import RqOptions
 from z4j_adapters.engines.rq.dispatch import due_text
 from z4j_adapters.engines.rq.engine import RqEngine
@@ -117,6 +118,7 @@ async def test_what_rq_can_never_take_is_refused_with_a_reason(clean: RedisServe
         assert "dotted path" in await refusal(engine, make_fire("echo"))
         assert "dotted path" in await refusal(engine, make_fire("rq_app:echo"))
         assert "at_front" in await refusal(engine, make_fire("rq_app.echo", priority=1))
+        assert "expires" in await refusal(engine, make_fire("rq_app.echo", expires_s=1e10))
         assert "'other'" in await refusal(engine, make_fire("rq_app.echo", queue="other"))
         for options, word in [
             ({"colour": 1}, "'colour'"),
@@ -134,17 +136,32 @@ async def test_what_rq_can_never_take_is_refused_with_a_reason(clean: RedisServe
         assert clean.client().dbsize() == 0
 
 
-async def test_a_refused_push_marks_nothing_as_handed_over(clean: RedisServer) -> None:
+async def test_what_redis_refuses_marks_nothing_as_handed_over(
+    clean: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     client = clean.client()
     async with opened_engine(broker=clean.url) as (engine, _):
+        fires = [make_fire("rq_app.echo", [n], expires_s=600.0) for n in range(3)]
+
+        async def refused(word: str) -> None:
+            results = await engine.dispatch(fires)
+            assert {r.code for r in results} == {ResultCode.UNAVAILABLE}
+            assert word in results[0].message
+            assert set(client.scan_iter()) <= {b"rq:queue:default", b"rq:queues"}
+
         client.set("rq:queue:default", "no list")
-        fires = [make_fire("rq_app.echo", [n]) for n in range(3)]
-        results = await engine.dispatch(fires)
-        assert {r.code for r in results} == {ResultCode.UNAVAILABLE}
-        assert "WRONGTYPE" in results[0].message
-        assert set(client.scan_iter()) == {b"rq:queue:default", b"rq:queues"}
-        client.delete("rq:queue:default")
+        await refused("WRONGTYPE")
+        client.delete("rq:queue:default", "rq:queues")
+        client.set("rq:queues", "no set")
+        await refused("WRONGTYPE")
+        client.delete("rq:queues")
+        with monkeypatch.context() as patch:  # In the middle of a script, after two good ones.
+            patch.setattr(
+                dispatch, "_expiry", lambda fire, *_: (1, 1 if fire in fires[:2] else 1e30)
+            )
+            await refused("not an integer")
         assert {r.code for r in await engine.dispatch(fires)} == {ResultCode.ACCEPTED}
+        assert client.llen("rq:queue:default") == 3
 
 
 async def test_a_job_that_is_there_is_not_enqueued_again_though_its_key_has_lapsed(

@@ -37,8 +37,10 @@ end
 for i = 1, (#KEYS - 2) / 2 do
   local mark, job, id, ttl = KEYS[2 * i + 1], KEYS[2 * i + 2], ARGV[at], ARGV[at + 3]
   answer[i] = 0
-  if redis.call('EXISTS', job) == 0
-      and redis.call('SET', mark, ARGV[at + 2], 'NX', 'PX', ARGV[at + 1]) then
+  local new = redis.call('EXISTS', job) == 0
+      and redis.pcall('SET', mark, ARGV[at + 2], 'NX', 'PX', ARGV[at + 1])
+  if refused(new) then return new end
+  if new then
     answer[i] = 1
     written[#written + 1] = mark
     if ttl ~= '0' then
@@ -54,7 +56,8 @@ for i = 1, (#KEYS - 2) / 2 do
       local reply = redis.pcall('HSET', job, unpack(form, 1, last))
       written[#written + 1] = job
       if refused(reply) then return reply end
-      if ttl ~= '' then redis.call('PEXPIRE', job, ttl) end
+      reply = ttl ~= '' and redis.pcall('PEXPIRE', job, ttl)
+      if refused(reply) then return reply end
       ids[#ids + 1] = id
     end
   end

@@ -17,7 +17,7 @@ from z4j_adapters._models import TaskTemplate
 from z4j_adapters.engines.common.options import read_options
 from z4j_adapters.engines.common.templates import call_of
 from z4j_adapters.engines.rq.app import RqApp
-from z4j_adapters.engines.rq.options import ENGINE_OPTIONS, check_options
+from z4j_adapters.engines.rq.options import ENGINE_OPTIONS, SECONDS_MAX, check_options
 
 __all__ = ["Envelope", "EnvelopeFactory", "due_text"]
 
@@ -99,6 +99,10 @@ class EnvelopeFactory:
             raise TaskRejected(
                 "RQ has no priorities: name a queue that your workers list first, or set the "
                 "engine option at_front"
+            )
+        if template.expires_s is not None and template.expires_s > SECONDS_MAX:
+            raise TaskRejected(
+                f"expires must be at most {SECONDS_MAX} seconds: {template.expires_s:.0f}"
             )
         if self._app.queues and queue not in self._app.queues:
             raise TaskRejected(

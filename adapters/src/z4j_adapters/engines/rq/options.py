@@ -7,7 +7,7 @@ from typing import Any
 from z4j_adapters._errors import TaskRejected
 from z4j_adapters._models import EngineOption
 
-__all__ = ["ENGINE_OPTIONS", "KEEP_MIN_S", "check_options"]
+__all__ = ["ENGINE_OPTIONS", "KEEP_MIN_S", "SECONDS_MAX", "check_options"]
 
 # What became of a job is read from the job, every five seconds at the least.
 KEEP_MIN_S = 30
