@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from engines.rq_kit import RqTasks, RqWorker
+from engines.rq_kit import SIMPLE, RqTasks, RqWorker
 from harness import RedisServer
 from z4j_adapters.engines.rq.app import RqOptions
 from z4j_adapters.engines.rq.engine import RqEngine
@@ -21,10 +21,8 @@ def tasks(folder: Path) -> RqTasks:
 
 @pytest.fixture(scope="module")
 def worker(folder: Path, redis_server: RedisServer, tasks: RqTasks) -> Iterator[RqWorker]:
-    """One for all tests: a SimpleWorker, for a fork per job takes its time."""
-    worker = RqWorker(
-        folder, redis_server.url, tasks.path, "--worker-class", "rq.SimpleWorker", "--quiet"
-    )
+    """One for all tests."""
+    worker = RqWorker(folder, redis_server.url, tasks.path, *SIMPLE, "--quiet")
     worker.start()
     yield worker
     worker.stop()
