@@ -29,6 +29,7 @@ T = TypeVar("T")
 # reported late by an eighth of its length.
 ASK_FIRST_S, ASK_LAST_S, ASK_AFTER_SHARE = 0.05, 5.0, 0.125
 ASKED_AT_ONCE_MAX = 1000
+ASKED_PER_S_MAX = 5000  # ~20 us each; more that wait are asked after more seldom.
 ASKED_MAX = 500_000  # ~150 MB; what is forgotten is found when the scheduler asks after it.
 
 
@@ -149,10 +150,11 @@ class PolledEngine(EngineAdapter):
                 log.exception("a bug: cannot read what became of %d fires", len(due))
                 await asyncio.sleep(ASK_LAST_S)
             now = time.monotonic()
+            least_s = max(ASK_FIRST_S, len(self._asked) / ASKED_PER_S_MAX)
             for fire_id in due:
                 if (asked := self._asked.get(fire_id)) is not None:
-                    pause = min(max(ASK_FIRST_S, (now - asked.since) * ASK_AFTER_SHARE), ASK_LAST_S)
-                    heapq.heappush(self._next, (now + pause, fire_id))
+                    pause_s = max(least_s, min((now - asked.since) * ASK_AFTER_SHARE, ASK_LAST_S))
+                    heapq.heappush(self._next, (now + pause_s, fire_id))
 
     def _due(self, now: float) -> list[str]:
         due: list[str] = []
