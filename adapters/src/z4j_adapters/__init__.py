@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from z4j_adapters._adapter import EngineAdapter
 from z4j_adapters._command import EngineCommand
 from z4j_adapters._errors import (
@@ -24,8 +26,10 @@ from z4j_adapters._models import (
     TaskTemplate,
 )
 from z4j_adapters._options import Parser
-from z4j_adapters._runtime import Runtime, RuntimeOptions, TlsOptions
 from z4j_adapters._version import __version__
+
+if TYPE_CHECKING:
+    from z4j_adapters._runtime import Runtime, RuntimeOptions, TlsOptions
 
 __all__ = [
     "AdapterError",
@@ -51,3 +55,13 @@ __all__ = [
     "TlsOptions",
     "__version__",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the runtime when it is asked for: a user's worker that imports a part of us, such as
+    Huey's signals, gets neither gRPC nor its threads."""
+    if name in ("Runtime", "RuntimeOptions", "TlsOptions"):
+        from z4j_adapters import _runtime
+
+        return getattr(_runtime, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
