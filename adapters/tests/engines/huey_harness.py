@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -41,7 +43,16 @@ class HueyConsumer(Process):
         **settings: Any,
     ) -> None:
         command = [sys.executable, "-m", "huey.bin.huey_consumer", "huey_app.huey"]
-        command += ["--no-periodic", "--delay", "0.02", "--max-delay", "0.05", *args]
+        command += [
+            "--no-periodic",
+            "--health-check-interval",
+            "1",
+            "--delay",
+            "0.02",
+            "--max-delay",
+            "0.05",
+            *args,
+        ]
         super().__init__(
             command,
             folder,
@@ -61,6 +72,12 @@ class HueyConsumer(Process):
             wait_for("consumer", lambda: self.log().count("commands are available") > before, 40)
         except TimeoutError as error:
             raise TimeoutError(f"{error}\n{self.log()[-3000:]}") from None
+
+    def stop_session(self) -> None:
+        """Kills it and its worker processes, as a power cut would."""
+        assert self.child
+        os.killpg(self.child.pid, signal.SIGKILL)
+        self.child.wait()
 
 
 @contextlib.asynccontextmanager

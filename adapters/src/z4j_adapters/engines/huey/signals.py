@@ -19,6 +19,7 @@ import socket
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from huey import signals as huey_signals
@@ -88,7 +89,8 @@ class _Run:
         self.id = fire_id
         self.began_s = 0.0
         self.ended = False
-        self.cancelled: str | None = None
+        self.end: tuple[str, str] | None = None
+        """What came of the task itself, or of a hook before it."""
 
 
 class _Recorder:
@@ -104,7 +106,7 @@ class _Recorder:
     def dequeue(self) -> Any:
         """Stand in for Huey.dequeue: what cannot be read has left the queue, and is told."""
         self._enter_process()
-        self._settle("an error inside Huey ended the run: see the consumer's log")
+        self._settle("an error inside Huey kept it from running: see the consumer's log")
         data = self._huey.storage.dequeue()
         if data is None:
             return None
@@ -124,12 +126,14 @@ class _Recorder:
         if signal == huey_signals.SIGNAL_CANCELED:
             # From a pre_execute hook nothing follows; from the run, `ended` does.
             if run is not None:
-                run.cancelled = "cancelled before the run by a pre_execute hook"
+                run.end = run.end or ("cancelled", "cancelled by a pre_execute hook")
             return
         state, error = _STATES[signal]
         if run is not None:
             run.ended = state != "running"
-            run.began_s = run.began_s or (0.0 if run.ended else time.time())
+            if not run.ended:
+                run.began_s = time.time()
+                task.execute = _watched(task.execute, run)
         self._put(task.id, state, error)
 
     def ended(self, task: Any, _: Any, exception: BaseException | None) -> None:
@@ -138,18 +142,14 @@ class _Recorder:
             return
         if (run := self._run_of(task.id)) is not None:
             run.ended = True
-        if exception is None:
-            self._put(task.id, "succeeded", "")
-        elif task.retries:
+        if exception is not None and task.retries:
             self._put(task.id, WAITING, _text_of(exception))
-        elif isinstance(exception, CancelExecution):
-            self._put(task.id, "cancelled", str(exception))
         else:
-            self._put(task.id, "failed", _text_of(exception))
+            self._put(task.id, *_end_of(exception))
 
     def leave(self) -> None:
         """Run when a worker ends, in its thread, as an on_shutdown hook."""
-        self._settle("the worker ended during the run: the task raised SystemExit?")
+        self._settle("the worker ended during the run")
         self._send_unsent()
 
     def _run_of(self, fire_id: str) -> _Run | None:
@@ -161,10 +161,7 @@ class _Recorder:
         """This thread goes on to other things: a run without an end will get none."""
         run: _Run | None = getattr(self._local, "run", None)
         if run is not None and not run.ended:
-            if run.cancelled is not None:
-                self._put(run.id, "cancelled", run.cancelled)
-            else:
-                self._put(run.id, "lost", why)
+            self._put(run.id, *(run.end or ("lost", why)))
         self._local.run = None
 
     def _refused(self, data: bytes, error: Exception) -> None:
@@ -228,6 +225,30 @@ class _Recorder:
                 self._send_unsent()
             except Exception as error:
                 log.warning("cannot say that this process lives: %s", error)
+
+
+def _watched(execute: Callable[[], Any], run: _Run) -> Callable[[], Any]:
+    """Note what comes of the task: Huey may fail afterwards, with a broker that is down or a
+    result that cannot be stored, and then tells nobody."""
+
+    def watched() -> Any:
+        try:
+            value = execute()
+        except BaseException as error:
+            run.end = _end_of(error)
+            raise
+        run.end = _end_of(None)
+        return value
+
+    return watched
+
+
+def _end_of(error: BaseException | None) -> tuple[str, str]:
+    if error is None:
+        return "succeeded", ""
+    if isinstance(error, CancelExecution):
+        return "cancelled", str(error)
+    return "failed", _text_of(error)
 
 
 def _text_of(error: BaseException) -> str:
