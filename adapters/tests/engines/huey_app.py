@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 from typing import Any
@@ -74,6 +75,12 @@ def cancel() -> None:
 def leave() -> None:
     """Ends its worker."""
     sys.exit(3)
+
+
+@huey.task()
+def die() -> None:
+    """Takes its worker process with it."""
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @huey.task()

@@ -156,6 +156,18 @@ async def test_a_run_whose_consumer_is_killed_ends_lost_after_the_stated_time(
         assert 0.7 < time.monotonic() - killed_at < 6
 
 
+async def test_a_worker_process_that_dies_loses_its_run_and_no_other(
+    server: RedisServer, consumer: Make
+) -> None:
+    consumer("-w", "2", "-k", "process").start()
+    async with opened(broker=server.url, worker_lost_after_s=1.0) as (engine, watcher):
+        other, fatal = make_fire("huey_app.sleep", [2.0]), make_fire("huey_app.die")
+        await engine.dispatch([other, fatal])
+        ends = await watcher.finals([other, fatal])
+        assert ends[fatal.id].state is OutcomeState.LOST
+        assert ends[other.id].state is OutcomeState.SUCCEEDED
+
+
 async def test_a_run_that_the_consumers_shutdown_interrupts_ends_lost_at_once(
     server: RedisServer, consumer: Make
 ) -> None:
@@ -178,7 +190,7 @@ async def test_a_fire_that_left_the_queue_and_was_begun_by_nobody_ends_lost(
     busy.start()
     async with opened(broker=server.url, worker_lost_after_s=0.6) as (engine, watcher):
         first, taken, queued = (
-            make_fire("huey_app.sleep", [4.0]),
+            make_fire("huey_app.sleep", [3.0]),
             *(make_fire("huey_app.echo", [n]) for n in range(2)),
         )
         await engine.dispatch([first])

@@ -14,17 +14,18 @@ from z4j_adapters._models import OutcomeState
 from z4j_adapters.engines.common.polled import Book
 from z4j_adapters.engines.common.tracker import Sighting
 from z4j_adapters.engines.huey.instance import HueyOptions, is_redis, own_storage
-from z4j_adapters.engines.huey.lost import SilentWorkers, Vanished
-from z4j_adapters.engines.huey.marks import WAITING, Mark
+from z4j_adapters.engines.huey.lost import Vanished, Workers
+from z4j_adapters.engines.huey.marks import KEEP_S, WAITING, Mark
 from z4j_adapters.engines.huey.publish import new_publisher, sqlite_failures
 from z4j_adapters.engines.huey.results import StoredReader
 from z4j_adapters.engines.huey.signals import marks_in
+from z4j_adapters.engines.huey.waiting import waiting_fires
 
 __all__ = ["Consumers", "Control", "HueyBook"]
 
-QUEUE_READ_MAX = 10_000
 BEATS_EVERY_S = 1.0
 CLEAN_EVERY_S = 600.0
+ATTACHED_FOR_S = 3600.0  # After the last sign of life; consumers are restarted now and then.
 
 
 class Consumers(NamedTuple):
@@ -44,13 +45,8 @@ class _Reader:
         self._stored = StoredReader(huey.serializer)
 
     def queued(self) -> set[str] | None:
-        """Read the ids of fires in queue and schedule; None if there are too many."""
-        storage = self._storage
-        if storage.schedule_size() + storage.queue_size() > QUEUE_READ_MAX:
-            return None
-        # In this order: what the consumer moves meanwhile is seen in the queue.
-        messages = [*storage.scheduled_items(), *storage.enqueued_items()]
-        return set().union(*map(self._stored.fires_in, messages))
+        """Read the ids of fires in queue and schedule; None if that is too much."""
+        return waiting_fires(self._storage, self._stored)
 
     def close(self) -> None:
         """Close connections.  Idempotent."""
@@ -79,7 +75,7 @@ class HueyBook(_Reader, Book):
     def __init__(self, huey: Any, options: HueyOptions) -> None:
         super().__init__(huey)
         self._finder = new_publisher(huey.storage, options.dedupe_ttl_s)
-        self._silent = SilentWorkers(options.worker_lost_after_s)
+        self._workers = Workers(options.worker_lost_after_s)
         self._vanished = Vanished(options.worker_lost_after_s, self.queued)
         self._lost_after_s = options.worker_lost_after_s
         self._beats: dict[str, str] = {}
@@ -110,16 +106,16 @@ class HueyBook(_Reader, Book):
     ) -> dict[str, str]:
         if time.monotonic() - self._beats_at > min(BEATS_EVERY_S, self._lost_after_s / 4):
             self._beats, self._beats_at = self._marks.beats(), time.monotonic()
-        if not self._beats:
-            return {}  # Nobody would tell of a start.
+        self._workers.hear(self._beats, running.values())
         lost = {
-            fire_id: f"its worker {running[fire_id].worker} was not heard of for "
-            f"{self._lost_after_s:g} s: it was killed during the run?"
-            for fire_id in self._silent.lost(running, self._beats)
+            fire_id: f"its worker {mark.worker} was not heard of for {self._lost_after_s:g} s: it "
+            "was killed during the run?"
+            for fire_id, mark in running.items()
+            if self._workers.is_silent(mark.worker)
         }
-        begun = set(asked).difference(waiting)
-        for fire_id in self._vanished.lost(waiting, begun):
-            lost[fire_id] = "it left the queue, and no consumer began it"
+        if self._workers.any_alive():  # Else nobody would tell of a start.
+            for fire_id in self._vanished.lost(waiting, set(asked).difference(waiting)):
+                lost[fire_id] = "it left the queue, and no consumer began it"
         return lost
 
     def routes(self, fire_ids: Sequence[str]) -> dict[str, str]:
@@ -144,10 +140,13 @@ class Control(_Reader):
             EngineUnavailable: The storage does not answer.
         """
         with self.errors():
+            beats = {w: float(text.split()[1]) for w, text in self._marks.beats().items()}
+            now = time.time()
             if time.monotonic() >= self._clean_at:
                 self._clean_at = time.monotonic() + CLEAN_EVERY_S
                 self._marks.clean()
-            attached = bool(self._marks.beats())
+                self._marks.forget(w for w, at_s in beats.items() if now - at_s > KEEP_S)
+            attached = any(now - at_s < ATTACHED_FOR_S for at_s in beats.values())
             return Consumers(attached, tuple(self._marks.tasks()) if attached else ())
 
     def cancel(self, fire_id: str) -> None:

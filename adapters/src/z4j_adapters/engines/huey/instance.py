@@ -13,6 +13,8 @@ from typing import Any
 import huey
 import redis
 from huey import storage as storages
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from z4j_adapters._errors import ConfigurationError
 
@@ -79,6 +81,8 @@ def _import(name: str, workdir: Path) -> Any:
     module, colon, attribute = name.partition(":")
     if not colon:  # As huey_consumer has it.
         module, _, attribute = name.rpartition(".")
+    if not module or not attribute:
+        raise ConfigurationError(f"--app {name} is not module:attribute, such as shop.tasks:huey")
     sys.path.insert(0, str(workdir))
     try:
         return getattr(importlib.import_module(module), attribute)
@@ -129,6 +133,7 @@ def own_storage(storage: Any) -> Any:
         return own
     own.pool = _own_pool(storage.pool)
     own.conn = storage.redis_client(connection_pool=own.pool)
+    own.conn.set_retry(Retry(NoBackoff(), 0))  # We say what is tried again.
     return own
 
 

@@ -7,33 +7,41 @@ from collections.abc import Callable, Collection, Mapping
 
 from z4j_adapters.engines.huey.marks import Mark
 
-__all__ = ["SilentWorkers", "Vanished"]
+__all__ = ["Vanished", "Workers"]
 
 WATCHED_MAX = 500_000
 
 
-class SilentWorkers:
+class Workers:
     """Notices workers whose sign of life changes no more.  By our clock alone."""
 
     def __init__(self, lost_after_s: float) -> None:
         self._lost_after_s = lost_after_s
-        self._heard: dict[str, tuple[tuple[str, float], float]] = {}
+        self._heard: dict[str, tuple[str, float, float]] = {}
+        """By worker: its beat, the newest start of a run, and when we saw either change."""
 
-    def lost(self, running: Mapping[str, Mark], beats: Mapping[str, str]) -> list[str]:
-        """Name the runs whose worker has been silent for too long."""
+    def hear(self, beats: Mapping[str, str], running: Collection[Mark]) -> None:
+        """Take in what was read: to begin a run is a sign of life, too."""
         now = time.monotonic()
-        newest: dict[str, float] = {}
-        for mark in running.values():
-            newest[mark.worker] = max(mark.at_s, newest.get(mark.worker, 0.0))
-        for worker, at_s in newest.items():
-            known = self._heard.get(worker)
-            sign = (beats.get(worker, ""), max(at_s, known[0][1] if known else 0.0))
-            if known is None or known[0] != sign:  # To begin a run is a sign of life, too.
-                self._heard[worker] = (sign, now)
-        for worker in [w for w in self._heard if w not in beats and w not in newest]:
+        began: dict[str, float] = {}
+        for mark in running:
+            began[mark.worker] = max(mark.at_s, began.get(mark.worker, 0.0))
+        for worker in beats.keys() | began.keys():
+            beat, began_s, at = self._heard.get(worker, (None, 0.0, now))
+            newest = max(began_s, began.get(worker, 0.0))
+            if beat != beats.get(worker, "") or newest != began_s:
+                at = now
+            self._heard[worker] = (beats.get(worker, ""), newest, at)
+        for worker in self._heard.keys() - beats.keys() - began.keys():
             del self._heard[worker]
-        silent = {w for w, (_, at) in self._heard.items() if now - at >= self._lost_after_s}
-        return [fire_id for fire_id, mark in running.items() if mark.worker in silent]
+
+    def is_silent(self, worker: str) -> bool:
+        """Whether it has been for too long."""
+        return time.monotonic() - self._heard[worker][2] >= self._lost_after_s
+
+    def any_alive(self) -> bool:
+        """Whether one is not silent."""
+        return not all(map(self.is_silent, self._heard))
 
 
 class Vanished:
@@ -65,8 +73,10 @@ class Vanished:
             self._missing_since.pop(fire_id, None)
         for fire_id in waiting:
             self._waiting_since.setdefault(fire_id, now)
-        while len(self._waiting_since) > WATCHED_MAX:  # Begun unseen: no one asks after them.
-            del self._waiting_since[next(iter(self._waiting_since))]
+        while len(self._waiting_since) > WATCHED_MAX:  # The oldest are asked after no more.
+            oldest = next(iter(self._waiting_since))
+            del self._waiting_since[oldest]
+            self._missing_since.pop(oldest, None)
         old = [i for i in waiting if now - self._waiting_since.get(i, now) >= self._lost_after_s]
         if not old or (queue := self._queue_now(now)) is None:
             return []

@@ -18,6 +18,7 @@ KEEP_S = 2 * 86_400.0
 """How long a mark is kept."""
 WAITING = "waiting"
 """The state of a run whose next attempt waits; the others are those of OutcomeState."""
+STATES = ("running", WAITING, "succeeded", "failed", "cancelled", "expired", "lost")
 
 
 def is_fire(task_id: str) -> bool:
@@ -40,9 +41,13 @@ class Mark(NamedTuple):
         return json.dumps(self)
 
     @classmethod
-    def decode(cls, text: str | bytes) -> Mark:
-        """Read what `encode` wrote."""
-        return cls(*json.loads(text))
+    def decode(cls, text: str | bytes) -> Mark | None:
+        """Read what `encode` wrote; None if it is something else."""
+        try:
+            mark = cls(*json.loads(text))
+        except (ValueError, TypeError):
+            return None
+        return mark if mark.state in STATES else None
 
 
 class MarkStore(abc.ABC):
@@ -51,6 +56,10 @@ class MarkStore(abc.ABC):
     @abc.abstractmethod
     def put(self, fire_id: str, mark: Mark) -> None:
         """Replace the fire's mark."""
+
+    @abc.abstractmethod
+    def put_late(self, fire_id: str, mark: Mark) -> None:
+        """Put a mark that could not be put in time, unless a newer one is there; atomic."""
 
     @abc.abstractmethod
     def get(self, fire_ids: Sequence[str]) -> dict[str, Mark]:
@@ -80,11 +89,13 @@ class MarkStore(abc.ABC):
     def clean(self) -> None:
         """Drop what was kept for long enough, if the storage does not by itself."""
 
-    def put_late(self, fire_id: str, mark: Mark) -> None:
-        """Put a mark that could not be put in time, unless a newer one is there."""
-        known = self.get([fire_id]).get(fire_id)
-        if known is None or known.at_s <= mark.at_s:
-            self.put(fire_id, mark)
+
+PUT_LATE = """
+local known = redis.call('GET', KEYS[1])
+if not known or cjson.decode(known)[2] <= tonumber(ARGV[2]) then
+  redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[3])
+end
+"""
 
 
 class RedisMarks(MarkStore):
@@ -97,12 +108,16 @@ class RedisMarks(MarkStore):
     def put(self, fire_id: str, mark: Mark) -> None:
         self._client.set(f"{self._head}run:{fire_id}", mark.encode(), ex=int(KEEP_S))
 
+    def put_late(self, fire_id: str, mark: Mark) -> None:
+        key = f"{self._head}run:{fire_id}"
+        self._client.eval(PUT_LATE, 1, key, mark.encode(), repr(mark.at_s), int(KEEP_S))
+
     def get(self, fire_ids: Sequence[str]) -> dict[str, Mark]:
         if not fire_ids:
             return {}
         texts = self._client.mget([f"{self._head}run:{fire_id}" for fire_id in fire_ids])
         found = zip(fire_ids, texts, strict=True)
-        return {fire_id: Mark.decode(text) for fire_id, text in found if text is not None}
+        return _decoded((fire_id, text) for fire_id, text in found if text is not None)
 
     def beat(self, worker: str, text: str) -> None:
         self._client.hset(f"{self._head}beats", worker, text)
@@ -138,10 +153,13 @@ class SqliteMarks(MarkStore):
         self._has_table = False
 
     def put(self, fire_id: str, mark: Mark) -> None:
-        self._put("run", fire_id, mark.encode())
+        self._put("run", fire_id, mark.encode(), mark.at_s)
+
+    def put_late(self, fire_id: str, mark: Mark) -> None:
+        self._put("run", fire_id, mark.encode(), mark.at_s, "where at <= excluded.at")
 
     def get(self, fire_ids: Sequence[str]) -> dict[str, Mark]:
-        return {key: Mark.decode(value) for key, value in self._get("run", fire_ids).items()}
+        return _decoded(self._get("run", fire_ids).items())
 
     def beat(self, worker: str, text: str) -> None:
         self._put("beat", worker, text)
@@ -162,14 +180,14 @@ class SqliteMarks(MarkStore):
     def clean(self) -> None:
         self._change("delete from z4j_mark where at < ?", time.time() - KEEP_S)
 
-    def _put(self, kind: str, key: str, value: str) -> None:
+    def _put(
+        self, kind: str, key: str, value: str, at_s: float | None = None, unless: str = ""
+    ) -> None:
         self._change(
-            "insert or replace into z4j_mark (queue, kind, key, value, at) values (?, ?, ?, ?, ?)",
-            self._storage.name,
-            kind,
-            key,
-            value,
-            time.time(),
+            "insert into z4j_mark (queue, kind, key, value, at) values (?, ?, ?, ?, ?) "
+            "on conflict (queue, kind, key) do update set value = excluded.value, "
+            f"at = excluded.at {unless}",
+            *(self._storage.name, kind, key, value, time.time() if at_s is None else at_s),
         )
 
     def _get(self, kind: str, keys: Sequence[str] | None = None) -> dict[str, str]:
@@ -189,3 +207,8 @@ class SqliteMarks(MarkStore):
         if not self._has_table:
             self._storage.sql(self._TABLE, commit=True)
             self._has_table = True
+
+
+def _decoded(texts: Iterable[tuple[str, str | bytes]]) -> dict[str, Mark]:
+    marks = ((fire_id, Mark.decode(text)) for fire_id, text in texts)
+    return {fire_id: mark for fire_id, mark in marks if mark is not None}

@@ -27,7 +27,6 @@ from huey.exceptions import CancelExecution, ConfigurationError
 from huey.storage import RedisStorage, SqliteStorage
 
 from z4j_adapters.engines.huey.marks import (
-    KEEP_S,
     WAITING,
     Mark,
     MarkStore,
@@ -209,9 +208,6 @@ class _Recorder:
         try:
             self._marks.beat(self._worker, f"0 {time.time()}")
             self._marks.put_tasks(sorted(self._huey._registry._registry))
-            old = time.time() - KEEP_S
-            beats = self._marks.beats().items()
-            self._marks.forget(w for w, text in beats if float(text.split()[1]) < old)
         except Exception as error:
             log.warning("cannot say hello yet: %s", error)
 
