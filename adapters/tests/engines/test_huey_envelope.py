@@ -156,6 +156,7 @@ def test_priority_members_keep_the_order_of_hand_over(
         ({"engine_options": {"retries": -1}}, "not below zero"),
         ({"queue": "elsewhere"}, "has one queue, its name, here 'shop'"),
         ({"priority": 5}, "storage has none; use PriorityRedisHuey"),
+        ({"expires_s": 1e11}, "over a hundred years"),
         ({"args_json": "{}"}, "args must be a JSON array"),
     ],
 )

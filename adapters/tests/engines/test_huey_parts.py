@@ -58,6 +58,17 @@ def test_a_late_mark_never_replaces_a_newer_one(store: MarkStore) -> None:
     assert store.get(["a"]) == {"a": succeeded}
 
 
+def test_only_what_has_served_is_cleaned_away(store: MarkStore) -> None:
+    three_days_ago = time.time() - 3 * 86_400
+    store.put("runs", Mark("running", three_days_ago))
+    store.put("ended", Mark("succeeded", time.time()))
+    store.put_tasks(["a.b"])
+    store.beat("w", "1 1.0")
+    store.clean()
+    assert set(store.get(["runs", "ended"])) == {"runs", "ended"}
+    assert store.tasks() == ["a.b"] and store.beats()
+
+
 def test_what_is_no_mark_is_not_read(store: MarkStore) -> None:
     store.put("a", Mark("of a later version", 1.0))
     store.put("b", Mark("failed", 2.0, "w", "why", 1.0))
@@ -143,7 +154,7 @@ def test_fires_are_found_in_queue_and_schedule(
     queued, scheduled = ([make_fire("x").id for _ in range(450)] for _ in range(2))
     for fire_id in queued:
         huey.enqueue(task.task_class((), {}, id=fire_id))
-    task()  # With an id of Huey's own.
+    task("x", make_fire("x").id)  # With an id of Huey's own.
     for fire_id in scheduled:
         huey.add_schedule(task.task_class((), {}, id=fire_id, eta=datetime(2030, 1, 1)))
     reader = StoredReader(huey.serializer)

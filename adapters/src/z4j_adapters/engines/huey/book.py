@@ -140,7 +140,7 @@ class Control(_Reader):
             EngineUnavailable: The storage does not answer.
         """
         with self.errors():
-            beats = {w: float(text.split()[1]) for w, text in self._marks.beats().items()}
+            beats = {worker: _told_at_s(text) for worker, text in self._marks.beats().items()}
             now = time.time()
             if time.monotonic() >= self._clean_at:
                 self._clean_at = time.monotonic() + CLEAN_EVERY_S
@@ -180,6 +180,14 @@ class Control(_Reader):
             raise ControlFailed(
                 "it is in the queue no more: it runs or has ended, and Huey cannot stop a run"
             )
+
+
+def _told_at_s(beat: str) -> float:
+    """By the worker's clock; it need not be near ours."""
+    try:
+        return float(beat.split()[1])
+    except (ValueError, IndexError):
+        return 0.0
 
 
 def _sightings(fire_id: str, mark: Mark) -> list[Sighting]:

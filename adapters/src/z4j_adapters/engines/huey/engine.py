@@ -79,7 +79,7 @@ class HueyEngine(PolledEngine):
         return [self._huey.name]
 
     def capabilities(self) -> Capabilities:
-        tells_returns = self._huey.results and self._huey.store_none
+        tells_returns = bool(self._huey.results and self._huey.store_none)
         return Capabilities(
             delivery=Delivery.EFFECTIVELY_ONCE,
             outcomes=self._consumers.attached or tells_returns,
@@ -88,7 +88,7 @@ class HueyEngine(PolledEngine):
             terminate=False,
             priority=bool(self._huey.storage.priority),
             expires=True,
-            lookup=self._consumers.attached or self._huey.results,
+            lookup=self._consumers.attached or bool(self._huey.results),
             options=ENGINE_OPTIONS,
         )
 

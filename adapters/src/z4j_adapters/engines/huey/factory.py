@@ -22,6 +22,8 @@ from z4j_adapters.engines.huey.options import ENGINE_OPTIONS
 
 __all__ = ["EnvelopeFactory"]
 
+EXPIRES_MAX_S = 100 * 366 * 86_400.0  # Huey writes an instant, which ends with the year 9999.
+
 
 class EnvelopeFactory:
     """One thread only."""
@@ -104,6 +106,8 @@ class EnvelopeFactory:
     def _expires_s(self, template: TaskTemplate, task_class: Any) -> float | None:
         """Seconds after the due time; the task's own `expires` counts where there is none."""
         if template.expires_s is not None:
+            if template.expires_s > EXPIRES_MAX_S:
+                raise TaskRejected(f"an expiry of {template.expires_s:g} s is over a hundred years")
             return template.expires_s
         own = task_class.default_expires if task_class is not None else None
         if isinstance(own, datetime):

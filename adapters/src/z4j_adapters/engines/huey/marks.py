@@ -8,14 +8,26 @@ from __future__ import annotations
 
 import abc
 import json
+import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["KEEP_S", "WAITING", "Mark", "MarkStore", "RedisMarks", "SqliteMarks", "is_fire"]
+__all__ = [
+    "KEEP_OPEN_S",
+    "KEEP_S",
+    "WAITING",
+    "Mark",
+    "MarkStore",
+    "RedisMarks",
+    "SqliteMarks",
+    "is_fire",
+]
 
 KEEP_S = 2 * 86_400.0
-"""How long a mark is kept."""
+"""How long an end is kept, and a worker's last sign of life."""
+KEEP_OPEN_S = 60 * 86_400.0
+"""How long the mark of a run is kept that has not ended: longer than any runs."""
 WAITING = "waiting"
 """The state of a run whose next attempt waits; the others are those of OutcomeState."""
 STATES = ("running", WAITING, "succeeded", "failed", "cancelled", "expired", "lost")
@@ -35,6 +47,11 @@ class Mark(NamedTuple):
     error: str = ""
     began_s: float = 0.0
     """When the run began; 0: it did not."""
+
+    @property
+    def keep_s(self) -> float:
+        """How long it is of use."""
+        return KEEP_OPEN_S if self.state in ("running", WAITING) else KEEP_S
 
     def encode(self) -> str:
         """Write it."""
@@ -106,11 +123,11 @@ class RedisMarks(MarkStore):
         self._head = f"z4j:{{{queue_key}}}:"
 
     def put(self, fire_id: str, mark: Mark) -> None:
-        self._client.set(f"{self._head}run:{fire_id}", mark.encode(), ex=int(KEEP_S))
+        self._client.set(f"{self._head}run:{fire_id}", mark.encode(), ex=int(mark.keep_s))
 
     def put_late(self, fire_id: str, mark: Mark) -> None:
         key = f"{self._head}run:{fire_id}"
-        self._client.eval(PUT_LATE, 1, key, mark.encode(), repr(mark.at_s), int(KEEP_S))
+        self._client.eval(PUT_LATE, 1, key, mark.encode(), repr(mark.at_s), int(mark.keep_s))
 
     def get(self, fire_ids: Sequence[str]) -> dict[str, Mark]:
         if not fire_ids:
@@ -140,12 +157,16 @@ class RedisMarks(MarkStore):
         """Keys end by themselves."""
 
 
+LATE = "where at <= excluded.at"
+
+
 class SqliteMarks(MarkStore):
     """One table in Huey's own file."""
 
     _TABLE = (
         "create table if not exists z4j_mark (queue text not null, kind text not null, "
-        "key text not null, value text not null, at real not null, primary key(queue, kind, key))"
+        "key text not null, value text not null, at real not null, until real not null, "
+        "primary key(queue, kind, key)) without rowid"
     )
 
     def __init__(self, storage: Any) -> None:
@@ -153,16 +174,16 @@ class SqliteMarks(MarkStore):
         self._has_table = False
 
     def put(self, fire_id: str, mark: Mark) -> None:
-        self._put("run", fire_id, mark.encode(), mark.at_s)
+        self._put("run", fire_id, mark.encode(), mark.at_s, mark.keep_s)
 
     def put_late(self, fire_id: str, mark: Mark) -> None:
-        self._put("run", fire_id, mark.encode(), mark.at_s, "where at <= excluded.at")
+        self._put("run", fire_id, mark.encode(), mark.at_s, mark.keep_s, LATE)
 
     def get(self, fire_ids: Sequence[str]) -> dict[str, Mark]:
         return _decoded(self._get("run", fire_ids).items())
 
     def beat(self, worker: str, text: str) -> None:
-        self._put("beat", worker, text)
+        self._put("beat", worker, text, time.time(), KEEP_S)
 
     def beats(self) -> dict[str, str]:
         return self._get("beat")
@@ -172,22 +193,22 @@ class SqliteMarks(MarkStore):
             self._change("delete from z4j_mark where kind = 'beat' and key = ?", worker)
 
     def put_tasks(self, names: Sequence[str]) -> None:
-        self._put("tasks", "", json.dumps(list(names)))
+        self._put("tasks", "", json.dumps(list(names)), time.time(), math.inf)
 
     def tasks(self) -> list[str]:
         return list(json.loads(self._get("tasks").get("", "[]")))
 
     def clean(self) -> None:
-        self._change("delete from z4j_mark where at < ?", time.time() - KEEP_S)
+        self._change("delete from z4j_mark where until < ?", time.time())
 
     def _put(
-        self, kind: str, key: str, value: str, at_s: float | None = None, unless: str = ""
+        self, kind: str, key: str, value: str, at_s: float, keep_s: float, where: str = ""
     ) -> None:
         self._change(
-            "insert into z4j_mark (queue, kind, key, value, at) values (?, ?, ?, ?, ?) "
+            "insert into z4j_mark (queue, kind, key, value, at, until) values (?, ?, ?, ?, ?, ?) "
             "on conflict (queue, kind, key) do update set value = excluded.value, "
-            f"at = excluded.at {unless}",
-            *(self._storage.name, kind, key, value, time.time() if at_s is None else at_s),
+            f"at = excluded.at, until = excluded.until {where}",
+            *(self._storage.name, kind, key, value, at_s, at_s + keep_s),
         )
 
     def _get(self, kind: str, keys: Sequence[str] | None = None) -> dict[str, str]:

@@ -8,10 +8,12 @@ import pickle
 import re
 from typing import Any
 
+from huey.registry import Message
 from huey.serializer import Serializer, SignedSerializer
 from huey.utils import Error
 
 from z4j_adapters._models import OutcomeState
+from z4j_adapters.engines.huey.marks import is_fire
 
 __all__ = ["StoredReader"]
 
@@ -59,15 +61,21 @@ class StoredReader:
         cancelled = text.startswith("CancelExecution(")
         return OutcomeState.CANCELLED if cancelled else OutcomeState.FAILED, text
 
-    def fires_in(self, message: bytes) -> set[str]:
-        """Find the ids in a queued message that may be a fire's."""
+    def fire_of(self, message: bytes) -> str | None:
+        """Find the id of a queued message; None if it is no fire's, or cannot be read."""
         try:
-            if self._raw is None:
-                return {str(self._serializer.deserialize(message).id)}
-            raw = self._raw.deserialize(bytes(message))
+            fire_id = str(self._message(bytes(message)).id)
         except Exception:
-            return set()
-        return {found.decode() for found in _FIRE_ID.findall(raw)}
+            return None
+        return fire_id if is_fire(fire_id) else None
+
+    def _message(self, message: bytes) -> Any:
+        if self._raw is None:
+            return self._serializer.deserialize(message)
+        raw = self._raw.deserialize(message)
+        if not _FIRE_ID.search(raw):
+            raise ValueError("another's")  # Spares the reading of it.
+        return _Unpickler(io.BytesIO(raw)).load()
 
     def _value(self, data: bytes) -> Any:
         if self._raw is None:
@@ -93,7 +101,15 @@ class _Inert:
     def __setstate__(self, _: Any) -> None:
         pass
 
+    def __setitem__(self, _: Any, __: Any) -> None:
+        pass
+
+    append = extend = add = __setstate__
+
+
+_READ = {("huey.utils", "Error"): Error, ("huey.registry", "Message"): Message}
+
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        return Error if (module, name) == ("huey.utils", "Error") else _Inert
+        return _READ.get((module, name), _Inert)

@@ -26,7 +26,8 @@ def waiting_fires(storage: Any, reader: StoredReader) -> set[str] | None:
             size += len(message)
             if size > BYTES_MAX:
                 return None
-            found |= reader.fires_in(message)
+            if (fire_id := reader.fire_of(message)) is not None:
+                found.add(fire_id)
     return found
 
 
