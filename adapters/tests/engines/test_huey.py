@@ -16,6 +16,7 @@ from engines.huey_harness import NAME, SRC, HueyConsumer, HueyTasks, opened
 from fake_scheduler import FakeScheduler, pb
 from harness import Process, RedisServer, eventually
 from z4j_adapters import ControlFailed, Fire, FireRef, OutcomeState, Result, ResultCode
+from z4j_adapters.engines.huey import waiting
 from z4j_adapters.engines.huey.engine import HueyEngine
 from z4j_adapters.testing import make_fire
 
@@ -36,7 +37,8 @@ def consumer(tmp_path: Path, server: RedisServer, record: HueyTasks) -> Iterator
     made: list[HueyConsumer] = []
 
     def make(*args: str, **settings: Any) -> HueyConsumer:
-        settings.setdefault("url", server.url)
+        if "filename" not in settings:
+            settings.setdefault("url", server.url)
         made.append(HueyConsumer(tmp_path, record.path, *args, **settings))
         return made[-1]
 
@@ -136,13 +138,19 @@ async def test_higher_priorities_run_first_and_equal_ones_in_order(
         assert [run[1][0] for run in record.read()] == [3, 7, 11, 1, 5, 9, 2, 6, 10, 0, 4, 8]
 
 
-@pytest.mark.parametrize("workers", ["thread", "process"])
+@pytest.mark.parametrize("workers", ["thread", "process", "thread, on SQLite"])
 async def test_a_run_whose_consumer_is_killed_ends_lost_after_the_stated_time(
-    server: RedisServer, consumer: Make, workers: str
+    tmp_path: Path, redis_server: RedisServer, consumer: Make, workers: str
 ) -> None:
-    victim = consumer("-w", "1", "-k", workers)
+    redis_server.client().flushall()
+    where: dict[str, Any] = {"broker": redis_server.url}
+    settings: dict[str, Any] = {"url": redis_server.url}
+    if "SQLite" in workers:
+        where = {"sqlite": tmp_path / "huey.db"}
+        settings = {"kind": "SqliteHuey", "filename": str(tmp_path / "huey.db")}
+    victim = consumer("-w", "1", "-k", workers.split(",")[0], **settings)
     victim.start()
-    async with opened(broker=server.url, worker_lost_after_s=1.0) as (engine, watcher):
+    async with opened(worker_lost_after_s=1.0, **where) as (engine, watcher):
         fire = make_fire("huey_app.sleep", [600])
         await engine.dispatch([fire])
         await eventually("start", lambda: watcher.outcomes)
@@ -156,14 +164,17 @@ async def test_a_run_whose_consumer_is_killed_ends_lost_after_the_stated_time(
         assert 0.7 < time.monotonic() - killed_at < 6
 
 
-async def test_a_worker_process_that_dies_loses_its_run_and_no_other(
+async def test_a_worker_process_that_dies_or_is_timed_out_ends_its_run_and_no_other(
     server: RedisServer, consumer: Make
 ) -> None:
-    consumer("-w", "2", "-k", "process").start()
+    consumer("-w", "3", "-k", "process").start()
     async with opened(broker=server.url, worker_lost_after_s=1.0) as (engine, watcher):
         other, fatal = make_fire("huey_app.sleep", [2.0]), make_fire("huey_app.die")
-        await engine.dispatch([other, fatal])
-        ends = await watcher.finals([other, fatal])
+        endless = make_fire("huey_app.sleep", [600], engine_options={"timeout": 0.3})
+        await engine.dispatch([other, fatal, endless])
+        ends = await watcher.finals([other, fatal, endless])
+        assert ends[endless.id].state is OutcomeState.FAILED
+        assert ends[endless.id].error == "TaskTimeout(timeout (0.3s))"
         assert ends[fatal.id].state is OutcomeState.LOST
         assert ends[other.id].state is OutcomeState.SUCCEEDED
 
@@ -240,21 +251,37 @@ async def test_revoked_before_the_start_ends_cancelled_and_a_run_cannot_be_stopp
         assert server.client().hkeys("huey.results.contractapp") == [last.id.encode()]
 
 
+async def test_revoked_in_a_queue_too_long_to_search_ends_cancelled_when_its_turn_comes(
+    redis_server: RedisServer, consumer: Make, record: HueyTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis_server.client().flushall()
+    monkeypatch.setattr(waiting, "MESSAGES_MAX", 1)
+    async with opened(broker=redis_server.url) as (engine, watcher):
+        fires = [make_fire("huey_app.echo", [n]) for n in range(3)]
+        await engine.dispatch(fires)
+        await engine.cancel(fires[1].id, terminate=False)
+        consumer("-w", "1", url=redis_server.url).start()
+        ends = await watcher.finals(fires)
+        assert [ends[f.id].state.name for f in fires] == ["SUCCEEDED", "CANCELLED", "SUCCEEDED"]
+        assert [run[1] for run in record.read()] == [[0], [2]]
+        assert redis_server.client().hkeys("huey.results.contractapp") == []
+
+
 async def test_a_redis_restart_loses_nothing_and_work_resumes_by_itself(
     server: RedisServer, consumer: Make, record: HueyTasks
 ) -> None:
     async with opened(broker=server.url) as (engine, watcher):
-        before = [make_fire("huey_app.echo", ["before"]) for _ in range(200)]
+        before = [make_fire("huey_app.echo", ["before"]) for _ in range(100)]
         await engine.dispatch(before)
         server.stop(signal.SIGKILL)
-        during = [make_fire("huey_app.echo", ["during"]) for _ in range(200)]
+        during = [make_fire("huey_app.echo", ["during"]) for _ in range(100)]
         results = await engine.dispatch(during)
         assert {r.code for r in results} == {ResultCode.UNAVAILABLE}
         assert "unreachable since" in results[0].message
         server.start()
         await eventually("recovery", lambda: engine.health() == "", 10)
         codes = Counter(r.code for r in await engine.dispatch(before + during))
-        assert codes == {ResultCode.DUPLICATE: 200, ResultCode.ACCEPTED: 200}
+        assert codes == {ResultCode.DUPLICATE: 100, ResultCode.ACCEPTED: 100}
         consumer("-w", "2").start()
         await watcher.finals(before + during, 60)
         assert Counter(run[0] for run in record.read()) == {f.id: 1 for f in before + during}
@@ -266,15 +293,15 @@ async def test_with_consumers_at_work_a_redis_restart_doubles_no_run_and_hides_n
     """Redis may have given a message away that the consumer did not get: that one is lost."""
     consumer("-w", "4").start()
     async with opened(broker=server.url, worker_lost_after_s=2.0) as (engine, watcher):
-        fires = [make_fire("huey_app.echo", ["burst", n % 5]) for n in range(1500)]
-        await engine.dispatch(fires[:1000])
+        fires = [make_fire("huey_app.echo", ["burst", n % 5]) for n in range(900)]
+        await handed_over(engine, fires[:600])
         await eventually("some runs", lambda: len(record.read()) > 50)
         server.stop(signal.SIGKILL)
         server.start()
         results = await handed_over(engine, fires)
         assert Counter(r.code for r in results) == {
-            ResultCode.DUPLICATE: 1000,
-            ResultCode.ACCEPTED: 500,
+            ResultCode.DUPLICATE: 600,
+            ResultCode.ACCEPTED: 300,
         }
         ends = await watcher.finals(fires, 60)
         runs = Counter(run[0] for run in record.read())

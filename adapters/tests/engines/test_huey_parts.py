@@ -172,7 +172,15 @@ class Explosive:
         return (exec, ("raise SystemExit('unpickled')",))
 
 
-@pytest.mark.parametrize("serializer", [library.api.Serializer(), SignedSerializer("s")])
+@pytest.mark.parametrize(
+    "serializer",
+    [
+        library.api.Serializer(),
+        library.api.Serializer(compression=True),
+        SignedSerializer("s"),
+        SignedSerializer("s", compression=True, use_zlib=True),
+    ],
+)
 def test_a_stored_value_is_told_without_running_what_it_names(serializer: Any) -> None:
     from huey.utils import Error
 
@@ -183,8 +191,8 @@ def test_a_stored_value_is_told_without_running_what_it_names(serializer: Any) -
     error = {"error": "E('x')", "retries": 0, "traceback": "", "task_id": "i"}
     assert reader.end(serializer.serialize(Error(error))) == failed
     assert reader.end(serializer.serialize(Error({**error, "retries": 1}))) is None
-    stranger = SignedSerializer("another secret").serialize(Error(error))
-    assert SignedSerializer not in type(serializer).__mro__ or reader.end(stranger) is None
+    if isinstance(serializer, SignedSerializer):
+        assert StoredReader(SignedSerializer("another")).end(serializer.serialize(5)) is None
 
 
 def test_attach_changes_nothing_twice_nothing_at_once_and_no_other_storage(
