@@ -14,7 +14,8 @@ import huey as library
 import pytest
 from engines.huey_harness import SRC
 from harness import RedisServer
-from huey.exceptions import ConfigurationError
+from huey.exceptions import ConfigurationError, HueyException
+from huey.registry import Message
 from huey.serializer import SignedSerializer
 from z4j_adapters import OutcomeState
 from z4j_adapters.engines.huey import lost, waiting
@@ -226,6 +227,19 @@ def test_other_tasks_of_the_user_leave_no_marks(tmp_path: Path) -> None:
     marks = marks_in(huey.storage).get([own.id, fire.id])
     assert {i: m.state for i, m in marks.items()} == {fire.id: "succeeded"}
     assert time.time() - 60 < marks[fire.id].began_s <= marks[fire.id].at_s
+
+
+def test_an_unknown_task_is_told_once_taken_and_not_when_somebody_looks(tmp_path: Path) -> None:
+    huey = library.SqliteHuey("shop", filename=str(tmp_path / "f.db"))
+    attach(huey)
+    fire = make_fire("x")
+    huey.storage.enqueue(huey.serializer.serialize(Message(fire.id, "shop.unknown", args=())))
+    marks = marks_in(huey.storage)
+    assert huey.pending() == [] and huey.pending_count() == 1
+    assert marks.get([fire.id]) == {}
+    with pytest.raises(HueyException, match="not found"):
+        huey.dequeue()
+    assert marks.get([fire.id])[fire.id].error.endswith("(shop.unknown not found in TaskRegistry)")
 
 
 def test_the_part_for_the_users_app_loads_no_grpc() -> None:

@@ -68,7 +68,7 @@ def attach(huey: Any, *, beat_s: float = 5.0) -> None:
     huey.signal(*_STATES, huey_signals.SIGNAL_CANCELED)(recorder.signalled)
     huey.post_execute(name="z4j")(recorder.ended)
     huey.on_shutdown(name="z4j")(recorder.leave)
-    huey.dequeue = recorder.dequeue
+    huey.dequeue, huey.deserialize_task = recorder.dequeue, recorder.deserialize
     huey._z4j_attached = True
 
 
@@ -101,21 +101,29 @@ class _Recorder:
         self._pid, self._worker = 0, ""
         self._unsent: dict[str, Mark] = {}
         self._local = threading.local()
+        self._dequeue, self._deserialize = huey.dequeue, huey.deserialize_task
 
     def dequeue(self) -> Any:
-        """Stand in for Huey.dequeue: what cannot be read has left the queue, and is told."""
+        """Surround the instance's own: what a worker takes is in its hands from here on."""
         self._enter_process()
         self._settle("an error inside Huey kept it from running: see the consumer's log")
-        data = self._huey.storage.dequeue()
-        if data is None:
-            return None
+        self._local.taking = True
         try:
-            task = self._huey.deserialize_task(data)
-        except Exception as error:
-            self._refused(data, error)
-            raise
-        self._local.run = _Run(task.id) if is_fire(task.id) else None
+            task = self._dequeue()
+        finally:
+            self._local.taking = False
+        if task is not None and is_fire(task.id):
+            self._local.run = _Run(task.id)
         return task
+
+    def deserialize(self, data: bytes) -> Any:
+        """Surround the instance's own: what was taken and cannot be read is gone, and is told."""
+        try:
+            return self._deserialize(data)
+        except Exception as error:
+            if getattr(self._local, "taking", False):
+                self._refused(data, error)
+            raise
 
     def signalled(self, signal: str, task: Any, *_: Any) -> None:
         """Receive Huey's signals."""
