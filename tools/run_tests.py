@@ -74,7 +74,8 @@ def ctest(build: Path) -> Count:
 
 def pytest(folder: str, build: Path, python: str = sys.executable) -> Count:
     """One folder of Python tests, in the environment of `python`."""
-    report = build / "results" / f"pytest-{folder.replace('/', '-')}.junit"
+    name = f"{Path(python).parent.parent.name}-{folder.replace('/', '-')}"
+    report = build / "results" / f"pytest-{name}.junit"
     report.unlink(missing_ok=True)
     ok = run(
         f"Python tests in {folder}",
@@ -114,8 +115,8 @@ def main() -> int:
     if not only_style:
         total += ctest(build)
     if not only_style and not only_cpp:
-        engines = str(ROOT / "build" / "venv-engines" / "bin" / "python")
-        total += pytest("adapters/tests/engines", build, engines)
+        arq = str(ROOT / "build" / "venv-arq" / "bin" / "python")
+        total += pytest("adapters/tests/engines", build, arq)
         for folder in ("adapters/tests", "tests/differential", "tests/integration", "tests/chaos"):
             if list((ROOT / folder).glob("**/test_*.py")):
                 total += pytest(folder, build)
