@@ -1,0 +1,1 @@
+"""TaskIQ on Redis lists, Redis streams and RabbitMQ."""
