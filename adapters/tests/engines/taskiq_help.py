@@ -1,4 +1,4 @@
-"""Workers and engines for the tests of TaskIQ."""
+"""Workers, engines and the contract's fixtures for the tests of TaskIQ."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Process, wait_for
+from conftest import RecordedTasks
+from harness import Process, RedisServer, wait_for
+from z4j_adapters import EngineAdapter, OutcomeState
 from z4j_adapters.engines.taskiq.broker import TaskiqOptions
 from z4j_adapters.engines.taskiq.engine import TaskiqEngine
-from z4j_adapters.testing import Watcher
+from z4j_adapters.testing import AdapterContract, ContractTasks, Watcher, make_fire
 
 HERE = Path(__file__).resolve().parent
 
@@ -61,6 +63,45 @@ class TaskiqWorker(Process):
         self.child.wait(10)
 
 
+@pytest.fixture(scope="class")
+def tasks(tmp_path_factory: pytest.TempPathFactory) -> RecordedTasks:
+    """Where the class's worker records runs."""
+    return RecordedTasks(tmp_path_factory.mktemp("runs") / "runs.jsonl")
+
+
+@pytest.fixture(scope="class")
+def settings(request: pytest.FixtureRequest, redis_server: RedisServer) -> dict[str, str]:
+    """Where brokers and results of the class are."""
+    redis_server.client().flushdb()
+    rabbit = request.cls.kind == "rabbit"
+    broker = request.getfixturevalue("rabbit").url if rabbit else redis_server.url
+    return {"broker": broker, "results": redis_server.url, "kind": request.cls.kind}
+
+
+@pytest.fixture(scope="class")
+def worker(folder: Path, settings: dict[str, str], tasks: RecordedTasks) -> Iterator[TaskiqWorker]:
+    """One for all tests of a class."""
+    worker = TaskiqWorker(folder, record=tasks.path, **settings)
+    worker.start()
+    yield worker
+    worker.stop()
+
+
+@pytest.fixture
+async def adapter(
+    request: pytest.FixtureRequest,
+    settings: dict[str, str],
+    worker: TaskiqWorker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[TaskiqEngine]:
+    """Started, of the class's kind."""
+    engine = TaskiqEngine(request.cls.options(settings, monkeypatch))
+    await engine.start()
+    assert engine.health() == ""
+    yield engine
+    await engine.close()
+
+
 @contextlib.asynccontextmanager
 async def opened(**options: Any) -> AsyncIterator[tuple[TaskiqEngine, Watcher]]:
     """Opens an engine and watches it."""
@@ -83,3 +124,37 @@ def users_broker(
     monkeypatch.setenv("CONTRACT_SETTINGS", json.dumps(settings))
     sys.modules.pop("taskiq_app", None)
     return "taskiq_app:broker"
+
+
+class WithApp(AdapterContract):
+    """With the user's broker object."""
+
+    kind: str
+
+    @staticmethod
+    def options(settings: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> TaskiqOptions:
+        """Of the engine."""
+        return TaskiqOptions(app=users_broker(monkeypatch, **settings), workdir=HERE)
+
+
+class WithoutApp(AdapterContract):
+    """With a broker's URL alone."""
+
+    kind: str
+
+    @staticmethod
+    def options(settings: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> TaskiqOptions:
+        """Of the engine."""
+        kind = "list" if settings["kind"] == "rabbit" else settings["kind"]
+        broker, results = settings["broker"], settings["results"]
+        return TaskiqOptions(broker=broker, result_backend=results, kind=kind, lost_after_s=1.0)
+
+    async def test_a_task_that_no_worker_knows_ends_failed(
+        self, adapter: EngineAdapter, watcher: Watcher, tasks: ContractTasks
+    ) -> None:
+        """A worker drops it with a line in its log: all that can be known is that it is lost."""
+        fire = make_fire(tasks.unknown)
+        await adapter.dispatch([fire])
+        end = (await watcher.finals([fire]))[fire.id]
+        assert end.state is OutcomeState.LOST
+        assert tasks.unknown in end.error
