@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ KWARGS = {"big": "x" * 61_000, "z4j": "{0}"}
 SHOP = """
 from taskiq import TaskiqMiddleware
 from taskiq.serializers import MSGPackSerializer
-from taskiq_redis import ListQueueBroker, PubSubBroker
+from taskiq_redis import ListQueueBroker, PubSubBroker, RedisAsyncResultBackend
 
 broker = ListQueueBroker({url!r}, queue_name="shop").with_serializer(MSGPackSerializer())
 deaf = PubSubBroker({url!r})
@@ -37,6 +38,11 @@ async def mail(*args, **kwargs): ...
 
 def make():
     return broker
+
+kept = ListQueueBroker({url!r}, queue_name="kept").with_result_backend(
+    RedisAsyncResultBackend({url!r}, result_ex_time=30)
+)
+kept.task(task_name="shop.mail")(mail.original_func)
 
 class Stamp(TaskiqMiddleware):
     sent = []
@@ -184,6 +190,21 @@ async def test_results_are_read_without_consuming_or_running_what_a_pickle_names
     assert (end.state, end.error) == (OutcomeState.FAILED, "OSError: disk, 5")
     assert not (tmp_path / "sprung").exists()
     assert redis_server.client().exists(fire.id)
+
+
+async def test_results_that_are_kept_for_seconds_are_warned_of_and_their_age_is_known(
+    shop: str, tmp_path: Path, redis_server: RedisServer
+) -> None:
+    fire = make_fire("shop.mail")
+    async with opened(app=f"{shop}:kept", workdir=tmp_path) as (engine, _):
+        assert "results are kept for 30 s only" in engine.capabilities().outcomes_hint
+        await engine.dispatch([fire])
+        stored = pickle.dumps({"is_err": False, "execution_time": 2.0, "error": None})
+        redis_server.client().set(fire.id, stored, px=20_000)  # 10 s ago.
+        began, ended = await engine.lookup_outcomes([FireRef(fire.id, fire.ref)])
+        age_s = time.time() - ended.time.timestamp()
+        assert age_s == pytest.approx(10, abs=2)
+        assert (ended.time - began.time).total_seconds() == pytest.approx(2)
 
 
 async def test_results_with_a_prefix_and_of_another_serializer_are_found(

@@ -48,7 +48,8 @@ class ResultBook(Book):
 
     def routes(self, fire_ids: Sequence[str]) -> dict[str, str]:
         """See Book; those without a result are asked after again by the scheduler."""
-        return {sighting.id: "" for sighting in self.read(dict.fromkeys(fire_ids, ""))}
+        with _errors():
+            return {sighting.id: "" for sighting in self._results.read(fire_ids)}
 
     def close(self) -> None:
         """See Book."""

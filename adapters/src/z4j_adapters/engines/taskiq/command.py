@@ -7,6 +7,7 @@ from pathlib import Path
 
 from z4j_adapters._adapter import EngineAdapter
 from z4j_adapters._command import EngineCommand
+from z4j_adapters._errors import ConfigurationError
 from z4j_adapters._options import Parser, seconds
 
 __all__ = ["COMMAND"]
@@ -38,6 +39,8 @@ what you get:
              broker's worker that is killed takes its tasks along.  Either way no result comes,
              and --lost-after after the message was seen gone, the fire ends LOST.
   cancel     takes a message back that no worker has fetched (Redis).
+  streams    taskiq-redis runs what is not acknowledged within idle_timeout (10 min) again: set it
+             above the length of your longest task.
 
 Every option can come from the environment as Z4J_ADAPTER_NAME; the command line wins.
 SIGTERM: takes no more fires, finishes those at hand, delivers outcomes, leaves."""
@@ -94,6 +97,15 @@ def _add_options(parser: Parser) -> None:
 
 
 def _make(options: argparse.Namespace) -> EngineAdapter:
+    try:
+        import taskiq_redis  # noqa: F401
+    except ImportError as error:
+        if not (error.name or "").startswith("taskiq."):
+            raise
+        raise ConfigurationError(
+            "the installed taskiq-redis does not fit the installed taskiq "
+            f"({error}): pip install -U taskiq-redis"
+        ) from error
     from z4j_adapters.engines.taskiq.broker import TaskiqOptions
     from z4j_adapters.engines.taskiq.engine import TaskiqEngine
 

@@ -23,11 +23,13 @@ from z4j_adapters.engines.taskiq.dispatch import ListPublisher, Sealer, StreamPu
 from z4j_adapters.engines.taskiq.envelope import EnvelopeFactory
 from z4j_adapters.engines.taskiq.hooks import Hooks
 from z4j_adapters.engines.taskiq.options import ENGINE_OPTIONS
-from z4j_adapters.engines.taskiq.results import ResultStore, readable_backend
+from z4j_adapters.engines.taskiq.results import ResultStore, kept_s, readable_backend
 from z4j_adapters.engines.taskiq.route import Router
 from z4j_adapters.engines.taskiq.where import ListWhereabouts, StreamWhereabouts, Whereabouts
 
 __all__ = ["TaskiqEngine"]
+
+RESULTS_KEPT_MIN_S = 60.0  # A long run's result is looked for every 5 s.
 
 
 class TaskiqEngine(PolledEngine):
@@ -116,9 +118,14 @@ class TaskiqEngine(PolledEngine):
         )
 
     def _outcomes_hint(self) -> str:
-        if self._book is not None:
-            return ""
         backend = self._broker.result_backend
+        if self._book is not None:
+            if kept_s(backend) >= RESULTS_KEPT_MIN_S:
+                return ""
+            return (
+                f"results are kept for {kept_s(backend):g} s only: what ends while nobody looks "
+                f"will count as lost; set result_ex_time to {RESULTS_KEPT_MIN_S:g} or more"
+            )
         if isinstance(backend, DummyResultBackend):
             said = "TaskIQ stores no results by default, and tells nothing else"
         else:

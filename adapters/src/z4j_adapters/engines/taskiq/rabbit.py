@@ -22,7 +22,7 @@ __all__ = ["RabbitPublisher"]
 log = logging.getLogger("z4j_adapters.taskiq")
 
 ACCEPTED_MAX = 200_000  # ~30 MB: fires handed over again soon after are known.
-CONNECT_TIMEOUT_S, PUBLISH_TIMEOUT_S = 5.0, 15.0
+CONNECT_TIMEOUT_S, CONFIRM_TIMEOUT_S, PUBLISH_TIMEOUT_S = 5.0, 10.0, 15.0
 
 
 class RabbitPublisher(Publisher):
@@ -95,8 +95,14 @@ class RabbitPublisher(Publisher):
         return results
 
     async def _send(self, parcels: Sequence[Parcel]) -> list[Any]:
-        sending = (self._send_one(parcel) for parcel in parcels)
-        return await asyncio.gather(*sending, return_exceptions=True)
+        """Return what each send returned or raised; the time is up for all at once."""
+        sending = [asyncio.ensure_future(self._send_one(parcel)) for parcel in parcels]
+        _, unanswered = await asyncio.wait(sending, timeout=CONFIRM_TIMEOUT_S)
+        for task in unanswered:
+            task.cancel()
+        answers = await asyncio.gather(*sending, return_exceptions=True)
+        late = asyncio.TimeoutError(f"not confirmed within {CONFIRM_TIMEOUT_S:g} s")
+        return [late if isinstance(a, asyncio.CancelledError) else a for a in answers]
 
     async def _send_one(self, parcel: Parcel) -> Any:
         fire, envelope = parcel

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import pickle
 import time
 from collections.abc import Sequence
@@ -16,9 +17,14 @@ from z4j_adapters._models import OutcomeState
 from z4j_adapters.engines.common.tracker import Sighting
 from z4j_adapters.engines.taskiq.broker import redis_client
 
-__all__ = ["ResultStore", "readable_backend"]
+__all__ = ["ResultStore", "kept_s", "readable_backend"]
 
 PROGRESS_SUFFIX = "__progress"  # taskiq_redis.redis_backend.PROGRESS_KEY_SUFFIX
+
+
+def kept_s(backend: Any) -> float:
+    """How long the backend keeps results, in seconds."""
+    return (backend.result_px_time or 0) / 1000 or backend.result_ex_time or math.inf
 
 
 def readable_backend(backend: Any) -> bool:
@@ -59,6 +65,7 @@ class ResultStore:
         self._client = redis_client(backend.redis_pool)
         self._serializer = backend.serializer
         self._head = f"{backend.prefix_str}:" if backend.prefix_str is not None else ""
+        self._kept_ms: int = backend.result_px_time or 1000 * (backend.result_ex_time or 0)
 
     def read(self, fire_ids: Sequence[str]) -> list[Sighting]:
         """Say what is stored of these.
@@ -66,21 +73,25 @@ class ResultStore:
         A result says how long the run took and not when it began: that it ran is told with it.
         """
         now_s = time.time()
-        ends = self._client.mget([self._head + i for i in fire_ids]) if fire_ids else []
+        values = self._client.mget([self._head + i for i in fire_ids]) if fire_ids else []
+        loaded = {i: self._load(value) for i, value in zip(fire_ids, values, strict=True)}
+        ended = [fire_id for fire_id, stored in loaded.items() if "is_err" in stored]
         seen: list[Sighting] = []
-        unfinished: list[str] = []
-        for fire_id, value in zip(fire_ids, ends, strict=True):
-            stored = self._load(value)
-            if "is_err" not in stored:
-                unfinished.append(fire_id)
-                continue
-            began_s = now_s - float(stored.get("execution_time") or 0.0)
-            seen.append(Sighting(fire_id, OutcomeState.RUNNING, began_s))
-            failed = bool(stored["is_err"])
-            state = OutcomeState.FAILED if failed else OutcomeState.SUCCEEDED
-            error = error_text(stored.get("error")) if failed else ""
-            seen.append(Sighting(fire_id, state, now_s, error))
-        return seen + self._starts(unfinished, now_s)
+        for fire_id, age_s in zip(ended, self._ages_s(ended), strict=True):
+            seen += _sightings(fire_id, loaded[fire_id], now_s - age_s)
+        return seen + self._starts([i for i in fire_ids if "is_err" not in loaded[i]], now_s)
+
+    def _ages_s(self, fire_ids: Sequence[str]) -> list[float]:
+        """How long ago results were stored, as their time to live tells; 0 if they have none."""
+        if not self._kept_ms or not fire_ids:
+            return [0.0] * len(fire_ids)
+        pipe = self._client.pipeline(transaction=False)
+        for fire_id in fire_ids:
+            pipe.pttl(self._head + fire_id)
+        left = (
+            max(0, min(ms, self._kept_ms)) if ms >= 0 else self._kept_ms for ms in pipe.execute()
+        )
+        return [(self._kept_ms - ms) / 1000 for ms in left]
 
     def _starts(self, fire_ids: Sequence[str], now_s: float) -> list[Sighting]:
         """Tasks that keep a ProgressTracker say that they run."""
@@ -112,15 +123,22 @@ class ResultStore:
         return loaded if isinstance(loaded, dict) else {}
 
 
+def _sightings(fire_id: str, stored: dict[str, Any], ended_s: float) -> list[Sighting]:
+    began_s = ended_s - float(stored.get("execution_time") or 0.0)
+    failed = bool(stored["is_err"])
+    state = OutcomeState.FAILED if failed else OutcomeState.SUCCEEDED
+    error = error_text(stored.get("error")) if failed else ""
+    return [
+        Sighting(fire_id, OutcomeState.RUNNING, began_s),
+        Sighting(fire_id, state, ended_s, error),
+    ]
+
+
 def error_text(error: Any) -> str:
     """Write a stored error as Python would: "ValueError: as it should"."""
     if not isinstance(error, dict):
         return "" if error is None else str(error)
-    message = error.get("exc_message")
+    kind, message = error.get("exc_type", "Exception"), error.get("exc_message")
     if isinstance(message, (list, tuple)):
         message = ", ".join(str(part) for part in message)
-    return (
-        f"{error.get('exc_type', 'Exception')}: {message}"
-        if message
-        else str(error.get("exc_type", "Exception"))
-    )
+    return f"{kind}: {message}" if message else str(kind)

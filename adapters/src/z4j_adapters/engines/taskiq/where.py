@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import re
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+import redis
 
 from z4j_adapters.engines.taskiq.marks import Mark
 
@@ -50,9 +53,10 @@ class ListWhereabouts(Whereabouts):
         now = time.monotonic()
         if now - read_at > self._fresh_s:
             waiting = None
-            if self._client.llen(queue) <= SCANNED_MAX:
-                texts = queued_messages(self._client, queue)
-                waiting = {fire_id for text in texts for fire_id in FIRE_ID.findall(text)}
+            with contextlib.suppress(redis.ResponseError):  # It has become another type of key.
+                if self._client.llen(queue) <= SCANNED_MAX:
+                    texts = queued_messages(self._client, queue)
+                    waiting = {fire_id for text in texts for fire_id in FIRE_ID.findall(text)}
             self._seen[queue] = now, waiting
         return waiting
 
@@ -86,20 +90,30 @@ class StreamWhereabouts(Whereabouts):
                 delivered[mark.queue] = self._last_delivered(mark.queue)
             pipe.xpending_range(mark.queue, self._group, mark.entry, mark.entry, 1)
             pipe.xrange(mark.queue, mark.entry, mark.entry, 1)
-        answers = pipe.execute() if marks else []
+        answers = pipe.execute(raise_on_error=False) if marks else []
         gone: set[str] = set()
         for index, (fire_id, mark) in enumerate(marks.items()):
-            pending, present = answers[2 * index], answers[2 * index + 1]
+            pending, present = (_rows(answers[2 * index + i]) for i in (0, 1))
             waits = present and _entry(mark.entry) > delivered[mark.queue]
             if not pending and not waits:
                 gone.add(fire_id)
         return gone
 
     def _last_delivered(self, stream: str) -> tuple[int, int]:
-        for group in self._client.xinfo_groups(stream):
-            if group["name"] == self._group.encode():
-                return _entry(group["last-delivered-id"].decode())
+        with contextlib.suppress(redis.ResponseError):  # There is no such stream any more.
+            for group in self._client.xinfo_groups(stream):
+                if group["name"] == self._group.encode():
+                    return _entry(group["last-delivered-id"].decode())
         return 0, 0
+
+
+def _rows(answer: Any) -> Any:
+    """What a pipelined command returned; nothing if stream or group were removed."""
+    if isinstance(answer, redis.ResponseError):
+        return []
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def _entry(text: str) -> tuple[int, int]:
