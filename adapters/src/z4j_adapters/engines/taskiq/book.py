@@ -72,7 +72,7 @@ class RedisBook(ResultBook):
         self._lost_after_s = lost_after_s
         self._look_every_s = looks_every_s(lost_after_s)
         self._looked: dict[str, float] = {}
-        self._gone: dict[str, float] = {}
+        self._gone: dict[str, tuple[float, Mark]] = {}
 
     def read(self, routes: Mapping[str, str]) -> list[Sighting]:
         """See Book."""
@@ -81,7 +81,10 @@ class RedisBook(ResultBook):
         for fire_id in ended:
             self._forget(fire_id)
         with _errors():
-            marks = self._marks([fire_id for fire_id in routes if fire_id not in ended])
+            unfinished = [fire_id for fire_id in routes if fire_id not in ended]
+            # A dedupe key may run out while a fire's result is still waited for.
+            marks = {i: self._gone[i][1] for i in unfinished if i in self._gone}
+            marks |= self._marks(unfinished)
             cancelled = [i for i, mark in marks.items() if mark.entry == CANCELLED]
             now_s = time.time()
             seen += [Sighting(i, OutcomeState.CANCELLED, now_s) for i in cancelled]
@@ -125,7 +128,7 @@ class RedisBook(ResultBook):
             self._looked[fire_id] = now
             if fire_id not in gone:
                 self._gone.pop(fire_id, None)  # Back in the queue: a retry.
-            elif now - self._gone.setdefault(fire_id, now) >= self._lost_after_s:
+            elif now - self._gone.setdefault(fire_id, (now, mark))[0] >= self._lost_after_s:
                 self._forget(fire_id)
                 lost.append(Sighting(fire_id, OutcomeState.LOST, now_s, self._reason(mark)))
         if len(self._looked) > GONE_MAX:  # Of fires that nobody asks after any more.

@@ -136,7 +136,7 @@ def redis_client(pool: Any) -> Any:
     kwargs["socket_timeout"] = kwargs.get("socket_timeout") or 5.0
     kwargs["socket_connect_timeout"] = kwargs.get("socket_connect_timeout") or 2.0
     made = redis.ConnectionPool(connection_class=connection, protocol=2, **kwargs)
-    return redis.Redis(connection_pool=made)
+    return redis.Redis.from_pool(made)
 
 
 def _make_broker(options: TaskiqOptions) -> Any:

@@ -45,6 +45,7 @@ class Control:
 
     def __init__(self, broker: Any, *, stream: bool, shows_ids: bool) -> None:
         self._client = redis_client(broker.connection_pool)
+        self._formatter = broker.formatter
         self._group = broker.consumer_group_name if stream else ""
         self._stream = stream
         self._shows_ids = shows_ids
@@ -73,12 +74,19 @@ class Control:
         if not self._shows_ids:
             raise ControlFailed("the broker's formatter hides task ids: it cannot be found")
         for message in queued_messages(self._client, mark.queue):
-            if fire_id.encode() in message:
+            if fire_id.encode() in message and self._is_of(message, fire_id):
                 keys = (mark.queue, mark_key(fire_id))
                 args = (message, _cancelled(mark))
                 if self._client.eval(LIST_CANCEL, 2, *keys, *args):
                     return True
         return False
+
+    def _is_of(self, message: bytes, fire_id: str) -> bool:
+        """Whether it is the fire's own; another's arguments may name it."""
+        try:
+            return bool(self._formatter.loads(message).task_id == fire_id)
+        except Exception:
+            return False  # Not one of TaskIQ's.
 
     def _from_stream(self, fire_id: str, mark: Mark) -> bool:
         keys = (mark.queue, mark_key(fire_id))

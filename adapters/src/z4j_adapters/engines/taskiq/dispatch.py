@@ -82,9 +82,13 @@ class Sealer:
         self._sent = {}
         sealed: list[Parcel] = []
         results: list[Result] = []
+        broken = ""
         for fire, envelope in parcels:
             if envelope.parts:
                 sealed.append(Parcel(fire, envelope))
+                continue
+            if broken:  # It may take its time to fail, and there may be hundreds.
+                results.append(Result(fire.id, fire.ref, ResultCode.UNAVAILABLE, broken))
                 continue
             try:
                 message, raw = envelope.make(fire.id)
@@ -92,8 +96,8 @@ class Sealer:
                 results.append(Result(fire.id, fire.ref, ResultCode.REJECTED, str(refusal)))
                 continue
             except Exception as error:  # Of a middleware or a formatter: it may have been a moment.
-                text = f"middleware or formatter: {type(error).__name__}: {error}"
-                results.append(Result(fire.id, fire.ref, ResultCode.UNAVAILABLE, text))
+                broken = f"middleware or formatter: {type(error).__name__}: {error}"
+                results.append(Result(fire.id, fire.ref, ResultCode.UNAVAILABLE, broken))
                 continue
             self._sent[fire.id] = message
             sealed.append(Parcel(fire, replace(envelope, labels=message.labels, parts=(raw,))))
@@ -101,9 +105,8 @@ class Sealer:
 
     def sent(self, results: Sequence[Result]) -> None:
         """Tell the middlewares what the broker accepted."""
-        for result in results:
-            if result.code is ResultCode.ACCEPTED and result.fire_id in self._sent:
-                self._hooks.post_send(self._sent[result.fire_id])
+        accepted = (r.fire_id for r in results if r.code is ResultCode.ACCEPTED)
+        self._hooks.post_send([self._sent[i] for i in accepted if i in self._sent])
 
     def close(self) -> None:
         """Shut the middlewares down.  Idempotent."""

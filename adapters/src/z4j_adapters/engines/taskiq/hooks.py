@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from taskiq.abc.middleware import TaskiqMiddleware
@@ -38,12 +39,14 @@ class Hooks:
         """Let the middlewares change the message; raises whatever one raises."""
         return self._loop.run(self._pre_send(message), HOOK_TIMEOUT_S)
 
-    def post_send(self, message: TaskiqMessage) -> None:
-        """Tell the middlewares that it was sent; what one raises is logged."""
+    def post_send(self, messages: Sequence[TaskiqMessage]) -> None:
+        """Tell the middlewares that they were sent; what one raises is logged."""
+        if not messages:
+            return
         try:
-            self._loop.run(self._post_send(message), HOOK_TIMEOUT_S)
+            self._loop.run(self._post_send(messages), HOOK_TIMEOUT_S)
         except Exception as error:
-            log.warning("post_send of %s: %s: %s", message.task_id, type(error).__name__, error)
+            log.warning("post_send of %d: %s: %s", len(messages), type(error).__name__, error)
 
     def close(self) -> None:
         """Shut the middlewares down.  Idempotent."""
@@ -64,9 +67,10 @@ class Hooks:
             message = await maybe_awaitable(middleware.pre_send(message))
         return message
 
-    async def _post_send(self, message: TaskiqMessage) -> None:
-        for middleware in self._post:
-            await maybe_awaitable(middleware.post_send(message))
+    async def _post_send(self, messages: Sequence[TaskiqMessage]) -> None:
+        for message in messages:
+            for middleware in self._post:
+                await maybe_awaitable(middleware.post_send(message))
 
     async def _shut_down(self) -> None:
         for middleware in self._startup:

@@ -43,8 +43,13 @@ class RabbitPublisher(Publisher):
 
     def publish(self, parcels: Sequence[Parcel]) -> list[Result]:
         """See Publisher."""
-        known = [p for p in parcels if p.fire.id in self._accepted]
-        fresh = {p.fire.id: p for p in parcels if p.fire.id not in self._accepted}
+        fresh: dict[str, Parcel] = {}
+        known: list[Parcel] = []
+        for parcel in parcels:
+            if parcel.fire.id in self._accepted or parcel.fire.id in fresh:
+                known.append(parcel)
+            else:
+                fresh[parcel.fire.id] = parcel
         sealed, results = self._sealer.seal(list(fresh.values()))
         results += [Result(p.fire.id, p.fire.ref, ResultCode.DUPLICATE) for p in known]
         published = self._publish(sealed)

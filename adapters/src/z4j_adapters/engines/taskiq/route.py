@@ -70,20 +70,28 @@ class Router:
             key = next(iter(keys))
             if len(keys) > 1:
                 labels[label] = key
-        self._check(key, tuple(keys))
-        self._check(keys[key], self._allowed)
+        if self._broker._exchange.type == "direct":  # Others may route by pattern.
+            self._check(key, tuple(keys))
+        self._check(keys.get(key, key), self._allowed)
         return key
 
     def _rabbit_priority(self, template: TaskTemplate, labels: dict[str, Any]) -> int | None:
         label, highest = self._broker._label_for_priority, self.highest_priority
         if template.priority and highest:
-            normal = min(max(int(labels.get(label) or 0), 0), highest)
+            normal = min(max(_number(labels.get(label)) or 0, 0), highest)
             labels[label] = rabbit_priority(template.priority, normal, highest)
-        value = labels.get(label)
-        return None if value is None else int(value)
+        return _number(labels.get(label))
 
     def _check(self, queue: str, allowed: tuple[str, ...]) -> None:
         if allowed and queue not in allowed:
             raise TaskRejected(
                 f"queue {queue!r} is not among this adapter's: {', '.join(sorted(allowed))}"
             )
+
+
+def _number(label: Any) -> int | None:
+    """Read a label as the broker does: what is no number counts as none."""
+    try:
+        return int(str(label))
+    except ValueError:
+        return None
