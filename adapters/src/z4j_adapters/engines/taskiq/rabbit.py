@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import aio_pika
+import aiormq
 import aiormq.abc
 
 from z4j_adapters._errors import EngineUnavailable
@@ -21,6 +22,7 @@ __all__ = ["RabbitPublisher"]
 
 log = logging.getLogger("z4j_adapters.taskiq")
 
+PERSISTENT = 2  # AMQP's delivery mode.
 ACCEPTED_MAX = 200_000  # ~30 MB: fires handed over again soon after are known.
 CONNECT_TIMEOUT_S, CONFIRM_TIMEOUT_S, PUBLISH_TIMEOUT_S = 5.0, 10.0, 15.0
 
@@ -38,7 +40,7 @@ class RabbitPublisher(Publisher):
         self._declare = declare
         self._loop = LoopThread("taskiq-rabbit")
         self._connection: Any = None
-        self._exchange: Any = None
+        self._channel: Any = None
         self._accepted: OrderedDict[str, None] = OrderedDict()
 
     def publish(self, parcels: Sequence[Parcel]) -> list[Result]:
@@ -71,7 +73,7 @@ class RabbitPublisher(Publisher):
 
     def close(self) -> None:
         """See Publisher."""
-        connection, self._connection, self._exchange = self._connection, None, None
+        connection, self._connection, self._channel = self._connection, None, None
         if connection is not None:
             try:
                 self._loop.run(connection.close(), CONNECT_TIMEOUT_S)
@@ -112,13 +114,17 @@ class RabbitPublisher(Publisher):
     async def _send_one(self, parcel: Parcel) -> Any:
         fire, envelope = parcel
         headers = {"task_id": fire.id, "task_name": envelope.task, **envelope.labels}
-        message = aio_pika.Message(
-            body=envelope.message(fire.id),
-            headers=headers,
-            delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-            priority=envelope.priority,
+        properties = aiormq.spec.Basic.Properties(
+            headers=headers, delivery_mode=PERSISTENT, priority=envelope.priority
         )
-        return await self._exchange.publish(message, routing_key=envelope.queue)
+        return await self._channel.basic_publish(
+            envelope.message(fire.id),
+            exchange=self._broker._exchange.name,
+            routing_key=envelope.queue,
+            properties=properties,
+            mandatory=True,
+            wait=False,  # For the socket; the confirm is waited for.
+        )
 
     async def _connect(self) -> None:
         if self._connection is not None and not self._connection.is_closed:
@@ -130,7 +136,8 @@ class RabbitPublisher(Publisher):
             broker.write_channel = channel
             await broker._declare_exchanges()
             await broker._declare_queues(channel)
-        self._exchange = await channel.get_exchange(broker._exchange.name, ensure=not self._declare)
+        await channel.get_exchange(broker._exchange.name, ensure=not self._declare)
+        self._channel = await channel.get_underlay_channel()
 
     def _run(self, work: Any, timeout_s: float) -> Any:
         try:
