@@ -11,7 +11,13 @@ from typing import Annotated, Any
 from taskiq import AsyncBroker, Context, SimpleRetryMiddleware, TaskiqDepends
 from taskiq.depends.progress_tracker import ProgressTracker
 from taskiq_aio_pika import AioPikaBroker, Queue, QueueType
-from taskiq_redis import ListQueueBroker, RedisAsyncResultBackend, RedisStreamBroker
+from taskiq_redis import (
+    ListQueueBroker,
+    ListQueueSentinelBroker,
+    RedisAsyncResultBackend,
+    RedisAsyncSentinelResultBackend,
+    RedisStreamBroker,
+)
 
 SETTINGS = json.loads(os.environ.get("CONTRACT_SETTINGS", "{}"))
 URL = os.environ.get("CONTRACT_BROKER", "redis://127.0.0.1:1/0")
@@ -28,6 +34,11 @@ def make_broker() -> AsyncBroker:
     elif kind == "stream":
         timeout = SETTINGS.get("idle_timeout", 600_000)
         made = RedisStreamBroker(URL, xread_block=200, idle_timeout=timeout)
+    elif kind == "sentinel":
+        host, port = URL.split(":")
+        made = ListQueueSentinelBroker([(host, int(port))], "main")
+        backend = RedisAsyncSentinelResultBackend([(host, int(port))], "main")
+        return made.with_result_backend(backend)
     else:
         made = ListQueueBroker(URL, queue_name=SETTINGS.get("queue", "taskiq"))
     if RESULTS:

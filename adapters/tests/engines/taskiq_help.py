@@ -73,9 +73,10 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> RecordedTasks:
 def settings(request: pytest.FixtureRequest, redis_server: RedisServer) -> dict[str, str]:
     """Where brokers and results of the class are."""
     redis_server.client().flushdb()
-    rabbit = request.cls.kind == "rabbit"
-    broker = request.getfixturevalue("rabbit").url if rabbit else redis_server.url
-    return {"broker": broker, "results": redis_server.url, "kind": request.cls.kind}
+    kind = request.cls.kind
+    other = kind in ("rabbit", "sentinel")
+    broker = request.getfixturevalue(kind).url if other else redis_server.url
+    return {"broker": broker, "results": redis_server.url, "kind": kind}
 
 
 @pytest.fixture(scope="class")

@@ -9,48 +9,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import redis
 from taskiq import AsyncBroker
 from taskiq.cli.utils import import_object, import_tasks
-from taskiq_redis import ListQueueBroker, PubSubBroker, RedisAsyncResultBackend, RedisStreamBroker
+from taskiq_redis import (
+    ListQueueBroker,
+    ListQueueSentinelBroker,
+    PubSubBroker,
+    PubSubSentinelBroker,
+    RedisAsyncResultBackend,
+    RedisStreamBroker,
+    RedisStreamSentinelBroker,
+)
 
 from z4j_adapters._errors import ConfigurationError
 
-__all__ = ["TaskiqOptions", "is_rabbit", "load_broker", "redis_client", "where_is"]
+__all__ = ["TaskiqOptions", "is_rabbit", "is_stream", "load_broker"]
 
-# What redis-py's two kinds of connection have in common.
-_PORTABLE = frozenset(
-    (
-        "host",
-        "port",
-        "path",
-        "db",
-        "username",
-        "password",
-        "credential_provider",
-        "client_name",
-        "socket_timeout",
-        "socket_connect_timeout",
-        "socket_keepalive",
-        "socket_keepalive_options",
-        "health_check_interval",
-        "ssl_keyfile",
-        "ssl_certfile",
-        "ssl_cert_reqs",
-        "ssl_ca_certs",
-        "ssl_ca_path",
-        "ssl_ca_data",
-        "ssl_check_hostname",
-        "ssl_min_version",
-        "ssl_ciphers",
-        "ssl_password",
-    )
-)
-_CONNECTIONS = {
-    "Connection": redis.Connection,
-    "SSLConnection": redis.SSLConnection,
-    "UnixDomainSocketConnection": redis.UnixDomainSocketConnection,
-}
+LISTS = (ListQueueBroker, ListQueueSentinelBroker)
+STREAMS = (RedisStreamBroker, RedisStreamSentinelBroker)
+BROADCASTS = (PubSubBroker, PubSubSentinelBroker)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +70,8 @@ def load_broker(options: TaskiqOptions) -> Any:
     if options.lost_after_s >= options.dedupe_ttl_s:
         raise ConfigurationError("--dedupe-ttl must be longer than --lost-after")
     broker = _import_broker(options) if options.app else _make_broker(options)
-    if not (isinstance(broker, (ListQueueBroker, RedisStreamBroker)) or is_rabbit(broker)):
-        why = "it broadcasts" if isinstance(broker, PubSubBroker) else "it is not supported"
+    if not (isinstance(broker, (*LISTS, *STREAMS)) or is_rabbit(broker)):
+        why = "it broadcasts" if isinstance(broker, BROADCASTS) else "it is not supported"
         raise ConfigurationError(
             f"{type(broker).__name__} cannot take fires ({why}): use taskiq-redis' ListQueueBroker "
             "or RedisStreamBroker, or taskiq-aio-pika's AioPikaBroker"
@@ -115,28 +92,9 @@ def is_rabbit(broker: Any) -> bool:
     return any(cls.__name__ == "AioPikaBroker" for cls in type(broker).__mro__)
 
 
-def where_is(broker: Any) -> str:
-    """Name the broker for people, without its password."""
-    if is_rabbit(broker):
-        return str(broker.url or "amqp://localhost").rpartition("@")[2].removeprefix("amqp://")
-    kwargs = broker.connection_pool.connection_kwargs
-    return str(kwargs.get("path") or f"{kwargs.get('host')}:{kwargs.get('port')}")
-
-
-def redis_client(pool: Any) -> Any:
-    """Make a blocking client that reaches what an asyncio pool reaches.
-
-    Raises:
-        ConfigurationError: The pool has connections of an unknown kind.
-    """
-    connection = _CONNECTIONS.get(pool.connection_class.__name__)
-    if connection is None:
-        raise ConfigurationError(f"cannot connect like {pool.connection_class.__name__}")
-    kwargs = {k: v for k, v in pool.connection_kwargs.items() if k in _PORTABLE}
-    kwargs["socket_timeout"] = kwargs.get("socket_timeout") or 5.0
-    kwargs["socket_connect_timeout"] = kwargs.get("socket_connect_timeout") or 2.0
-    made = redis.ConnectionPool(connection_class=connection, protocol=2, **kwargs)
-    return redis.Redis.from_pool(made)
+def is_stream(broker: Any) -> bool:
+    """Whether its queues are Redis streams."""
+    return isinstance(broker, STREAMS)
 
 
 def _make_broker(options: TaskiqOptions) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import redis
 
 from z4j_adapters._errors import ControlFailed
-from z4j_adapters.engines.taskiq.broker import redis_client
+from z4j_adapters.engines.taskiq.connect import redis_client
 from z4j_adapters.engines.taskiq.marks import CANCELLED, Mark, mark_key, mark_tail, read_mark
 from z4j_adapters.engines.taskiq.where import queued_messages
 
@@ -44,7 +44,7 @@ class Control:
     """Blocks; belongs to one thread."""
 
     def __init__(self, broker: Any, *, stream: bool, shows_ids: bool) -> None:
-        self._client = redis_client(broker.connection_pool)
+        self._client = redis_client(broker)
         self._formatter = broker.formatter
         self._group = broker.consumer_group_name if stream else ""
         self._stream = stream

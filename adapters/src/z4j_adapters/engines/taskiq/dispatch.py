@@ -9,7 +9,7 @@ from typing import Any
 from z4j_adapters._errors import TaskRejected
 from z4j_adapters._models import Result, ResultCode
 from z4j_adapters.engines.common.publisher import Parcel, RedisPublisher, ScriptCall
-from z4j_adapters.engines.taskiq.broker import redis_client
+from z4j_adapters.engines.taskiq.connect import redis_client
 from z4j_adapters.engines.taskiq.hooks import Hooks
 from z4j_adapters.engines.taskiq.marks import mark_key, read_mark
 
@@ -153,7 +153,7 @@ class ListPublisher(RedisPublisher):
         return {fire_id: mark.ref for fire_id, mark in marks if mark is not None}
 
     def _open(self) -> Any:
-        return redis_client(self._broker.connection_pool)
+        return redis_client(self._broker)
 
 
 class StreamPublisher(ListPublisher):

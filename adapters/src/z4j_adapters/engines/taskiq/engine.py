@@ -8,7 +8,6 @@ import time
 from typing import Any
 
 from taskiq.result_backends.dummy import DummyResultBackend
-from taskiq_redis import RedisStreamBroker
 
 from z4j_adapters._errors import ControlFailed
 from z4j_adapters._models import Capabilities, Delivery, OutcomeState
@@ -17,7 +16,8 @@ from z4j_adapters.engines.common.publisher import Publisher
 from z4j_adapters.engines.common.templates import EnvelopeCache
 from z4j_adapters.engines.common.tracker import Sighting
 from z4j_adapters.engines.taskiq.book import RedisBook, ResultBook, looks_every_s
-from z4j_adapters.engines.taskiq.broker import TaskiqOptions, load_broker, redis_client, where_is
+from z4j_adapters.engines.taskiq.broker import TaskiqOptions, is_stream, load_broker
+from z4j_adapters.engines.taskiq.connect import redis_client, where_is
 from z4j_adapters.engines.taskiq.control import Control
 from z4j_adapters.engines.taskiq.dispatch import ListPublisher, Sealer, StreamPublisher
 from z4j_adapters.engines.taskiq.envelope import EnvelopeFactory
@@ -41,7 +41,7 @@ class TaskiqEngine(PolledEngine):
         self._options = options
         self._broker: Any = load_broker(options)
         self._router = Router(self._broker, options.queues)
-        self._stream = isinstance(self._broker, RedisStreamBroker)
+        self._stream = is_stream(self._broker)
         hooks = Hooks(self._broker)
         factory = EnvelopeFactory(
             self._broker, self._router, hooks, knows_tasks=options.app is not None
@@ -78,7 +78,7 @@ class TaskiqEngine(PolledEngine):
         results = ResultStore(self._broker.result_backend)
         if not self._router.redis:
             return ResultBook(results)
-        client = redis_client(self._broker.connection_pool)
+        client = redis_client(self._broker)
         where: Whereabouts | None = None
         if self._stream:
             where = StreamWhereabouts(client, self._broker.consumer_group_name)

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from taskiq.serializers import PickleSerializer
-from taskiq_redis import RedisAsyncResultBackend
+from taskiq_redis import RedisAsyncResultBackend, RedisAsyncSentinelResultBackend
 
 from z4j_adapters._models import OutcomeState
 from z4j_adapters.engines.common.tracker import Sighting
-from z4j_adapters.engines.taskiq.broker import redis_client
+from z4j_adapters.engines.taskiq.connect import redis_client
 
 __all__ = ["ResultStore", "kept_s", "readable_backend"]
 
@@ -29,7 +29,7 @@ def kept_s(backend: Any) -> float:
 
 def readable_backend(backend: Any) -> bool:
     """Whether `ResultStore` can read what the backend stores."""
-    return isinstance(backend, RedisAsyncResultBackend)
+    return isinstance(backend, (RedisAsyncResultBackend, RedisAsyncSentinelResultBackend))
 
 
 class _Inert:
@@ -62,7 +62,7 @@ class ResultStore:
     """Reads a taskiq-redis result backend.  Blocks; redis-py's errors are the caller's."""
 
     def __init__(self, backend: Any) -> None:
-        self._client = redis_client(backend.redis_pool)
+        self._client = redis_client(backend)
         self._serializer = backend.serializer
         self._head = f"{backend.prefix_str}:" if backend.prefix_str is not None else ""
         self._kept_ms: int = backend.result_px_time or 1000 * (backend.result_ex_time or 0)
