@@ -73,6 +73,12 @@ async def fail() -> None:
     raise ValueError("as it should")
 
 
+@broker.task(task_name="contract.unstorable")
+async def unstorable() -> object:
+    """Returns what the result backend cannot store."""
+    return object()
+
+
 @broker.task(task_name="contract.labels")
 async def labels(context: MyContext) -> None:
     """Records the message's labels."""

@@ -112,15 +112,16 @@ def idle_ms(server: RedisServer) -> int:
 
 
 @KINDS
-async def test_what_waits_in_its_queue_is_never_lost(
+async def test_what_left_its_queue_without_a_result_is_lost_and_what_waits_there_is_not(
     kind: str, server: RedisServer, worker: Callable[..., TaskiqWorker]
 ) -> None:
     worker(kind=kind).start()
     async with opened(**both(server, kind=kind, lost_after_s=0.5)) as (engine, watcher):
         waits, dropped = make_fire("contract.echo", queue="nobody"), make_fire("contract.unknown")
-        await engine.dispatch([waits, dropped])
-        end = (await watcher.finals([dropped]))[dropped.id]
-        assert end.state is OutcomeState.LOST
+        unstorable = make_fire("contract.unstorable")
+        await engine.dispatch([waits, dropped, unstorable])
+        ends = await watcher.finals([dropped, unstorable])
+        assert {end.state for end in ends.values()} == {OutcomeState.LOST}
         assert [o for o in watcher.outcomes if o.fire_id == waits.id] == []
 
 

@@ -1,4 +1,7 @@
-"""TaskIQ keeps the contract on Redis lists and streams, with unmodified workers."""
+"""TaskIQ keeps the contract on Redis lists and streams, with unmodified workers.
+
+Lists with the user's broker: test_taskiq_sentinel.py; RabbitMQ: test_taskiq_rabbit.py.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +26,6 @@ class TestTaskiqOnStreamsWithoutApp(WithoutApp):
     """RedisStreamBroker."""
 
     kind = "stream"
-
-
-class TestTaskiqOnListsWithApp(WithApp):
-    """ListQueueBroker."""
-
-    kind = "list"
 
 
 class TestTaskiqOnStreamsWithApp(WithApp):

@@ -69,8 +69,8 @@ class EnvelopeFactory:
         task = self._broker.find_task(template.task)
         if task is None and self._knows_tasks:
             raise TaskRejected(
-                f"the app's broker knows no task {template.task!r}: a worker would drop it; if "
-                "yours imports more modules, name them with --module"
+                f"the app's broker knows no task {template.task!r}, and a worker would drop it: "
+                "name its module with --module, and restart the adapter when you deploy tasks"
             )
         if "\n" in template.task + template.queue:
             raise TaskRejected("a line break in the name of a task or a queue")
