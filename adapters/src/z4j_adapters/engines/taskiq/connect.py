@@ -60,7 +60,8 @@ def redis_client(owner: Any) -> Any:
     if connection is None:
         raise ConfigurationError(f"cannot connect like {pool.connection_class.__name__}")
     kwargs = _portable(pool.connection_kwargs)
-    return redis.Redis.from_pool(redis.ConnectionPool(connection_class=connection, **kwargs))
+    made: Any = redis.Redis  # Its stubs know no `from_pool`.
+    return made.from_pool(redis.ConnectionPool(connection_class=connection, **kwargs))
 
 
 def where_is(broker: Any) -> str:
