@@ -44,8 +44,12 @@ class TaskiqWorker(Process):
         """Starts it and waits until it consumes."""
         before = self._ready()
         super().start()
-        wait_for("the worker", lambda: "is dead" in self.log() or self._ready() > before, 40)
-        assert self._ready() > before, self.log()[-3000:]
+        try:
+            wait_for("the worker", lambda: "is dead" in self.log() or self._ready() > before, 40)
+            assert self._ready() > before, self.log()[-3000:]
+        except BaseException:
+            self.stop()  # No fixture has it yet.
+            raise
 
     def _ready(self) -> int:
         return self.log().count("Listening started.")
