@@ -62,11 +62,13 @@ class _Reader:
         """Raise what the storage raises as EngineUnavailable."""
         try:
             yield
-        except (OSError, redis.RedisError, *self._file_errors()) as error:
+        except self._failures() as error:
             raise EngineUnavailable(f"{type(error).__name__}: {error}") from error
 
-    def _file_errors(self) -> tuple[type[BaseException], ...]:
-        return () if is_redis(self._storage) else sqlite_failures(self._storage)
+    def _failures(self) -> tuple[type[BaseException], ...]:
+        if is_redis(self._storage):
+            return (OSError, redis.RedisError)
+        return (OSError, redis.RedisError, *sqlite_failures(self._storage))
 
 
 class HueyBook(_Reader, Book):

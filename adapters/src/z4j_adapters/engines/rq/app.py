@@ -112,7 +112,7 @@ class RqApp:
 
     def new_client(self) -> Any:
         """Make a client that answers with bytes, and gives up early: others say what is retried."""
-        client = (
+        client: Any = (
             redis.Redis.from_url(self._url) if self._url else get_redis_from_config(self._settings)
         )
         arguments = client.connection_pool.connection_kwargs
