@@ -1,0 +1,140 @@
+"""The Dramatiq broker whose settings hold: the user's, or one of our own."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dramatiq import Broker
+from dramatiq.cli import import_broker
+from dramatiq.middleware import Middleware, Pipelines
+from dramatiq.results import Results
+
+from z4j_adapters._errors import ConfigurationError
+
+__all__ = ["DramatiqOptions", "Setup", "load_setup"]
+
+
+@dataclass(frozen=True, slots=True)
+class DramatiqOptions:
+    """How to find Dramatiq; exactly one of `app` and `broker`."""
+
+    app: str | None = None
+    """As on the command line of `dramatiq`: module, or module:broker."""
+    workdir: Path | None = None
+    broker: str | None = None
+    """redis://…, rediss://…, unix://… or amqp://…, amqps://…"""
+    namespace: str = "dramatiq"
+    """Of the keys in Redis; an app has its own."""
+    max_priority: int | None = None
+    """As the workers' RabbitmqBroker(max_priority=); an app has its own."""
+    result_backend: str | None = None
+    """redis://… of the workers' Results middleware; an app has its own."""
+    queues: tuple[str, ...] = ()
+    """Publish to these only; empty: any."""
+    dedupe_ttl_s: float = 86_400.0
+    lost_after_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What the options came to."""
+
+    broker: Any
+    is_redis: bool
+    has_app: bool
+    results: Any
+    """Result backend, or None."""
+    queues: tuple[str, ...]
+
+    @property
+    def tells_success(self) -> bool:
+        """Whether workers of this app run what tells us of successes; without an app: supposedly.
+
+        See envelope.py: it is Dramatiq's own middleware for pipelines, on by default.
+        """
+        return not self.has_app or any(isinstance(m, Pipelines) for m in self.broker.middleware)
+
+    @property
+    def has_enqueue_hooks(self) -> bool:
+        """Whether a middleware of the app wants to see each message before or after its push."""
+        names = ("before_enqueue", "after_enqueue")
+        return any(
+            getattr(type(m), name) is not getattr(Middleware, name)
+            for m in self.broker.middleware
+            for name in names
+        )
+
+
+def load_setup(options: DramatiqOptions) -> Setup:
+    """Import the user's app, or make a broker from its URL alone.
+
+    Raises:
+        ConfigurationError: Neither is given, or it cannot work.
+    """
+    if (options.app is None) == (options.broker is None):
+        raise ConfigurationError(
+            "give --broker URL, or --app MODULE[:BROKER] to use your Dramatiq broker; not both"
+        )
+    if options.app is not None:
+        broker = _import_app(options.app, options.workdir or Path.cwd())
+    else:
+        broker = _new_broker(options)
+    kind = _kind(broker)
+    results = next((m.backend for m in broker.middleware if isinstance(m, Results)), None)
+    if options.result_backend:
+        results = _new_results(options.result_backend)
+    return Setup(broker, kind == "redis", options.app is not None, results, options.queues)
+
+
+def _import_app(name: str, workdir: Path) -> Broker:
+    sys.path.insert(0, str(workdir))
+    try:
+        _, broker = import_broker(name)
+    except Exception as error:
+        raise ConfigurationError(
+            f"--app {name}: cannot import it from {workdir}: {type(error).__name__}: {error}"
+        ) from error
+    return broker
+
+
+def _new_broker(options: DramatiqOptions) -> Any:
+    url = options.broker or ""
+    scheme = url.partition(":")[0]
+    try:
+        if scheme in ("redis", "rediss", "unix"):
+            from dramatiq.brokers.redis import RedisBroker
+
+            return RedisBroker(url=url, middleware=[], namespace=options.namespace)
+        if scheme in ("amqp", "amqps"):
+            from dramatiq.brokers.rabbitmq import RabbitmqBroker
+
+            return RabbitmqBroker(url=url, middleware=[], max_priority=options.max_priority)
+    except ImportError as error:
+        raise ConfigurationError(f"--broker {scheme}: {error}; install dramatiq[all]") from error
+    except Exception as error:
+        raise ConfigurationError(f"--broker: {type(error).__name__}: {error}") from error
+    raise ConfigurationError(f"--broker: {scheme!r} is none of redis, rediss, unix, amqp, amqps")
+
+
+def _new_results(url: str) -> Any:
+    from dramatiq.results.backends import RedisBackend
+
+    try:
+        return RedisBackend(url=url)
+    except Exception as error:
+        raise ConfigurationError(f"--result-backend: {type(error).__name__}: {error}") from error
+
+
+def _kind(broker: Any) -> str:
+    """Tell the brokers apart without importing the library of the other."""
+    names = {cls.__name__ for cls in type(broker).__mro__}
+    if "RedisBroker" in names:
+        return "redis"
+    if "RabbitmqBroker" in names:
+        return "rabbitmq"
+    raise ConfigurationError(
+        f"the app's broker is a {type(broker).__name__}; this adapter knows Redis and RabbitMQ"
+    )
