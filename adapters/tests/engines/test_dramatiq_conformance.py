@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("dramatiq", reason="needs the engines' own environment")
-
 from conftest import RecordedTasks
 from engines.dramatiq_servers import DramatiqWorker
 from harness import RedisServer
@@ -26,7 +24,7 @@ def worker(
     worker = DramatiqWorker(folder, redis_server.url, tasks.path)
     worker.start()
     yield worker
-    worker.stop()
+    worker.kill()
 
 
 @pytest.fixture

@@ -57,6 +57,21 @@ class Setup:
         """
         return not self.has_app or any(isinstance(m, Pipelines) for m in self.broker.middleware)
 
+    def outcomes_hint(self) -> str:
+        """Say why outcomes are not known; empty: they are."""
+        if self.tells_success:
+            return ""
+        return (
+            "the app's broker has no Pipelines middleware, by which workers tell of successes: "
+            "add dramatiq.middleware.Pipelines, which is one of Dramatiq's defaults"
+        )
+
+    def named_queues(self) -> list[str]:
+        """Name the queues that may be published to; empty: any."""
+        if self.queues or not self.has_app:
+            return sorted(self.queues)
+        return sorted(self.broker.get_declared_queues())
+
     @property
     def has_enqueue_hooks(self) -> bool:
         """Whether a middleware of the app wants to see each message before or after its push."""

@@ -46,6 +46,13 @@ return 1
 """
 CANCELLED, TAKEN, GONE = 1, 0, -1
 
+# KEYS: a hash.  ARGV: fields.  Returns 1 or 0 for each: whether the hash has it.
+EXIST_SCRIPT = """
+local answer = {}
+for i = 1, #ARGV do answer[i] = redis.call('HEXISTS', KEYS[1], ARGV[i]) end
+return answer
+"""
+
 
 class _Trace:
     """What was seen of one fire."""
@@ -88,25 +95,25 @@ class RedisBook(Book):
 
     def read(self, routes: Mapping[str, str]) -> list[Sighting]:
         """See Book."""
+        by_queue: defaultdict[str, list[str]] = defaultdict(list)
+        for fire_id, route in routes.items():
+            by_queue[route.partition("\n")[0]].append(fire_id)
+        sightings: list[Sighting] = []
         with self._connected() as client:
             self._ends.take_notes(client)
-            ends = self._ends.read(client, routes)
-            sightings = [s for fire_id, end in ends.items() for s in end.sightings(fire_id)]
-            by_queue: defaultdict[str, list[str]] = defaultdict(list)
-            for fire_id, route in routes.items():
-                if fire_id not in ends:
-                    by_queue[route.partition("\n")[0]].append(fire_id)
             for queue, fire_ids in by_queue.items():
                 running, missing = self._look(client, queue, fire_ids)
+                ends = self._ends.read(client, missing)
+                missing = [fire_id for fire_id in missing if fire_id not in ends]
+                self._read_dead_letters(client, queue, missing)
                 running += self._search(client, queue, missing)
-                sightings += (Sighting(i, OutcomeState.RUNNING, time.time()) for i in running)
                 found = self._settle({i: routes[i] for i in missing})
                 stored = {i: e for i, e in found.items() if e.state is not OutcomeState.LOST}
                 self._ends.write(client, stored)
-                sightings += [s for i, end in found.items() for s in end.sightings(i)]
-                ends |= found
-        for fire_id in ends:
-            self._traces.pop(fire_id, None)
+                sightings += (Sighting(i, OutcomeState.RUNNING, time.time()) for i in running)
+                for fire_id, end in (ends | found).items():
+                    sightings += end.sightings(fire_id)
+                    self._traces.pop(fire_id, None)
         return sightings
 
     def _trace(self, fire_id: str, queue: str) -> _Trace:
@@ -123,12 +130,10 @@ class RedisBook(Book):
         """Tell which of the fires workers have, and which are neither there nor in the queue."""
         now_s, taken = time.time(), self._taken(client, queue)
         traces = {fire_id: self._trace(fire_id, queue) for fire_id in fire_ids}
-        pipe = client.pipeline(transaction=False)
-        for trace in traces.values():
-            pipe.hexists(self._keys.messages(trace.place.queue), trace.place.key)
+        present = self._present(client, {trace.place for trace in traces.values()})
         running, missing = [], []
-        for (fire_id, trace), exists in zip(traces.items(), pipe.execute(), strict=True):
-            if not exists:
+        for fire_id, trace in traces.items():
+            if trace.place not in present:
                 missing.append(fire_id)
                 continue
             trace.is_here()
@@ -136,8 +141,17 @@ class RedisBook(Book):
                 running.append(fire_id)
             else:
                 trace.waiting_at_s = now_s
-        self._read_dead_letters(client, queue, missing)
         return running, missing
+
+    def _present(self, client: Any, places: set[Place]) -> set[Place]:
+        """Tell at which of these places there is a message."""
+        present: set[Place] = set()
+        for queue in {place.queue for place in places}:
+            here = [place for place in places if place.queue == queue]
+            keys = [place.key for place in here]
+            answer = client.eval(EXIST_SCRIPT, 1, self._keys.messages(queue), *keys)
+            present.update(place for place, exists in zip(here, answer, strict=True) if exists)
+        return present
 
     def _taken(self, client: Any, queue: str) -> set[bytes]:
         """Ids that workers took from the queue and did not finish; some may wait in a worker."""
@@ -148,6 +162,8 @@ class RedisBook(Book):
         return set().union(*pipe.execute())
 
     def _read_dead_letters(self, client: Any, queue: str, fire_ids: Sequence[str]) -> None:
+        if not fire_ids:
+            return
         pipe = client.pipeline(transaction=False)
         for fire_id in fire_ids:
             key = self._traces[fire_id].place.key

@@ -1,0 +1,105 @@
+"""The Dramatiq engine on RabbitMQ: joins publishing and listening behind EngineAdapter."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import dramatiq
+
+from z4j_adapters._errors import ControlFailed, EngineUnavailable
+from z4j_adapters._models import Capabilities, Delivery
+from z4j_adapters.engines.common.polled import PolledEngine
+from z4j_adapters.engines.common.templates import EnvelopeCache
+from z4j_adapters.engines.dramatiq.app import Setup
+from z4j_adapters.engines.dramatiq.factory import DEFAULT_QUEUE, EnvelopeFactory
+from z4j_adapters.engines.dramatiq.options import RABBIT_OPTIONS
+from z4j_adapters.engines.dramatiq.rabbit_publish import DramatiqRabbitPublisher
+from z4j_adapters.engines.dramatiq.rabbit_watch import RabbitWatch
+
+__all__ = ["DramatiqRabbitEngine"]
+
+log = logging.getLogger("z4j_adapters.dramatiq")
+
+
+class DramatiqRabbitEngine(PolledEngine):
+    """See EngineAdapter.  There is no book to ask: RabbitMQ knows no message by its id."""
+
+    name = "dramatiq"
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._rabbit = DramatiqRabbitPublisher(setup)
+        self._watch = RabbitWatch(setup)
+        self._listening: asyncio.Task[None] | None = None
+        envelopes = EnvelopeCache(EnvelopeFactory(setup).build)
+        super().__init__(self._rabbit, None, envelopes, _address(setup))
+
+    @property
+    def engine_version(self) -> str:
+        return str(dramatiq.__version__)
+
+    async def start(self) -> None:
+        await super().start()
+        if self._setup.tells_success:
+            self._listening = asyncio.create_task(self._listen())
+
+    async def _listen(self) -> None:
+        """Hears of ends, also of fires that another adapter, or we before, handed over."""
+        while True:
+            queues = {DEFAULT_QUEUE, *self.queues(), *self._rabbit.queues}
+            try:
+                heard = await self._in_thread("ask", self._watch.listen, queues)
+            except EngineUnavailable as error:
+                log.warning("cannot hear of ends: %s", error)
+                await asyncio.sleep(max(0.2, self._outbox.ping_after_s))
+                continue
+            for fire_id, ref, end in heard:
+                self._tracker.adopt(fire_id, ref)
+                seen = (self._tracker.see(sighting) for sighting in end.sightings(fire_id))
+                self._emit([outcome for outcome in seen if outcome is not None])
+
+    async def cancel(self, fire_id: str, *, terminate: bool) -> None:
+        raise ControlFailed(
+            "RabbitMQ has no way to take one message out of a queue, and Dramatiq none to stop a "
+            "run"
+        )
+
+    async def list_tasks(self) -> list[str]:
+        return self.tasks()
+
+    def tasks(self) -> list[str]:
+        return sorted(self._setup.broker.get_declared_actors())
+
+    def queues(self) -> list[str]:
+        return self._setup.named_queues()
+
+    def capabilities(self) -> Capabilities:
+        hint = self._setup.outcomes_hint()
+        return Capabilities(
+            delivery=Delivery.AT_LEAST_ONCE,
+            outcomes=not hint,
+            outcomes_hint=hint,
+            cancel=False,
+            terminate=False,
+            priority=bool(self._setup.broker.max_priority),
+            expires=True,
+            lookup=False,
+            options=RABBIT_OPTIONS,
+        )
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
+        await self._in_thread("ask", self._watch.close)
+        await super().close()
+
+
+def _address(setup: Setup) -> str:
+    """Name the broker for people, without a password."""
+    parameters = setup.broker.parameters
+    each = parameters if isinstance(parameters, list) else [parameters]
+    return ", ".join(f"amqp://{p.host}:{p.port}/{p.virtual_host.lstrip('/')}" for p in each)

@@ -1,0 +1,95 @@
+"""What RabbitMQ tells of ends: notes of success, and dead letters."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import pika
+
+from z4j_adapters._errors import EngineUnavailable
+from z4j_adapters._models import OutcomeState
+from z4j_adapters.engines.dramatiq.app import Setup
+from z4j_adapters.engines.dramatiq.ends import End
+from z4j_adapters.engines.dramatiq.envelope import NOTE_ACTOR, NOTE_QUEUE
+from z4j_adapters.engines.dramatiq.rabbit_letters import DeadLetters, Heard, decode, ref_of
+from z4j_adapters.engines.dramatiq.rabbit_publish import connection_failures
+
+__all__ = ["RabbitWatch"]
+
+NOTES_AT_ONCE = 1000
+WAIT_S = 0.2
+BROWSE_EVERY_S = 0.5
+
+
+class RabbitWatch:
+    """Blocks; belongs to one thread.
+
+    Notes are consumed: one adapter gets each, with the fire_ref that the message carried.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self._broker = setup.broker
+        self._letters = DeadLetters(setup)
+        self._connection: Any = None
+        self._channel: Any = None
+        self._last_tag = 0
+        self._next_browse_s = 0.0
+
+    def listen(self, queues: Iterable[str]) -> list[Heard]:
+        """Wait a little for ends of fires; what the last call returned is confirmed.
+
+        Raises:
+            EngineUnavailable: RabbitMQ does not answer.
+        """
+        try:
+            self._connect()
+            if self._last_tag:
+                self._channel.basic_ack(self._last_tag, multiple=True)
+                self._last_tag = 0
+            heard = self._read_notes()
+            if time.monotonic() >= self._next_browse_s:
+                for queue in sorted(queues):
+                    heard += self._letters.browse(self._connection, queue)
+                self._next_browse_s = time.monotonic() + BROWSE_EVERY_S
+            return heard
+        except connection_failures() as error:
+            self.close()
+            raise EngineUnavailable(str(error) or type(error).__name__) from error
+
+    def close(self) -> None:
+        """Close the connection; what was not confirmed is told again.  Idempotent."""
+        connection, self._connection = self._connection, None
+        self._channel, self._last_tag = None, 0
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                connection.close()
+
+    def _connect(self) -> None:
+        if self._connection is not None:
+            return
+        # The library declares the queue, so that it is as workers declare it.
+        self._broker.queues_pending.add(NOTE_QUEUE)
+        self._broker.declare_queue(NOTE_QUEUE, ensure=True)
+        del self._broker.connection  # This thread's.
+        self._connection = pika.BlockingConnection(self._broker.parameters)
+        self._channel = self._connection.channel()
+        self._channel.basic_qos(prefetch_count=NOTES_AT_ONCE)
+
+    def _read_notes(self) -> list[Heard]:
+        heard: list[Heard] = []
+        notes = self._channel.consume(f"{NOTE_QUEUE}.XQ", inactivity_timeout=WAIT_S)
+        for method, _, body in notes:
+            if method is None:
+                break
+            self._last_tag = method.delivery_tag
+            note = decode(body)
+            if note is None or note.actor_name != NOTE_ACTOR or (ref := ref_of(note)) is None:
+                continue
+            end = End(OutcomeState.SUCCEEDED, note.message_timestamp)
+            heard.append(Heard(note.message_id, ref, end))
+            if len(heard) >= NOTES_AT_ONCE // 2 or self._channel.get_waiting_message_count() == 0:
+                break
+        return heard

@@ -1,0 +1,186 @@
+"""Dramatiq on RabbitMQ keeps what of the contract a broker without dedupe can keep."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pika
+import pytest
+from conformance.test_celery_rabbitmq import SERVER, RabbitServer
+from conftest import RecordedTasks
+from engines.dramatiq_servers import DramatiqWorker, opened
+from harness import RedisServer, eventually
+from z4j_adapters import (
+    ControlFailed,
+    Delivery,
+    EngineAdapter,
+    OutcomeState,
+    ResultCode,
+)
+from z4j_adapters.engines.dramatiq.app import DramatiqOptions
+from z4j_adapters.engines.dramatiq.engine import new_engine
+from z4j_adapters.testing import AdapterContract, Watcher, make_fire
+
+pytestmark = [
+    pytest.mark.skipif(not SERVER.exists(), reason="rabbitmq-server is not installed"),
+    pytest.mark.timeout(240),
+]
+
+
+@pytest.fixture(scope="module")
+def rabbit(folder: Path) -> Iterator[RabbitServer]:
+    """One for the module."""
+    server = RabbitServer(folder)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def worker(
+    folder: Path, rabbit: RabbitServer, redis_server: RedisServer, tasks: RecordedTasks
+) -> Iterator[DramatiqWorker]:
+    """One for all tests; it has a result backend for those who ask."""
+    worker = DramatiqWorker(
+        folder, rabbit.url, tasks.path, results=redis_server.url, max_priority=10
+    )
+    worker.start()
+    yield worker
+    worker.kill()
+
+
+@pytest.fixture
+async def adapter(rabbit: RabbitServer, worker: DramatiqWorker) -> AsyncIterator[EngineAdapter]:
+    """Started."""
+    engine = new_engine(DramatiqOptions(broker=rabbit.url, max_priority=10))
+    await engine.start()
+    yield engine
+    await engine.close()
+
+
+def left_in(rabbit: RabbitServer, queue: str) -> int:
+    """Messages that the queue has ready."""
+    with pika.BlockingConnection(pika.URLParameters(rabbit.url)) as connection:
+        declared = connection.channel().queue_declare(queue, passive=True)
+        return int(declared.method.message_count)
+
+
+class TestDramatiqOnRabbit(AdapterContract):
+    """All that at-least-once can promise."""
+
+    async def test_says_what_it_can_and_cannot(self, adapter: EngineAdapter) -> None:
+        capabilities = adapter.capabilities()
+        assert capabilities.delivery is Delivery.AT_LEAST_ONCE
+        assert capabilities.outcomes and capabilities.priority
+        assert not capabilities.cancel and not capabilities.lookup
+        with pytest.raises(ControlFailed, match="no way to take one message out"):
+            await adapter.cancel("x", terminate=False)
+
+    async def test_remembers_for_a_while_what_was_accepted(
+        self, adapter: EngineAdapter, tasks: RecordedTasks, watcher: Watcher
+    ) -> None:
+        fire = make_fire(tasks.echo, ["remembered"])
+        codes = [(await adapter.dispatch([fire]))[0].code for _ in range(2)]
+        assert codes == [ResultCode.ACCEPTED, ResultCode.DUPLICATE]
+        await watcher.finals([fire])
+
+    async def test_a_retry_stays_running_until_its_end(
+        self, adapter: EngineAdapter, watcher: Watcher
+    ) -> None:
+        fire = make_fire("contract.second_try")
+        await adapter.dispatch([fire])
+        await watcher.finals([fire])
+        states = [o.state for o in watcher.outcomes if o.fire_id == fire.id]
+        assert states == [OutcomeState.RUNNING, OutcomeState.SUCCEEDED]
+
+    async def test_looking_at_dead_letters_leaves_them_where_they_are(
+        self, adapter: EngineAdapter, rabbit: RabbitServer, watcher: Watcher
+    ) -> None:
+        before = left_in(rabbit, "default.XQ")
+        fires = [make_fire("contract.fail") for _ in range(3)]
+        await adapter.dispatch(fires)
+        await watcher.finals(fires)
+        await eventually("letters", lambda: left_in(rabbit, "default.XQ") == before + 3)
+
+    async def test_stored_results_bring_the_error_of_the_last_attempt(
+        self, rabbit: RabbitServer, redis_server: RedisServer, worker: DramatiqWorker
+    ) -> None:
+        options = {"broker": rabbit.url, "max_priority": 10, "result_backend": redis_server.url}
+        async with opened(**options) as (engine, watcher):
+            fire = make_fire("contract.mail", queue="mail", engine_options={"store_results": True})
+            await engine.dispatch([fire])
+            end = (await watcher.finals([fire]))[fire.id]
+            assert (end.state, end.error) == (OutcomeState.FAILED, "LookupError: no such address")
+
+    async def test_an_expired_fire_does_not_run_and_ends_expired(
+        self, adapter: EngineAdapter, tasks: RecordedTasks, watcher: Watcher
+    ) -> None:
+        due_us = int((time.time() - 60) * 1e6)
+        late = make_fire(tasks.echo, ["late"], due_us=due_us, expires_s=10.0)
+        await adapter.dispatch([late])
+        assert (await watcher.finals([late]))[late.id].state is OutcomeState.EXPIRED
+        assert late.id not in [run[0] for run in tasks.read()]
+
+    async def test_an_end_that_came_while_no_adapter_was_there_is_told_by_the_next(
+        self, adapter: EngineAdapter, rabbit: RabbitServer, tasks: RecordedTasks
+    ) -> None:
+        fires = [make_fire(tasks.echo, ["alone"]), make_fire("contract.sleep", [0.5])]
+        await adapter.dispatch(fires)
+        await adapter.close()
+        async with opened(broker=rabbit.url, max_priority=10) as (_, watcher):
+            ends = await watcher.finals(fires)
+            assert {end.state for end in ends.values()} == {OutcomeState.SUCCEEDED}
+            assert {end.fire_ref for end in ends.values()} == {fire.ref for fire in fires}
+
+
+async def test_messages_wait_in_order_of_their_priority(rabbit: RabbitServer) -> None:
+    async with opened(broker=rabbit.url, max_priority=10) as (engine, _):
+        fires = [
+            make_fire("any", [n], priority=priority, queue="ranked")
+            for n, priority in enumerate([-100, 0, 30, 100] * 2)
+        ]
+        await engine.dispatch(fires)
+    with pika.BlockingConnection(pika.URLParameters(rabbit.url)) as connection:
+        channel = connection.channel()
+        got = [channel.basic_get("ranked", auto_ack=True) for _ in fires]
+    bodies = [json.loads(body) for _, _, body in got]
+    assert [body["args"][0] for body in bodies] == [3, 7, 2, 6, 0, 1, 4, 5]
+    assert [properties.delivery_mode for _, properties, _ in got] == [2] * len(fires)
+    assert bodies[0]["options"]["broker_priority"] == 10
+
+
+async def test_priorities_that_differ_from_the_workers_are_named_as_what_is_wrong(
+    rabbit: RabbitServer, worker: Any
+) -> None:
+    async with opened(broker=rabbit.url, max_priority=9) as (engine, _):
+        (result,) = await engine.dispatch([make_fire("any")])
+        assert result.code is ResultCode.UNAVAILABLE
+        assert "x-max-priority" in result.message
+
+
+async def test_a_broker_restart_loses_nothing_and_work_resumes_by_itself(
+    folder: Path, rabbit: RabbitServer, worker: DramatiqWorker, tasks: RecordedTasks
+) -> None:
+    async with opened(broker=rabbit.url, max_priority=10) as (engine, watcher):
+        before = [make_fire("contract.echo", ["before", n]) for n in range(50)]
+        worker.kill()
+        await engine.dispatch(before)
+        rabbit.stop()
+        during = [make_fire("contract.echo", ["during", n]) for n in range(50)]
+        results = await engine.dispatch(during)
+        assert {r.code for r in results} == {ResultCode.UNAVAILABLE}
+        assert "unreachable since" in engine.health()
+        (folder / "rabbit.log").unlink()  # Its start is awaited by what it prints.
+        rabbit.start()
+        await eventually("recovery", lambda: engine.health() == "", 30)
+        await engine.dispatch(during)
+        worker.start()
+        await watcher.finals(before + during, 60)
+        ran = {run[0] for run in tasks.read()}
+        assert {fire.id for fire in before + during} <= ran
