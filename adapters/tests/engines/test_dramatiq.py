@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from conftest import RecordedTasks
 from engines.dramatiq_servers import DramatiqWorker, opened
 from harness import RedisServer, eventually

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-
 from conftest import RecordedTasks
 from engines.dramatiq_servers import DramatiqWorker
 from harness import RedisServer

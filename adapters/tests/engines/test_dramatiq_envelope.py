@@ -10,7 +10,6 @@ from typing import Any
 
 import dramatiq
 import pytest
-
 from engines.dramatiq_servers import opened, write_app
 from harness import RedisServer
 from z4j_adapters import ConfigurationError, ResultCode

@@ -18,6 +18,7 @@ from z4j_adapters import (
     ControlFailed,
     Delivery,
     EngineAdapter,
+    FireRef,
     OutcomeState,
     ResultCode,
 )
@@ -35,6 +36,7 @@ pytestmark = [
 def rabbit(folder: Path) -> Iterator[RabbitServer]:
     """One for the module."""
     server = RabbitServer(folder)
+    server.url = server.url.rstrip("/")  # To pika two slashes would be a vhost without a name.
     try:
         server.start()
         yield server
@@ -78,7 +80,7 @@ class TestDramatiqOnRabbit(AdapterContract):
         capabilities = adapter.capabilities()
         assert capabilities.delivery is Delivery.AT_LEAST_ONCE
         assert capabilities.outcomes and capabilities.priority
-        assert not capabilities.cancel and not capabilities.lookup
+        assert not capabilities.cancel and not capabilities.terminate
         with pytest.raises(ControlFailed, match="no way to take one message out"):
             await adapter.cancel("x", terminate=False)
 
@@ -131,12 +133,16 @@ class TestDramatiqOnRabbit(AdapterContract):
         self, adapter: EngineAdapter, rabbit: RabbitServer, tasks: RecordedTasks
     ) -> None:
         fires = [make_fire(tasks.echo, ["alone"]), make_fire("contract.sleep", [0.5])]
-        await adapter.dispatch(fires)
+        bad = make_fire("contract.fail")
+        await adapter.dispatch([*fires, bad])
         await adapter.close()
-        async with opened(broker=rabbit.url, max_priority=10) as (_, watcher):
+        async with opened(broker=rabbit.url, max_priority=10) as (next_one, watcher):
             ends = await watcher.finals(fires)
             assert {end.state for end in ends.values()} == {OutcomeState.SUCCEEDED}
             assert {end.fire_ref for end in ends.values()} == {fire.ref for fire in fires}
+            found = await next_one.lookup_outcomes([FireRef(bad.id, bad.ref)])
+            ends = {o.fire_id: o for o in found} or await watcher.finals([bad])
+            assert ends[bad.id].state is OutcomeState.FAILED
 
 
 async def test_messages_wait_in_order_of_their_priority(rabbit: RabbitServer) -> None:

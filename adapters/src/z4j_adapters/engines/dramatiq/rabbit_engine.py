@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
+from collections.abc import Sequence
 
 import dramatiq
 
 from z4j_adapters._errors import ControlFailed, EngineUnavailable
-from z4j_adapters._models import Capabilities, Delivery
+from z4j_adapters._models import Capabilities, Delivery, FireRef, Outcome
 from z4j_adapters.engines.common.polled import PolledEngine
 from z4j_adapters.engines.common.templates import EnvelopeCache
 from z4j_adapters.engines.dramatiq.app import Setup
+from z4j_adapters.engines.dramatiq.ends import End
 from z4j_adapters.engines.dramatiq.factory import DEFAULT_QUEUE, EnvelopeFactory
 from z4j_adapters.engines.dramatiq.options import RABBIT_OPTIONS
+from z4j_adapters.engines.dramatiq.rabbit_letters import Heard
 from z4j_adapters.engines.dramatiq.rabbit_publish import DramatiqRabbitPublisher
 from z4j_adapters.engines.dramatiq.rabbit_watch import RabbitWatch
 
 __all__ = ["DramatiqRabbitEngine"]
 
 log = logging.getLogger("z4j_adapters.dramatiq")
+logging.getLogger("pika").setLevel(logging.CRITICAL)  # A lost connection is ours to report, once.
+
+ENDS_MAX = 100_000  # ~40 MB.
 
 
 class DramatiqRabbitEngine(PolledEngine):
@@ -31,6 +38,8 @@ class DramatiqRabbitEngine(PolledEngine):
         self._setup = setup
         self._rabbit = DramatiqRabbitPublisher(setup)
         self._watch = RabbitWatch(setup)
+        self._ends: OrderedDict[str, End] = OrderedDict()
+        self._leaving = False
         self._listening: asyncio.Task[None] | None = None
         envelopes = EnvelopeCache(EnvelopeFactory(setup).build)
         super().__init__(self._rabbit, None, envelopes, _address(setup))
@@ -45,8 +54,8 @@ class DramatiqRabbitEngine(PolledEngine):
             self._listening = asyncio.create_task(self._listen())
 
     async def _listen(self) -> None:
-        """Hears of ends, also of fires that another adapter, or we before, handed over."""
-        while True:
+        """Hears of ends; notes also of fires that another adapter, or we before, handed over."""
+        while not self._leaving:
             queues = {DEFAULT_QUEUE, *self.queues(), *self._rabbit.queues}
             try:
                 heard = await self._in_thread("ask", self._watch.listen, queues)
@@ -54,10 +63,27 @@ class DramatiqRabbitEngine(PolledEngine):
                 log.warning("cannot hear of ends: %s", error)
                 await asyncio.sleep(max(0.2, self._outbox.ping_after_s))
                 continue
-            for fire_id, ref, end in heard:
-                self._tracker.adopt(fire_id, ref)
-                seen = (self._tracker.see(sighting) for sighting in end.sightings(fire_id))
-                self._emit([outcome for outcome in seen if outcome is not None])
+            for each in heard:
+                self._hear(each)
+
+    def _hear(self, heard: Heard) -> None:
+        self._ends[heard.fire_id] = heard.end
+        if len(self._ends) > ENDS_MAX:
+            self._ends.popitem(last=False)
+        if not heard.is_letter:  # Nobody else will tell.
+            self._tracker.adopt(heard.fire_id, heard.ref)
+        seen = (self._tracker.see(sighting) for sighting in heard.end.sightings(heard.fire_id))
+        self._emit([outcome for outcome in seen if outcome is not None])
+
+    async def lookup_outcomes(self, fires: Sequence[FireRef]) -> list[Outcome]:
+        """Find what was heard since the start, and dead letters."""
+        told: list[Outcome] = []
+        for fire in fires:
+            self._tracker.adopt(fire.id, fire.ref)
+            if (end := self._ends.get(fire.id)) is not None:
+                found = (self._tracker.tell(sighting) for sighting in end.sightings(fire.id))
+                told += [outcome for outcome in found if outcome is not None]
+        return told
 
     async def cancel(self, fire_id: str, *, terminate: bool) -> None:
         raise ControlFailed(
@@ -84,7 +110,7 @@ class DramatiqRabbitEngine(PolledEngine):
             terminate=False,
             priority=bool(self._setup.broker.max_priority),
             expires=True,
-            lookup=False,
+            lookup=not hint,
             options=RABBIT_OPTIONS,
         )
 
@@ -92,9 +118,10 @@ class DramatiqRabbitEngine(PolledEngine):
         if self._closed:
             return
         if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.gather(self._listening, return_exceptions=True)
-        await self._in_thread("ask", self._watch.close)
+            self._leaving = True  # Cancelled, it would drop what its thread is just hearing.
+            await asyncio.wait([self._listening])
+        # What the runtime has not taken yet is left for the next adapter.
+        await self._in_thread("ask", self._watch.close if self._out else self._watch.leave)
         await super().close()
 
 

@@ -24,7 +24,7 @@ log = logging.getLogger("z4j_adapters.dramatiq")
 
 BROWSE_ANYWAY_S = 30.0  # The count alone misses a letter that came as another went.
 LETTERS_MAX = 5000
-TOLD_MAX = 100_000
+FOUND_MAX = 100_000
 TEXT_WITHIN_S = 2.0  # Dramatiq stores a failure's result just behind its dead letter.
 NOT_FOUND = 404
 
@@ -35,6 +35,8 @@ class Heard(NamedTuple):
     fire_id: str
     ref: bytes
     end: End
+    is_letter: bool
+    """A dead letter, which every adapter can see; else a note, which only one gets."""
 
 
 class _Letter(NamedTuple):
@@ -55,7 +57,7 @@ class DeadLetters:
     def __init__(self, setup: Setup) -> None:
         self._results = None if setup.results is None else StoredResults(setup.results)
         self._browsed: dict[str, _Browsed] = {}
-        self._told: OrderedDict[str, None] = OrderedDict()
+        self._found: OrderedDict[str, None] = OrderedDict()
 
     def browse(self, connection: Any, queue: str) -> list[Heard]:
         """Find letters of fires that were not found before.
@@ -65,14 +67,14 @@ class DeadLetters:
         """
         known = self._browsed.setdefault(queue, _Browsed())
         letters = self._fetch(connection.channel(), f"{queue}.XQ", known)
-        fresh = [letter for letter in letters if letter.message.message_id not in self._told]
+        fresh = [letter for letter in letters if letter.message.message_id not in self._found]
         heard = self._judge(fresh)
         if len(heard) < len(fresh):
             known.count = -1  # A text may follow: look again.
         for each in heard:
-            self._told[each.fire_id] = None
-        while len(self._told) > TOLD_MAX:
-            self._told.popitem(last=False)
+            self._found[each.fire_id] = None
+        while len(self._found) > FOUND_MAX:
+            self._found.popitem(last=False)
         return heard
 
     def _fetch(self, channel: Any, name: str, known: _Browsed) -> list[_Letter]:
@@ -109,7 +111,7 @@ class DeadLetters:
             else:
                 continue
             if (ref := ref_of(message)) is not None:
-                heard.append(Heard(message.message_id, ref, end))
+                heard.append(Heard(message.message_id, ref, end, is_letter=True))
         return heard
 
     def _read_results(self, letters: Sequence[_Letter]) -> dict[str, tuple[str, str] | None]:

@@ -46,9 +46,7 @@ class RabbitWatch:
         """
         try:
             self._connect()
-            if self._last_tag:
-                self._channel.basic_ack(self._last_tag, multiple=True)
-                self._last_tag = 0
+            self._confirm()
             heard = self._read_notes()
             if time.monotonic() >= self._next_browse_s:
                 for queue in sorted(queues):
@@ -58,6 +56,17 @@ class RabbitWatch:
         except connection_failures() as error:
             self.close()
             raise EngineUnavailable(str(error) or type(error).__name__) from error
+
+    def _confirm(self) -> None:
+        if self._last_tag:
+            self._channel.basic_ack(self._last_tag, multiple=True)
+            self._last_tag = 0
+
+    def leave(self) -> None:
+        """Confirm what the last call returned, and close."""
+        with contextlib.suppress(*connection_failures()):
+            self._confirm()
+        self.close()
 
     def close(self) -> None:
         """Close the connection; what was not confirmed is told again.  Idempotent."""
@@ -89,7 +98,7 @@ class RabbitWatch:
             if note is None or note.actor_name != NOTE_ACTOR or (ref := ref_of(note)) is None:
                 continue
             end = End(OutcomeState.SUCCEEDED, note.message_timestamp)
-            heard.append(Heard(note.message_id, ref, end))
+            heard.append(Heard(note.message_id, ref, end, is_letter=False))
             if len(heard) >= NOTES_AT_ONCE // 2 or self._channel.get_waiting_message_count() == 0:
                 break
         return heard
