@@ -66,7 +66,7 @@ async def test_stored_results_bring_the_error_of_the_last_attempt_and_stay_there
         await engine.dispatch([fire])
         end = (await watcher.finals([fire]))[fire.id]
         assert (end.state, end.error) == (OutcomeState.FAILED, "LookupError: no such address")
-        assert [k for k in server.client() if len(k) == 32]
+        assert [k for k in server.client().scan_iter() if len(k) == 32]
 
 
 async def test_expired_in_the_queue_ends_expired_and_does_not_run(

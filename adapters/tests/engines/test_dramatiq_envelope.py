@@ -169,6 +169,24 @@ def test_an_app_whose_workers_tell_of_no_success_is_told_what_to_add(tmp_path: P
     assert "Pipelines" in capabilities.outcomes_hint
 
 
+async def test_without_outcomes_messages_carry_no_pipeline(server: RedisServer) -> None:
+    async with opened(broker=server.url, outcomes=False) as (engine, _):
+        await engine.dispatch([make_fire("any")])
+        assert "pipe_target" not in only_message(server, "dramatiq:default")["options"]
+        assert engine.capabilities().outcomes_hint == "turned off by --no-outcomes"
+        assert not engine.capabilities().outcomes
+
+
+def test_rabbitmq_workers_before_2_2_are_asked_for_no_notes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for version, told in (("2.1.0", "since Dramatiq 2.2"), ("2.2.0", ""), ("10.0", "")):
+        monkeypatch.setattr(dramatiq, "__version__", version)
+        capabilities = new_engine(DramatiqOptions(broker="amqp://127.0.0.1:1")).capabilities()
+        assert capabilities.outcomes is (told == "")
+        assert told in capabilities.outcomes_hint
+
+
 def test_says_what_is_wrong_with_its_own_options(tmp_path: Path) -> None:
     wrong: list[tuple[dict[str, Any], str]] = [
         ({}, "give --broker URL, or --app"),

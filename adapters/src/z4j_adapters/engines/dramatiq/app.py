@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import dramatiq
 from dramatiq import Broker
 from dramatiq.cli import import_broker
 from dramatiq.middleware import Middleware, Pipelines
@@ -15,6 +17,9 @@ from dramatiq.results import Results
 from z4j_adapters._errors import ConfigurationError
 
 __all__ = ["DramatiqOptions", "Setup", "load_setup"]
+
+# Before, a worker would declare and consume the queue that the notes go to, as any other.
+RABBIT_NOTES_SINCE = (2, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,7 @@ class DramatiqOptions:
     """redis://… of the workers' Results middleware; an app has its own."""
     queues: tuple[str, ...] = ()
     """Publish to these only; empty: any."""
+    outcomes: bool = True
     dedupe_ttl_s: float = 86_400.0
     lost_after_s: float = 60.0
 
@@ -48,23 +54,8 @@ class Setup:
     results: Any
     """Result backend, or None."""
     queues: tuple[str, ...]
-
-    @property
-    def tells_success(self) -> bool:
-        """Whether workers of this app run what tells us of successes; without an app: supposedly.
-
-        See envelope.py: it is Dramatiq's own middleware for pipelines, on by default.
-        """
-        return not self.has_app or any(isinstance(m, Pipelines) for m in self.broker.middleware)
-
-    def outcomes_hint(self) -> str:
-        """Say why outcomes are not known; empty: they are."""
-        if self.tells_success:
-            return ""
-        return (
-            "the app's broker has no Pipelines middleware, by which workers tell of successes: "
-            "add dramatiq.middleware.Pipelines, which is one of Dramatiq's defaults"
-        )
+    outcomes_hint: str
+    """Why workers can leave no notes of successes; empty: they can, and messages ask for them."""
 
     def named_queues(self) -> list[str]:
         """Name the queues that may be published to; empty: any."""
@@ -97,11 +88,13 @@ def load_setup(options: DramatiqOptions) -> Setup:
         broker = _import_app(options.app, options.workdir or Path.cwd())
     else:
         broker = _new_broker(options)
-    kind = _kind(broker)
+    is_redis = _is_redis(broker)
     results = next((m.backend for m in broker.middleware if isinstance(m, Results)), None)
     if options.result_backend:
         results = _new_results(options.result_backend)
-    return Setup(broker, kind == "redis", options.app is not None, results, options.queues)
+    has_app = options.app is not None
+    hint = _outcomes_hint(options, broker, is_redis=is_redis)
+    return Setup(broker, is_redis, has_app, results, options.queues, hint)
 
 
 def _import_app(name: str, workdir: Path) -> Broker:
@@ -143,13 +136,28 @@ def _new_results(url: str) -> Any:
         raise ConfigurationError(f"--result-backend: {type(error).__name__}: {error}") from error
 
 
-def _kind(broker: Any) -> str:
+def _is_redis(broker: Any) -> bool:
     """Tell the brokers apart without importing the library of the other."""
     names = {cls.__name__ for cls in type(broker).__mro__}
-    if "RedisBroker" in names:
-        return "redis"
-    if "RabbitmqBroker" in names:
-        return "rabbitmq"
-    raise ConfigurationError(
-        f"the app's broker is a {type(broker).__name__}; this adapter knows Redis and RabbitMQ"
-    )
+    if not names & {"RedisBroker", "RabbitmqBroker"}:
+        raise ConfigurationError(
+            f"the app's broker is a {type(broker).__name__}; this adapter knows Redis and RabbitMQ"
+        )
+    return "RedisBroker" in names
+
+
+def _outcomes_hint(options: DramatiqOptions, broker: Any, *, is_redis: bool) -> str:
+    if not options.outcomes:
+        return "turned off by --no-outcomes"
+    if options.app is not None and not any(isinstance(m, Pipelines) for m in broker.middleware):
+        return (
+            "the app's broker has no Pipelines middleware, by which workers tell of successes: "
+            "add dramatiq.middleware.Pipelines, which is one of Dramatiq's defaults"
+        )
+    version = tuple(int(part) for part in re.findall(r"\d+", dramatiq.__version__)[:2])
+    if not is_redis and version < RABBIT_NOTES_SINCE:
+        return (
+            "on RabbitMQ workers can tell of successes since Dramatiq 2.2; this is "
+            f"{dramatiq.__version__}"
+        )
+    return ""

@@ -37,6 +37,7 @@ what you get:
              the queue "z4j_outcomes".  A failure is what ends in the dead-letter queue, after the
              last retry: Dramatiq retries 20 times unless the actor or the schedule says otherwise.
              The text of the last error needs the Results middleware and store_results.
+             On RabbitMQ workers need Dramatiq 2.2 for that; else give --no-outcomes.
   running    is said once a worker has taken the message, on Redis; it may wait in the worker for a
              free thread.  RabbitMQ does not tell.
   killed     A worker's messages run again, by Dramatiq's own doing: the fire stays running.
@@ -76,6 +77,12 @@ def _add_options(parser: Parser) -> None:
         help="publish to this queue only; repeat for more (default: any)",
     )
     parser.option(
+        "no-outcomes",
+        action="store_true",
+        help="messages carry no pipeline, and outcomes are not known; for workers on RabbitMQ "
+        "older than Dramatiq 2.2, which would log errors",
+    )
+    parser.option(
         "dedupe-ttl",
         type=seconds,
         default=86_400.0,
@@ -106,6 +113,7 @@ def _make(options: argparse.Namespace) -> EngineAdapter:
             max_priority=options.max_priority,
             result_backend=options.result_backend,
             queues=tuple(options.queue),
+            outcomes=not options.no_outcomes,
             dedupe_ttl_s=options.dedupe_ttl,
             lost_after_s=options.lost_after,
         )

@@ -89,7 +89,9 @@ def end_of_result(stored: tuple[str, str] | None, at_ms: int) -> End:
 
 
 def _last_words(traceback: str) -> str:
-    """Take the exception's own lines from a traceback: what follows the last indented one."""
+    """Take the exception's type and message from a traceback: what follows the last frame."""
     lines = traceback.rstrip().splitlines()
-    start = max((n + 1 for n, line in enumerate(lines[:-1]) if line.startswith("  ")), default=0)
+    start = max((n + 1 for n, line in enumerate(lines) if line.startswith('  File "')), default=0)
+    while start < len(lines) - 1 and lines[start].startswith("    "):
+        start += 1  # The frame's source, and marks below it.
     return "\n".join(lines[start:])[:ERROR_CHARACTERS_MAX]

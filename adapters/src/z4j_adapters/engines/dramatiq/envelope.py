@@ -97,6 +97,7 @@ def new_envelope(
     call: tuple[list[Any], dict[str, Any]],
     options: dict[str, Any],
     is_redis: bool,
+    with_note: bool,
 ) -> Envelope:
     """Build a template's envelope.
 
@@ -108,8 +109,9 @@ def new_envelope(
         "z4j_schedule": schedule,
         "z4j_due_at": MARK_DUE,
         "z4j_sent_ms": MARK_SENT,
-        "pipe_target": _note(is_redis),
     }
+    if with_note:
+        options["pipe_target"] = _note(is_redis)
     if is_redis:
         options["redis_message_id"] = MARK_ID
     else:

@@ -43,6 +43,7 @@ class EnvelopeFactory:
                 call=call,
                 options=options,
                 is_redis=self._setup.is_redis,
+                with_note=not self._setup.outcomes_hint,
             )
         except Exception as error:
             # Whatever an encoder raises here, it would raise again.

@@ -39,7 +39,7 @@ class DramatiqRabbitEngine(PolledEngine):
         self._rabbit = DramatiqRabbitPublisher(setup)
         self._watch = RabbitWatch(setup)
         self._ends: OrderedDict[str, End] = OrderedDict()
-        self._leaving = False
+        self._leaving, self._deaf = False, ""
         self._listening: asyncio.Task[None] | None = None
         envelopes = EnvelopeCache(EnvelopeFactory(setup).build)
         super().__init__(self._rabbit, None, envelopes, _address(setup))
@@ -50,7 +50,7 @@ class DramatiqRabbitEngine(PolledEngine):
 
     async def start(self) -> None:
         await super().start()
-        if self._setup.tells_success:
+        if not self._setup.outcomes_hint:
             self._listening = asyncio.create_task(self._listen())
 
     async def _listen(self) -> None:
@@ -59,9 +59,12 @@ class DramatiqRabbitEngine(PolledEngine):
             queues = {DEFAULT_QUEUE, *self.queues(), *self._rabbit.queues}
             try:
                 heard = await self._in_thread("ask", self._watch.listen, queues)
+                self._deaf = ""
             except EngineUnavailable as error:
-                log.warning("cannot hear of ends: %s", error)
-                await asyncio.sleep(max(0.2, self._outbox.ping_after_s))
+                if self._deaf != (deaf := f"outcomes cannot be heard: {error}"):
+                    log.warning("%s", deaf)
+                self._deaf = deaf
+                await asyncio.sleep(self._outbox.ping_after_s)
                 continue
             for each in heard:
                 self._hear(each)
@@ -101,7 +104,7 @@ class DramatiqRabbitEngine(PolledEngine):
         return self._setup.named_queues()
 
     def capabilities(self) -> Capabilities:
-        hint = self._setup.outcomes_hint()
+        hint = self._setup.outcomes_hint
         return Capabilities(
             delivery=Delivery.AT_LEAST_ONCE,
             outcomes=not hint,
@@ -113,6 +116,9 @@ class DramatiqRabbitEngine(PolledEngine):
             lookup=not hint,
             options=RABBIT_OPTIONS,
         )
+
+    def health(self) -> str:
+        return super().health() or self._deaf
 
     async def close(self) -> None:
         if self._closed:

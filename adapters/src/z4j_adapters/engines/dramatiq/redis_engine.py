@@ -31,7 +31,7 @@ class DramatiqRedisEngine(PolledEngine):
         )
         super().__init__(
             DramatiqRedisPublisher(setup, options.dedupe_ttl_s),
-            self._redis_book if setup.tells_success else None,
+            None if setup.outcomes_hint else self._redis_book,
             EnvelopeCache(EnvelopeFactory(setup).build),
             _address(setup),
         )
@@ -65,7 +65,7 @@ class DramatiqRedisEngine(PolledEngine):
         return self._setup.named_queues()
 
     def capabilities(self) -> Capabilities:
-        hint = self._setup.outcomes_hint()
+        hint = self._setup.outcomes_hint
         return Capabilities(
             delivery=Delivery.EFFECTIVELY_ONCE,
             outcomes=not hint,
