@@ -161,13 +161,18 @@ async def test_messages_wait_in_order_of_their_priority(rabbit: RabbitServer) ->
     assert bodies[0]["options"]["broker_priority"] == 10
 
 
-async def test_priorities_that_differ_from_the_workers_are_named_as_what_is_wrong(
+async def test_a_queue_with_other_priorities_is_named_and_keeps_no_other_queue_back(
     rabbit: RabbitServer, worker: Any
 ) -> None:
     async with opened(broker=rabbit.url, max_priority=9) as (engine, _):
-        (result,) = await engine.dispatch([make_fire("any")])
-        assert result.code is ResultCode.UNAVAILABLE
-        assert "x-max-priority" in result.message
+        wrong = [make_fire("any"), make_fire("any")]
+        right = make_fire("any", queue="of_nine")
+        results = {r.fire_id: r for r in await engine.dispatch([*wrong, right])}
+        for fire in wrong:
+            assert results[fire.id].code is ResultCode.UNAVAILABLE
+            assert "x-max-priority" in results[fire.id].message
+        assert results[right.id].code is ResultCode.ACCEPTED
+        await eventually("the reason in its health", lambda: "z4j_outcomes" in engine.health())
 
 
 async def test_a_broker_restart_loses_nothing_and_work_resumes_by_itself(

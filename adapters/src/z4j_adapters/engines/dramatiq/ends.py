@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from dramatiq import Message
+from dramatiq import DecodeError, Message
 
 from z4j_adapters._models import OutcomeState
 from z4j_adapters.engines.common.tracker import Sighting
 
-__all__ = ["End", "end_of_dead_letter", "end_of_result"]
+__all__ = ["End", "decode", "end_of_dead_letter", "end_of_result"]
 
 ERROR_CHARACTERS_MAX = 2000
 AGE_LIMIT_MESSAGE = "Message age limit exceeded"  # Dramatiq's words for what expired.
@@ -47,13 +47,23 @@ class End(NamedTuple):
         return [Sighting(fire_id, OutcomeState.RUNNING, end.at_s), end]
 
 
-def end_of_dead_letter(message: Message[Any], at_ms: int) -> End:
+def decode(data: bytes | None) -> Message[Any] | None:
+    """Read a message with the encoder that holds; None: there is none, or it is no message."""
+    try:
+        return None if data is None else Message.decode(data)
+    except DecodeError:
+        return None
+
+
+def end_of_dead_letter(message: Message[Any] | None, at_ms: int) -> End:
     """Say what a dead letter means.
 
     It is as it was enqueued: a first attempt says nothing of its error, a retry has the traceback
     of the attempt before it.  Dramatiq's age limit dead-letters what is too old when its turn
     comes, and only then.
     """
+    if message is None:
+        return End(OutcomeState.FAILED, at_ms, "its dead letter cannot be read: another encoder?")
     options = message.options
     if options.get("retries") or options.get("traceback"):
         count = options.get("retries", 0)

@@ -56,9 +56,9 @@ class DramatiqRabbitEngine(PolledEngine):
     async def _listen(self) -> None:
         """Hears of ends; notes also of fires that another adapter, or we before, handed over."""
         while not self._leaving:
-            queues = {DEFAULT_QUEUE, *self.queues(), *self._rabbit.queues}
+            published, others = set(self._rabbit.queues), set(self.queues() or [DEFAULT_QUEUE])
             try:
-                heard = await self._in_thread("ask", self._watch.listen, queues)
+                heard = await self._in_thread("ask", self._watch.listen, published, others)
                 self._deaf = ""
             except EngineUnavailable as error:
                 if self._deaf != (deaf := f"outcomes cannot be heard: {error}"):

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from datetime import timezone
 from typing import Any, NamedTuple
 
-from dramatiq import DecodeError, Message
+from dramatiq import Message
 from pika.exceptions import ChannelClosedByBroker
 
 from z4j_adapters.engines.dramatiq.app import Setup
-from z4j_adapters.engines.dramatiq.ends import End, end_of_dead_letter, end_of_result
+from z4j_adapters.engines.dramatiq.ends import End, decode, end_of_dead_letter, end_of_result
 from z4j_adapters.engines.dramatiq.results import StoredResults
 
-__all__ = ["DeadLetters", "Heard", "decode", "ref_of"]
+__all__ = ["DeadLetters", "Heard", "ref_of"]
 
 log = logging.getLogger("z4j_adapters.dramatiq")
 
@@ -45,10 +45,10 @@ class _Letter(NamedTuple):
 
 
 class _Browsed:
-    """When a queue was last looked through, and how many letters it had."""
+    """When a queue was last looked through, and how many letters it had; -1: look again."""
 
     def __init__(self) -> None:
-        self.count, self.at_s = 0, 0.0
+        self.count, self.at_s, self.is_missing = -1, 0.0, False
 
 
 class DeadLetters:
@@ -59,13 +59,17 @@ class DeadLetters:
         self._browsed: dict[str, _Browsed] = {}
         self._found: OrderedDict[str, None] = OrderedDict()
 
-    def browse(self, connection: Any, queue: str) -> list[Heard]:
+    def browse(self, connection: Any, queue: str, *, exists: bool) -> list[Heard]:
         """Find letters of fires that were not found before.
 
+        Args:
+            exists: The queue was certainly declared; if not, it is seldom looked for.
         Raises:
             Exception: pika's, if RabbitMQ does not answer.
         """
         known = self._browsed.setdefault(queue, _Browsed())
+        if known.is_missing and not exists and time.monotonic() - known.at_s < BROWSE_ANYWAY_S:
+            return []
         letters = self._fetch(connection.channel(), f"{queue}.XQ", known)
         fresh = [letter for letter in letters if letter.message.message_id not in self._found]
         heard = self._judge(fresh)
@@ -79,6 +83,7 @@ class DeadLetters:
 
     def _fetch(self, channel: Any, name: str, known: _Browsed) -> list[_Letter]:
         letters: list[_Letter] = []
+        known.is_missing = False
         try:
             count = channel.queue_declare(name, passive=True).method.message_count
             if count == known.count and time.monotonic() - known.at_s < BROWSE_ANYWAY_S:
@@ -94,7 +99,7 @@ class DeadLetters:
         except ChannelClosedByBroker as error:
             if error.reply_code != NOT_FOUND:
                 raise
-            # Nothing was published there yet.
+            known.is_missing, known.at_s = True, time.monotonic()
         finally:
             if channel.is_open:
                 channel.close()  # Puts back what was looked at.
@@ -125,14 +130,6 @@ class DeadLetters:
         except Exception as error:
             log.warning("result backend: %s: %s", type(error).__name__, error)
             return {}
-
-
-def decode(body: bytes) -> Message[Any] | None:
-    """Read a message; None: it is none."""
-    try:
-        return Message.decode(body)
-    except DecodeError:
-        return None
 
 
 def ref_of(message: Message[Any]) -> bytes | None:

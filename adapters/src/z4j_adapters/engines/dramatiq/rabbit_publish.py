@@ -16,7 +16,7 @@ from z4j_adapters._errors import EngineUnavailable
 from z4j_adapters._models import Fire, Result, ResultCode
 from z4j_adapters.engines.common.publisher import Parcel, Publisher
 from z4j_adapters.engines.dramatiq.app import Setup
-from z4j_adapters.engines.dramatiq.envelope import due_text
+from z4j_adapters.engines.dramatiq.envelope import Envelope, due_text
 
 __all__ = ["DramatiqRabbitPublisher", "connection_failures", "limit_waiting"]
 
@@ -38,21 +38,27 @@ class DramatiqRabbitPublisher(Publisher):
     def publish(self, parcels: Sequence[Parcel]) -> list[Result]:
         """See Publisher."""
         results: list[Result] = []
+        refused: dict[str, str] = {}
         now_ms = int(time.time() * 1000)
-        for parcel in parcels:
+        for fire, envelope in parcels:
+            if envelope.queue in refused:
+                results.append(_result(fire, ResultCode.UNAVAILABLE, refused[envelope.queue]))
+                continue
             try:
-                code, text = self._publish(parcel, now_ms)
+                code, text = self._publish(fire, envelope, now_ms)
             except connection_failures() as error:
                 self.close()
-                if not results:
-                    raise EngineUnavailable(_words(error)) from error
-                rest = parcels[len(results) :]
-                return results + [_result(p.fire, ResultCode.UNAVAILABLE, str(error)) for p in rest]
-            results.append(_result(parcel.fire, code, text))
+                text = _words(error)
+                if not _is_of_queue(error):
+                    if not results:
+                        raise EngineUnavailable(text) from error
+                    rest = parcels[len(results) :]
+                    return results + [_result(p.fire, ResultCode.UNAVAILABLE, text) for p in rest]
+                code, refused[envelope.queue] = ResultCode.UNAVAILABLE, text
+            results.append(_result(fire, code, text))
         return results
 
-    def _publish(self, parcel: Parcel, now_ms: int) -> tuple[ResultCode, str]:
-        fire, envelope = parcel
+    def _publish(self, fire: Fire, envelope: Envelope, now_ms: int) -> tuple[ResultCode, str]:
         if fire.id in self._accepted:
             return ResultCode.DUPLICATE, ""
         message = envelope.filled(fire, due_text(fire.due_us), now_ms)
@@ -101,8 +107,17 @@ def limit_waiting(parameters: Any) -> None:
             each.heartbeat = HEARTBEAT_S
 
 
+def _cause(error: BaseException) -> BaseException:
+    return error.args[0] if isinstance(error, ConnectionClosed) and error.args else error
+
+
+def _is_of_queue(error: BaseException) -> bool:
+    """Whether only the fire's queue is at fault, such as one declared with other arguments."""
+    return isinstance(_cause(error), pika.exceptions.AMQPChannelError)
+
+
 def _words(error: BaseException) -> str:
-    cause = error.args[0] if isinstance(error, ConnectionClosed) and error.args else error
+    cause = _cause(error)
     return f"{type(cause).__name__}: {cause}" if str(cause) else repr(cause)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Set
 from typing import Any
 
 import pika
@@ -12,9 +12,9 @@ import pika
 from z4j_adapters._errors import EngineUnavailable
 from z4j_adapters._models import OutcomeState
 from z4j_adapters.engines.dramatiq.app import Setup
-from z4j_adapters.engines.dramatiq.ends import End
+from z4j_adapters.engines.dramatiq.ends import End, decode
 from z4j_adapters.engines.dramatiq.envelope import NOTE_ACTOR, NOTE_QUEUE
-from z4j_adapters.engines.dramatiq.rabbit_letters import DeadLetters, Heard, decode, ref_of
+from z4j_adapters.engines.dramatiq.rabbit_letters import DeadLetters, Heard, ref_of
 from z4j_adapters.engines.dramatiq.rabbit_publish import connection_failures
 
 __all__ = ["RabbitWatch"]
@@ -38,23 +38,30 @@ class RabbitWatch:
         self._last_tag = 0
         self._next_browse_s = 0.0
 
-    def listen(self, queues: Iterable[str]) -> list[Heard]:
+    def listen(self, published: Set[str], others: Set[str]) -> list[Heard]:
         """Wait a little for ends of fires; what the last call returned is confirmed.
 
+        Args:
+            published: Queues that were published to.
+            others: More queues that may have dead letters.
         Raises:
             EngineUnavailable: RabbitMQ does not answer.
         """
+        heard: list[Heard] = []
         try:
             self._connect()
             self._confirm()
-            heard = self._read_notes()
+            self._read_notes(heard)
             if time.monotonic() >= self._next_browse_s:
-                for queue in sorted(queues):
-                    heard += self._letters.browse(self._connection, queue)
+                for queue in sorted(published | others):
+                    exists = queue in published
+                    heard += self._letters.browse(self._connection, queue, exists=exists)
                 self._next_browse_s = time.monotonic() + BROWSE_EVERY_S
             return heard
         except connection_failures() as error:
             self.close()
+            if heard:
+                return heard  # A letter is found once; the next call meets the error, too.
             raise EngineUnavailable(str(error) or type(error).__name__) from error
 
     def _confirm(self) -> None:
@@ -87,8 +94,7 @@ class RabbitWatch:
         self._channel = self._connection.channel()
         self._channel.basic_qos(prefetch_count=NOTES_AT_ONCE)
 
-    def _read_notes(self) -> list[Heard]:
-        heard: list[Heard] = []
+    def _read_notes(self, heard: list[Heard]) -> None:
         notes = self._channel.consume(f"{NOTE_QUEUE}.XQ", inactivity_timeout=WAIT_S)
         for method, _, body in notes:
             if method is None:
@@ -101,4 +107,3 @@ class RabbitWatch:
             heard.append(Heard(note.message_id, ref, end, is_letter=False))
             if len(heard) >= NOTES_AT_ONCE // 2 or self._channel.get_waiting_message_count() == 0:
                 break
-        return heard

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import redis
-from dramatiq import Message
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -19,10 +18,11 @@ from z4j_adapters._models import OutcomeState
 from z4j_adapters.engines.common.polled import Book
 from z4j_adapters.engines.common.tracker import Sighting
 from z4j_adapters.engines.dramatiq.app import Setup
-from z4j_adapters.engines.dramatiq.ends import End, end_of_dead_letter, end_of_result
+from z4j_adapters.engines.dramatiq.ends import End, decode, end_of_dead_letter, end_of_result
 from z4j_adapters.engines.dramatiq.redis_keys import Keys, new_client
 from z4j_adapters.engines.dramatiq.redis_notes import EndStore
 from z4j_adapters.engines.dramatiq.redis_retries import Place, RetryFinder
+from z4j_adapters.engines.dramatiq.redis_trace import Trace, lost
 from z4j_adapters.engines.dramatiq.results import StoredResults
 
 __all__ = ["RedisBook"]
@@ -32,7 +32,6 @@ log = logging.getLogger("z4j_adapters.dramatiq")
 TRACES_MAX = 600_000  # More than are asked after at a time.
 SEARCH_AFTER_S = 0.5  # A note of success may come just behind our question.
 TEXT_WITHIN_S = 2.0  # Dramatiq stores a failure's result just behind its dead letter.
-EXPIRY_MARGIN_S = 1.0  # Between our clock and a worker's.
 
 # KEYS: list, hash, key for the end.  ARGV: id in the queue, the end, its time to live in ms.
 # Returns 1: cancelled; 0: a worker has it; -1: it is not there any more.
@@ -44,7 +43,7 @@ redis.call('HDEL', KEYS[2], ARGV[1])
 redis.call('SET', KEYS[3], ARGV[2], 'PX', ARGV[3])
 return 1
 """
-CANCELLED, TAKEN, GONE = 1, 0, -1
+TAKEN, GONE = 0, -1
 
 # KEYS: a hash.  ARGV: fields.  Returns 1 or 0 for each: whether the hash has it.
 EXIST_SCRIPT = """
@@ -52,32 +51,6 @@ local answer = {}
 for i = 1, #ARGV do answer[i] = redis.call('HEXISTS', KEYS[1], ARGV[i]) end
 return answer
 """
-
-
-class _Trace:
-    """What was seen of one fire."""
-
-    __slots__ = ("dead", "dead_at", "gone_at", "place", "waiting_at_s")
-
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        self.waiting_at_s = 0.0
-        """Last time at which it was in its queue and no worker had it."""
-        self.gone_at: float | None = None
-        """Monotonic; since when it has been nowhere."""
-        self.dead: End | None = None
-        """Dead-lettered; its text may follow."""
-        self.dead_at = 0.0
-        """Monotonic."""
-
-    def bury(self, end: End) -> None:
-        """It is dead-lettered."""
-        if self.dead is None:
-            self.dead, self.dead_at = end, time.monotonic()
-
-    def is_here(self) -> None:
-        """Its message was found."""
-        self.gone_at = None
 
 
 class RedisBook(Book):
@@ -91,7 +64,7 @@ class RedisBook(Book):
         self._lost_after_s = lost_after_s
         self._finder = RetryFinder(self._keys)
         self._client: Any = None
-        self._traces: dict[str, _Trace] = {}
+        self._traces: dict[str, Trace] = {}
 
     def read(self, routes: Mapping[str, str]) -> list[Sighting]:
         """See Book."""
@@ -116,10 +89,10 @@ class RedisBook(Book):
                     self._traces.pop(fire_id, None)
         return sightings
 
-    def _trace(self, fire_id: str, queue: str) -> _Trace:
+    def _trace(self, fire_id: str, queue: str) -> Trace:
         trace = self._traces.get(fire_id)
         if trace is None:
-            trace = self._traces[fire_id] = _Trace(Place(queue, fire_id))
+            trace = self._traces[fire_id] = Trace(Place(queue, fire_id))
             if len(self._traces) > TRACES_MAX:
                 self._traces.pop(next(iter(self._traces)))
         return trace
@@ -172,23 +145,23 @@ class RedisBook(Book):
         answers = iter(pipe.execute())
         for fire_id, data, at_ms in zip(fire_ids, answers, answers, strict=True):
             if data is not None and at_ms is not None:
-                end = end_of_dead_letter(Message.decode(data), int(at_ms))
+                end = end_of_dead_letter(decode(data), int(at_ms))
                 self._traces[fire_id].bury(end)
 
     def _search(self, client: Any, queue: str, missing: list[str]) -> list[str]:
         """Look for retries of what is gone; takes those found out of `missing`, returns them."""
-        now, lost = time.monotonic(), []
+        now, gone = time.monotonic(), []
         for fire_id in missing:
             trace = self._traces[fire_id]
             if trace.gone_at is None:
                 trace.gone_at = now
             if trace.dead is None and now - trace.gone_at >= SEARCH_AFTER_S:
-                lost.append(fire_id)
-        if not lost or not self._finder.may_search:
+                gone.append(fire_id)
+        if not gone or not self._finder.may_search:
             return []
-        found = self._finder.search(client, queue, lost)
+        found = self._finder.search(client, queue, gone)
         waiting: list[str] = []
-        for fire_id in lost:
+        for fire_id in gone:
             trace, place = self._traces[fire_id], found.get(fire_id)
             if isinstance(place, Place):
                 trace.place = place
@@ -198,7 +171,7 @@ class RedisBook(Book):
             elif place is not None:
                 trace.bury(place)
             elif trace.gone_at is not None and now - trace.gone_at >= self._lost_after_s:
-                trace.bury(_lost())
+                trace.bury(lost())
         return waiting
 
     def _settle(self, routes: Mapping[str, str]) -> dict[str, End]:
@@ -214,7 +187,7 @@ class RedisBook(Book):
             elif trace.dead is not None and (
                 self._results is None or now - trace.dead_at >= TEXT_WITHIN_S
             ):
-                ends[fire_id] = _with_expiry(trace, trace.dead)
+                ends[fire_id] = trace.judge(trace.dead)
         return ends
 
     def _read_results(self, routes: Mapping[str, str]) -> dict[str, tuple[str, str] | None]:
@@ -286,17 +259,3 @@ class RedisBook(Book):
         except (OSError, redis.RedisError) as error:
             self.close()
             raise EngineUnavailable(str(error) or type(error).__name__) from error
-
-
-def _lost() -> End:
-    return End(
-        OutcomeState.LOST,
-        int(time.time() * 1000),
-        "it left its queue without a word: the queue was flushed, its message was skipped, or the "
-        "workers' broker lacks one of Dramatiq's default middleware Pipelines and Retries",
-    )
-
-
-def _with_expiry(trace: _Trace, end: End) -> End:
-    waited_ms = (trace.waiting_at_s - EXPIRY_MARGIN_S) * 1000
-    return end.expired() if 0 < end.expiry_ms <= waited_ms else end

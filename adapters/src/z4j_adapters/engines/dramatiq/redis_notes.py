@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from dramatiq import DecodeError, Message
-
 from z4j_adapters._models import OutcomeState
-from z4j_adapters.engines.dramatiq.ends import End
+from z4j_adapters.engines.dramatiq.ends import End, decode
 from z4j_adapters.engines.dramatiq.envelope import NOTE_ACTOR, NOTE_QUEUE
 from z4j_adapters.engines.dramatiq.redis_keys import Keys
 
 __all__ = ["EndStore"]
-
-log = logging.getLogger("z4j_adapters.dramatiq")
 
 NOTES_AT_ONCE = 1000
 NOTES_AT_A_TIME_MAX = 10_000
@@ -54,7 +49,8 @@ class EndStore:
                 return
             pipe = client.pipeline(transaction=True)
             for note_id, data in zip(ids, client.hmget(hash_key, ids), strict=True):
-                if (note := _decode(data)) is not None:
+                # None: another adapter has moved it.
+                if (note := decode(data)) is not None and note.actor_name == NOTE_ACTOR:
                     end = End(OutcomeState.SUCCEEDED, note.message_timestamp)
                     pipe.set(Keys.end(note.message_id), end.dump(), px=self.ttl_ms)
                 pipe.lrem(notes_key, 1, note_id)
@@ -62,15 +58,3 @@ class EndStore:
             pipe.execute()
             if len(ids) < NOTES_AT_ONCE:
                 return
-
-
-def _decode(data: bytes | None) -> Message[Any] | None:
-    """Read a note; None if another adapter has moved it."""
-    if data is None:
-        return None
-    try:
-        note = Message.decode(data)
-    except DecodeError as error:
-        log.warning("a note of success cannot be read: %s", error)
-        return None
-    return note if note.actor_name == NOTE_ACTOR else None

@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from dramatiq import DecodeError, Message
+from dramatiq import Message
 
-from z4j_adapters.engines.dramatiq.ends import End, end_of_dead_letter
+from z4j_adapters.engines.dramatiq.ends import End, decode, end_of_dead_letter
 from z4j_adapters.engines.dramatiq.redis_keys import Keys
 
 __all__ = ["Place", "RetryFinder"]
@@ -85,15 +85,8 @@ class RetryFinder:
                 FIND_SCRIPT, 1, hash_key, cursor, MESSAGES_PER_STEP, *wanted
             )
             for key, data in zip(keys, client.hmget(hash_key, keys) if keys else (), strict=True):
-                message = _decode(data)
+                message = decode(data)
                 if message is not None and message.message_id in wanted:
                     yield key.decode(), message
             if cursor == b"0":
                 return
-
-
-def _decode(data: bytes | None) -> Message[Any] | None:
-    try:
-        return None if data is None else Message.decode(data)
-    except DecodeError:
-        return None
