@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import z4j_adapters
 from conftest import RecordedTasks
 from engines.dramatiq_servers import DramatiqWorker, opened
-from harness import RedisServer, eventually
+from fake_scheduler import FakeScheduler, pb
+from harness import Process, RedisServer, eventually
 from z4j_adapters import ControlFailed, FireRef, OutcomeState, ResultCode
 from z4j_adapters.testing import make_fire
 
@@ -169,6 +172,40 @@ async def test_2000_fires_handed_over_by_an_adapter_and_its_successor_run_once_a
         assert {end.state for end in ends.values()} == {SUCCEEDED}
         finals = Counter(o.fire_id for o in watcher.outcomes if o.state.is_final)
         assert set(finals.values()) == {1}
+    assert Counter(run[0] for run in record.read()) == {fire.id: 1 for fire in fires}
+
+
+async def test_the_command_killed_in_a_burst_and_started_again_runs_each_fire_once(
+    tmp_path: Path, server: RedisServer, worker: Workers, record: RecordedTasks
+) -> None:
+    worker().start()
+    node = FakeScheduler()
+    await node.start()
+    command = [sys.executable, "-m", "z4j_adapters", "dramatiq", "--broker", server.url]
+    source = str(Path(z4j_adapters.__file__).parent.parent)
+    adapter = Process(
+        [*command, "--scheduler", node.address], tmp_path, "adapter", PYTHONPATH=source
+    )
+    fires = [make_fire("contract.echo", ["command", n % 7]) for n in range(600)]
+    ended: set[bytes] = set()
+
+    def all_succeeded() -> bool:
+        ended.update(o.fire_id for o in node.outcomes if o.state == pb.Outcome.STATE_SUCCEEDED)
+        return len(ended) == len(fires)
+
+    try:
+        for life in (1, 2):
+            adapter.start()
+            await node.until("hello", lambda n=life: len(node.hellos) == n, 30)
+            node.dispatch(fires)
+            if life == 1:
+                await node.until("results", lambda: node.results)
+                adapter.stop(signal.SIGKILL)
+        await node.until("outcomes", all_succeeded, 60)
+        assert adapter.stop() == 0, adapter.log()
+    finally:
+        adapter.stop(signal.SIGKILL)
+        await node.stop()
     assert Counter(run[0] for run in record.read()) == {fire.id: 1 for fire in fires}
 
 

@@ -175,6 +175,21 @@ async def test_a_queue_with_other_priorities_is_named_and_keeps_no_other_queue_b
         await eventually("the reason in its health", lambda: "z4j_outcomes" in engine.health())
 
 
+async def test_a_killed_workers_run_is_run_again_by_rabbitmq_and_ends_once(
+    rabbit: RabbitServer, worker: DramatiqWorker, tasks: RecordedTasks
+) -> None:
+    async with opened(broker=rabbit.url, max_priority=10) as (engine, watcher):
+        fire = make_fire("contract.sleep", [0.5])
+        await engine.dispatch([fire])
+        await eventually("start", lambda: fire.id in [run[0] for run in tasks.read()])
+        worker.kill()
+        worker.start()
+        await watcher.finals([fire])
+        finals = [o.state for o in watcher.outcomes if o.state.is_final]
+        assert finals == [OutcomeState.SUCCEEDED]
+        assert [run[0] for run in tasks.read()].count(fire.id) == 2
+
+
 async def test_a_broker_restart_loses_nothing_and_work_resumes_by_itself(
     folder: Path, rabbit: RabbitServer, worker: DramatiqWorker, tasks: RecordedTasks
 ) -> None:
