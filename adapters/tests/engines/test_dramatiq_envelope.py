@@ -142,6 +142,8 @@ async def test_what_dramatiq_can_never_take_is_refused_in_a_sentence(
         for template, words in cases:
             (result,) = await engine.dispatch([make_fire("any", **template)])
             assert result.code is ResultCode.REJECTED and words in result.message
+        (result,) = await engine.dispatch([make_fire("two\nlines")])
+        assert result.code is ResultCode.REJECTED and "no name of an actor" in result.message
     async with opened(broker=server.url, queues=("pay",)) as (engine, _):
         (result,) = await engine.dispatch([make_fire("any")])
         assert result.code is ResultCode.REJECTED and "adapter's: pay" in result.message

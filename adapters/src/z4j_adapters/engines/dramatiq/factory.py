@@ -30,6 +30,8 @@ class EnvelopeFactory:
         Raises:
             TaskRejected: Dramatiq can never take it as it is.
         """
+        if not template.task or "\n" in template.task:
+            raise TaskRejected(f"{template.task!r} can be no name of an actor")
         call = call_of(template)
         queue = self._queue(template)
         options = message_options(

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 
 import dramatiq
 
@@ -58,7 +59,8 @@ class DramatiqRabbitEngine(PolledEngine):
         while not self._leaving:
             published, others = set(self._rabbit.queues), set(self.queues() or [DEFAULT_QUEUE])
             try:
-                heard = await self._in_thread("ask", self._watch.listen, published, others)
+                listen = partial(self._watch.listen, published, others, may_confirm=not self._out)
+                heard = await self._in_thread("ask", listen)
                 self._deaf = ""
             except EngineUnavailable as error:
                 if self._deaf != (deaf := f"outcomes cannot be heard: {error}"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import deque
 from collections.abc import Set
 from typing import Any
 
@@ -19,7 +20,11 @@ from z4j_adapters.engines.dramatiq.rabbit_publish import connection_failures
 
 __all__ = ["RabbitWatch"]
 
-NOTES_AT_ONCE = 1000
+NOTES_AT_ONCE = 500
+# A note is RabbitMQ's until the scheduler most likely has it: an adapter that is killed leaves the
+# last ones to its successor, and telling an end twice is harmless.
+CONFIRM_AFTER_S = 2.0
+UNCONFIRMED_MAX = 20_000
 WAIT_S = 0.2
 BROWSE_EVERY_S = 0.5
 
@@ -35,13 +40,14 @@ class RabbitWatch:
         self._letters = DeadLetters(setup)
         self._connection: Any = None
         self._channel: Any = None
-        self._last_tag = 0
+        self._unconfirmed: deque[tuple[float, int]] = deque()
         self._next_browse_s = 0.0
 
-    def listen(self, published: Set[str], others: Set[str]) -> list[Heard]:
-        """Wait a little for ends of fires; what the last call returned is confirmed.
+    def listen(self, published: Set[str], others: Set[str], *, may_confirm: bool) -> list[Heard]:
+        """Wait a little for ends of fires.
 
         Args:
+            may_confirm: What was returned so far has been passed on.
             published: Queues that were published to.
             others: More queues that may have dead letters.
         Raises:
@@ -50,7 +56,8 @@ class RabbitWatch:
         heard: list[Heard] = []
         try:
             self._connect()
-            self._confirm()
+            if may_confirm:
+                self._confirm(time.monotonic() - CONFIRM_AFTER_S)
             self._read_notes(heard)
             if time.monotonic() >= self._next_browse_s:
                 for queue in sorted(published | others):
@@ -64,21 +71,24 @@ class RabbitWatch:
                 return heard  # A letter is found once; the next call meets the error, too.
             raise EngineUnavailable(str(error) or type(error).__name__) from error
 
-    def _confirm(self) -> None:
-        if self._last_tag:
-            self._channel.basic_ack(self._last_tag, multiple=True)
-            self._last_tag = 0
+    def _confirm(self, until_s: float) -> None:
+        last_tag = 0
+        while self._unconfirmed and self._unconfirmed[0][0] <= until_s:
+            last_tag = self._unconfirmed.popleft()[1]
+        if last_tag:
+            self._channel.basic_ack(last_tag, multiple=True)
 
     def leave(self) -> None:
-        """Confirm what the last call returned, and close."""
+        """Confirm all that was returned, and close."""
         with contextlib.suppress(*connection_failures()):
-            self._confirm()
+            self._confirm(time.monotonic())
         self.close()
 
     def close(self) -> None:
         """Close the connection; what was not confirmed is told again.  Idempotent."""
         connection, self._connection = self._connection, None
-        self._channel, self._last_tag = None, 0
+        self._channel = None
+        self._unconfirmed.clear()
         if connection is not None:
             with contextlib.suppress(Exception):
                 connection.close()
@@ -92,18 +102,18 @@ class RabbitWatch:
         del self._broker.connection  # This thread's.
         self._connection = pika.BlockingConnection(self._broker.parameters)
         self._channel = self._connection.channel()
-        self._channel.basic_qos(prefetch_count=NOTES_AT_ONCE)
+        self._channel.basic_qos(prefetch_count=UNCONFIRMED_MAX)
 
     def _read_notes(self, heard: list[Heard]) -> None:
         notes = self._channel.consume(f"{NOTE_QUEUE}.XQ", inactivity_timeout=WAIT_S)
         for method, _, body in notes:
             if method is None:
                 break
-            self._last_tag = method.delivery_tag
+            self._unconfirmed.append((time.monotonic(), method.delivery_tag))
             note = decode(body)
             if note is None or note.actor_name != NOTE_ACTOR or (ref := ref_of(note)) is None:
                 continue
             end = End(OutcomeState.SUCCEEDED, note.message_timestamp)
             heard.append(Heard(note.message_id, ref, end, is_letter=False))
-            if len(heard) >= NOTES_AT_ONCE // 2 or self._channel.get_waiting_message_count() == 0:
+            if len(heard) >= NOTES_AT_ONCE or self._channel.get_waiting_message_count() == 0:
                 break

@@ -68,7 +68,7 @@ class RetryFinder:
         for name in (f"{queue}.DQ", queue, f"{queue}.DQ", queue):
             for key, message in self._matches(client, name, fire_ids, found):
                 found[message.message_id] = Place(name, key)
-        for key, message in self._matches(client, f"{queue}.XQ", fire_ids, {}):
+        for key, message in self._matches(client, f"{queue}.XQ", fire_ids, found):
             if (at_ms := client.zscore(self._keys.dead(queue), key)) is not None:
                 found[message.message_id] = end_of_dead_letter(message, int(at_ms))
         rest_s = max(REST_MIN_S, (time.monotonic() - began) * REST_SHARE)
@@ -78,7 +78,7 @@ class RetryFinder:
     def _matches(
         self, client: Any, name: str, fire_ids: Sequence[str], found: dict[str, Any]
     ) -> Iterator[tuple[str, Message[Any]]]:
-        wanted = [fire_id for fire_id in fire_ids if fire_id not in found]
+        wanted = {fire_id for fire_id in fire_ids if fire_id not in found}
         hash_key, cursor = self._keys.messages(name), b"0"
         while wanted:
             cursor, *keys = client.eval(
