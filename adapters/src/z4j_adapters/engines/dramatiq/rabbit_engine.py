@@ -57,7 +57,7 @@ class DramatiqRabbitEngine(PolledEngine):
     async def _listen(self) -> None:
         """Hears of ends; notes also of fires that another adapter, or we before, handed over."""
         while not self._leaving:
-            published, others = set(self._rabbit.queues), set(self.queues() or [DEFAULT_QUEUE])
+            published, others = self._rabbit.queues, set(self.queues() or [DEFAULT_QUEUE])
             try:
                 listen = partial(self._watch.listen, published, others, may_confirm=not self._out)
                 heard = await self._in_thread("ask", listen)

@@ -32,7 +32,7 @@ class DramatiqRabbitPublisher(Publisher):
         self._broker.confirm_delivery = True
         limit_waiting(self._broker.parameters)
         self._accepted: OrderedDict[str, None] = OrderedDict()
-        self.queues: set[str] = set()
+        self.queues: frozenset[str] = frozenset()
         """Published to so far; read by other threads."""
 
     def publish(self, parcels: Sequence[Parcel]) -> list[Result]:
@@ -69,7 +69,8 @@ class DramatiqRabbitPublisher(Publisher):
                 ResultCode.REJECTED,
                 f"a middleware of the app refuses it: {type(error).__name__}: {error}",
             )
-        self.queues.add(envelope.queue)
+        if envelope.queue not in self.queues:
+            self.queues |= {envelope.queue}
         self._accepted[fire.id] = None
         if len(self._accepted) > ACCEPTED_MAX:
             self._accepted.popitem(last=False)
