@@ -72,14 +72,14 @@ def ctest(build: Path) -> Count:
     return total if ok or total.failed else total + Count(failed=1)
 
 
-def pytest(folder: str, build: Path, python: str = sys.executable) -> Count:
+def pytest(folder: str, build: Path, *args: str, python: str = sys.executable) -> Count:
     """One folder of Python tests, in the environment of `python`."""
     name = f"{Path(python).parent.parent.name}-{folder.replace('/', '-')}"
     report = build / "results" / f"pytest-{name}.junit"
     report.unlink(missing_ok=True)
     ok = run(
         f"Python tests in {folder}",
-        [python, "-m", "pytest", "-q", folder, f"--junitxml={report}"],
+        [python, "-m", "pytest", "-q", folder, *args, f"--junitxml={report}"],
         Z4J_BUILD_DIR=str(build),
     )
     total = count_junit(report) if report.exists() else Count()
@@ -116,10 +116,11 @@ def main() -> int:
         total += ctest(build)
     if not only_style and not only_cpp:
         arq = str(ROOT / "build" / "venv-arq" / "bin" / "python")
-        total += pytest("adapters/tests/engines", build, arq)
-        for folder in ("adapters/tests", "tests/differential", "tests/integration", "tests/chaos"):
-            if list((ROOT / folder).glob("**/test_*.py")):
-                total += pytest(folder, build)
+        total += pytest("adapters/tests/engines", build, python=arq)
+        # Workers of engines take long to start, and compute little.
+        total += pytest("adapters/tests", build, "-n", "2", "--dist", "loadfile")
+        for folder in ("tests/differential", "tests/integration", "tests/chaos"):
+            total += pytest(folder, build)
     print(f"{total.passed} passed, {total.failed} failed")
     return 1 if total.failed or not total.passed else 0
 
