@@ -35,7 +35,7 @@ class SignStream final
  private:
   void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnReadDone(bool ok) override ABSL_LOCKS_EXCLUDED(mu_);
-  void OnDone(const grpc::Status& status) override;
+  void OnDone(const grpc::Status& status) override ABSL_LOCKS_EXCLUDED(mu_);
 
   const std::string endpoint_;
   const std::unique_ptr<v1::SessionService::Stub> stub_;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "services/base/field_error.h"
+#include "services/base/thread_sanitizer.h"
 #include "services/consensus/limits.h"
 #include "services/consensus/rpc/convert.h"
 #include "services/consensus/rpc/failure.h"
@@ -27,6 +28,7 @@ KeepAliveStream* KeepAliveStream::Open(RpcContext& rpc, const grpc::Status& admi
 }
 
 void KeepAliveStream::OnReadDone(bool ok) {
+  TakeFromGrpc(this);
   SessionId session{ok ? request_.session_id() : 0};
   {
     absl::MutexLock lock(&mu_);
@@ -75,6 +77,7 @@ void KeepAliveStream::Answered(SessionId session, const CallResult& result,
 }
 
 void KeepAliveStream::OnWriteDone(bool ok) {
+  TakeFromGrpc(this);
   absl::MutexLock lock(&mu_);
   writing_ = false;
   answers_.pop_front();
@@ -94,6 +97,7 @@ bool KeepAliveStream::MayRead() const {
 
 void KeepAliveStream::Go() {
   if (finished_ || writing_) return;
+  HandToGrpc(this);
   if (!end_ && no_more_ && asked_ == 0 && answers_.empty()) end_ = grpc::Status::OK;
   if (end_) {
     finished_ = true;
@@ -110,7 +114,9 @@ void KeepAliveStream::Go() {
 }
 
 void KeepAliveStream::OnDone() {
+  TakeFromGrpc(this);
   const std::shared_ptr<KeepAliveStream> self = std::move(self_);
+  { absl::MutexLock lock(&mu_); }  // Whoever ended it has let go of it; see thread_sanitizer.h.
   rpc_.hub.RemoveLeaderBound(self);
 }
 

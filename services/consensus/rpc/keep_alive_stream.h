@@ -27,7 +27,7 @@ class KeepAliveStream final
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
   void OnCancel() override { OnEnd(grpc::Status::CANCELLED); }
-  void OnDone() override;
+  void OnDone() override ABSL_LOCKS_EXCLUDED(mu_);
   void OnEnd(const grpc::Status& status) override ABSL_LOCKS_EXCLUDED(mu_);
 
  private:

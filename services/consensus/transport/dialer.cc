@@ -10,6 +10,7 @@
 #include "services/base/grpc_status.h"
 #include "services/base/log.h"
 #include "services/base/status_macros.h"
+#include "services/base/thread_sanitizer.h"
 #include "services/consensus/transport/limits.h"
 #include "services/consensus/transport/mac.h"
 #include "z4j/raft/v1/raft.grpc.pb.h"
@@ -49,6 +50,7 @@ class Dialer::Stream final : public grpc::ClientBidiReactor<pb::PeerFrame, pb::P
     write_ = handshake_.Begin();
     stub_->async()->Stream(&context_, this);
     AddHold();  // The outbox writes from anywhere until it is detached.
+    HandToGrpc(this);
     StartWrite(&write_);
     StartCall();
   }
@@ -58,29 +60,36 @@ class Dialer::Stream final : public grpc::ClientBidiReactor<pb::PeerFrame, pb::P
   void Write(pb::PeerFrame frame) override {
     write_ = std::move(frame);
     handshake_.sealer().Seal(&write_);
+    HandToGrpc(this);
     StartWrite(&write_);
   }
 
   // --- gRPC ---
   void OnWriteDone(bool ok) override {
+    TakeFromGrpc(this);
     if (!std::exchange(hello_written_, true)) {
       // Only now, so that nothing else is being written when the peer's Hello comes.
+      HandToGrpc(this);
       StartRead(&read_);
     } else if (ok) {
       dialer_->outbox_.Written(this);
     }
   }
   void OnReadDone(bool ok) override {
+    TakeFromGrpc(this);
     if (!ok) {
       dialer_->outbox_.Detach(this);
+      HandToGrpc(this);
       RemoveHold();
       return;
     }
     if (refused_.ok()) refused_ = handshake_.done() ? Deliver() : Greet();
     if (!refused_.ok()) context_.TryCancel();
+    HandToGrpc(this);
     StartRead(&read_);  // After the cancellation it fails, which ends the stream.
   }
   void OnDone(const grpc::Status& status) override {
+    TakeFromGrpc(this);
     const std::shared_ptr<Dialer> dialer = dialer_;  // Outlives this.
     const absl::Status why = refused_.ok() ? FromGrpcStatus(status) : refused_;
     dialer->Ended(why, std::shared_ptr<Stream>(this));
@@ -95,6 +104,7 @@ class Dialer::Stream final : public grpc::ClientBidiReactor<pb::PeerFrame, pb::P
     dialer_->outbox_.Attach(this, /*busy=*/reply.has_value());
     if (reply.has_value()) {
       write_ = *std::move(reply);
+      HandToGrpc(this);
       StartWrite(&write_);
     }
     host.OnConnected(dialer_->peer_, true);

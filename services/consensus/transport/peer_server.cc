@@ -10,6 +10,7 @@
 #include "services/base/grpc_status.h"
 #include "services/base/log.h"
 #include "services/base/status_macros.h"
+#include "services/base/thread_sanitizer.h"
 #include "services/consensus/transport/limits.h"
 #include "services/consensus/transport/mac.h"
 
@@ -27,12 +28,13 @@ class PeerServer::Incoming final : public grpc::ServerBidiReactor<pb::PeerFrame,
         outbox_(
             std::make_shared<Outbox>(server.host_.clock(), server.host_.self().election_timeout)) {}
 
-  void Begin() { StartRead(&read_); }
+  void Begin() { Read(); }
   void Abort() { context_->TryCancel(); }
   void End(const grpc::Status& status) ABSL_LOCKS_EXCLUDED(mu_) {
     absl::MutexLock lock(&mu_);
     if (closing_.has_value()) return;
     closing_ = status;
+    HandToGrpc(this);
     if (!writing_) Finish(status);
   }
   // Once it has greeted.
@@ -48,21 +50,24 @@ class PeerServer::Incoming final : public grpc::ServerBidiReactor<pb::PeerFrame,
 
   // --- gRPC ---
   void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mu_) {
+    TakeFromGrpc(this);
     {
       absl::MutexLock lock(&mu_);
       writing_ = false;
       if (closing_.has_value()) {
+        HandToGrpc(this);
         Finish(*closing_);
         return;
       }
     }
     if (!handshake_.done()) {
-      StartRead(&read_);  // The proof; nothing is being written when it comes.
+      Read();  // The proof; nothing is being written when it comes.
     } else if (ok) {
       outbox_->Written(this);
     }  // Otherwise reading fails as well, and ends it.
   }
   void OnReadDone(bool ok) override {
+    TakeFromGrpc(this);
     if (!ok) {
       End(grpc::Status::OK);
       return;
@@ -75,13 +80,18 @@ class PeerServer::Incoming final : public grpc::ServerBidiReactor<pb::PeerFrame,
     End(ToGrpcStatus(status));
   }
   void OnDone() override ABSL_LOCKS_EXCLUDED(mu_) {
+    TakeFromGrpc(this);
     outbox_->Detach(this);
     server_.Gone(this);
-    { absl::MutexLock lock(&mu_); }  // libgrpc calls this last, in an order no sanitizer sees.
+    { absl::MutexLock lock(&mu_); }  // Whoever ended it has let go of it; see thread_sanitizer.h.
     delete this;
   }
 
  private:
+  void Read() {
+    HandToGrpc(this);
+    StartRead(&read_);
+  }
   absl::Status Greet() {
     PeerHost& host = server_.host_;
     ASSIGN_OR_RETURN(std::optional<pb::PeerFrame> reply,
@@ -95,13 +105,13 @@ class PeerServer::Incoming final : public grpc::ServerBidiReactor<pb::PeerFrame,
     if (reply.has_value()) WriteAsIs(*std::move(reply));
     host.Greeted(address());
     host.OnHello(peer());
-    StartRead(&read_);
+    Read();
     return absl::OkStatus();
   }
   absl::Status Deliver() {
     RETURN_IF_ERROR(handshake_.opener().Open(&read_));
     RETURN_IF_ERROR(server_.host_.Deliver(peer(), std::move(read_)));
-    StartRead(&read_);
+    Read();
     return absl::OkStatus();
   }
   void WriteAsIs(pb::PeerFrame frame) ABSL_LOCKS_EXCLUDED(mu_) {
@@ -109,6 +119,7 @@ class PeerServer::Incoming final : public grpc::ServerBidiReactor<pb::PeerFrame,
     if (closing_.has_value()) return;
     writing_ = true;
     write_ = std::move(frame);
+    HandToGrpc(this);
     StartWrite(&write_);
   }
 
@@ -123,6 +134,9 @@ class PeerServer::Incoming final : public grpc::ServerBidiReactor<pb::PeerFrame,
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   std::optional<grpc::Status> closing_ ABSL_GUARDED_BY(mu_);
 };
+
+// The last call has let go of it; see thread_sanitizer.h.
+PeerServer::~PeerServer() { absl::MutexLock lock(&mu_); }
 
 grpc::ServerBidiReactor<pb::PeerFrame, pb::PeerFrame>* PeerServer::Stream(
     grpc::CallbackServerContext* context) {

@@ -19,6 +19,7 @@ namespace z4j::consensus {
 class PeerServer final : public pb::PeerService::CallbackService {
  public:
   explicit PeerServer(PeerHost& host) : host_(host) {}
+  ~PeerServer() override ABSL_LOCKS_EXCLUDED(mu_);
 
   grpc::ServerBidiReactor<pb::PeerFrame, pb::PeerFrame>* Stream(
       grpc::CallbackServerContext* context) override ABSL_LOCKS_EXCLUDED(mu_);

@@ -13,6 +13,7 @@
 #include "services/base/grpc_status.h"
 #include "services/base/log.h"
 #include "services/base/status_macros.h"
+#include "services/base/thread_sanitizer.h"
 #include "services/consensus/storage/crc32c.h"
 #include "services/consensus/transport/convert.h"
 #include "services/consensus/transport/limits.h"
@@ -40,13 +41,18 @@ class SnapshotReceiver::Call final : public grpc::ServerBidiReactor<pb::PeerFram
         handshake(Handshake::Side::kListener, PeerCall::kSnapshot, receiver.host_.self(),
                   RandomBytes(kNonceBytes)) {}
 
-  void Read() { StartRead(&frame); }
+  void Read() {
+    HandToGrpc(this);
+    StartRead(&frame);
+  }
   void WriteThenRead(pb::PeerFrame answer) {
     answer_ = std::move(answer);
+    HandToGrpc(this);
     StartWrite(&answer_);
   }
   void WriteAndEnd(pb::PeerFrame answer) {
     answer_ = std::move(answer);
+    HandToGrpc(this);
     StartWriteAndFinish(&answer_, grpc::WriteOptions(), grpc::Status::OK);
   }
   void Abort() { context_->TryCancel(); }
@@ -56,11 +62,16 @@ class SnapshotReceiver::Call final : public grpc::ServerBidiReactor<pb::PeerFram
   }
 
   void OnReadDone(bool ok) override {
+    TakeFromGrpc(this);
     is_read = ok;
     receiver_.Enqueue(this);
   }
-  void OnWriteDone(bool) override { Read(); }  // Fails if the write has.
+  void OnWriteDone(bool) override {
+    TakeFromGrpc(this);
+    Read();  // Fails if the write has.
+  }
   void OnDone() override {
+    TakeFromGrpc(this);
     receiver_.Gone(this);
     delete this;
   }

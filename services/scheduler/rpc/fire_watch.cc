@@ -141,9 +141,9 @@ absl::Status FireWatch::SendWritten(Filler& filler) {
   }
 }
 
-absl::Status FireWatch::SendNotes(Filler& filler) {
-  if (rpc_.clock.MonoNow() < next_notes_) return absl::OkStatus();
-  next_notes_ = rpc_.clock.MonoNow() + kWatchedNotesEvery;
+absl::Status FireWatch::SendNotes(MonoTime now, Filler& filler) {
+  if (now < next_notes_) return absl::OkStatus();
+  next_notes_ = now + kWatchedNotesEvery;
   std::vector<FireKey> keys;
   for (auto next = open_.upper_bound(looked_to_);
        keys.size() < kWatchedPerRead && next != open_.end(); ++next) {
@@ -167,6 +167,7 @@ absl::Status FireWatch::SendNotes(Filler& filler) {
 }
 
 absl::StatusOr<bool> FireWatch::Next(v1::WatchFiresResponse* out) {
+  const MonoTime now = rpc_.clock.MonoNow();  // First: what the notes are of is not older.
   notes_.Refresh(rpc_.clock.Now());
   if (position_.empty()) {
     ASSIGN_OR_RETURN(position_, rpc_.feed.Begin());
@@ -178,10 +179,9 @@ absl::StatusOr<bool> FireWatch::Next(v1::WatchFiresResponse* out) {
   } else {
     Filler filler(*this, out);
     RETURN_IF_ERROR(SendWritten(filler));
-    if (!filler.any()) RETURN_IF_ERROR(SendNotes(filler));
+    if (!filler.any()) RETURN_IF_ERROR(SendNotes(now, filler));
     send = filler.any();
   }
-  const MonoTime now = rpc_.clock.MonoNow();
   if (!send && (now < next_token_ || position_ == last_token_)) return false;
   next_token_ = now + kWatchTokenEvery;
   last_token_ = position_;

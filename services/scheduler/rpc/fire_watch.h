@@ -39,7 +39,7 @@ class FireWatch final : public WatchSource<v1::WatchFiresResponse> {
   // Takes what the feed has into todo_; false if that is nothing.
   absl::StatusOr<bool> ReadFeed();
   absl::Status SendWritten(Filler& filler);
-  absl::Status SendNotes(Filler& filler);
+  absl::Status SendNotes(MonoTime now, Filler& filler);
   bool Selects(const FireKey& key) const;
 
   RpcContext& rpc_;

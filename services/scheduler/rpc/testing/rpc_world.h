@@ -15,6 +15,7 @@
 #include "services/base/grpc_status.h"
 #include "services/base/testing/simulated_clock.h"
 #include "services/base/testing/status_matchers.h"
+#include "services/base/thread_sanitizer.h"
 #include "services/scheduler/rpc/grpc_server.h"
 #include "services/scheduler/store/memory_schedule_store.h"
 #include "z4j/scheduler/v1/audit.grpc.pb.h"
@@ -27,8 +28,14 @@ namespace z4j::scheduler {
 // What a server would know; tests set it.
 class FakeClusterView final : public ClusterView {
  public:
-  ClusterStatus Status() override { return status; }
-  std::vector<HealthFinding> Health() override { return findings; }
+  ClusterStatus Status() override {
+    TakeFromGrpc(this);
+    return status;
+  }
+  std::vector<HealthFinding> Health() override {
+    TakeFromGrpc(this);
+    return findings;
+  }
   absl::StatusOr<std::string> TransferLeadership(const std::string& node) override {
     transferred_to.push_back(node);
     return transfer_result;
@@ -97,6 +104,7 @@ class RpcTest : public testing::Test {
     context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
     context.AddMetadata("z4j-actor", "test:ann");
     Response response;
+    HandToGrpc(&cluster_);  // Tests set it between calls.
     const grpc::Status status = (stub.*method)(&context, request, &response);
     if (!status.ok()) return FromGrpcStatus(status);
     return response;
