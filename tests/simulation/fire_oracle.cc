@@ -44,16 +44,25 @@ void FireOracle::Raised(FencingToken token, const std::string& holder) {
   if (token < newest_) {
     Fail(absl::StrCat("the fence went back from ", newest_.value, " to ", token.value));
   }
+  raises_ = token == newest_ ? raises_ + 1 : 1;
   newest_ = std::max(newest_, token);
 }
 
 void FireOracle::Wrote(FencingToken token, absl::Time was, absl::Time is) {
+  world_.Tell([&] {
+    return absl::StrCat("a leader was live at ", Text(was), " and is at ", Text(is), " under ",
+                        token.value);
+  });
   if (token != newest_) {
     Fail(absl::StrCat("the database took a write of token ", token.value, ", and its fence is at ",
                       newest_.value));
   }
-  if (token != live_ && !silences_.empty() && was <= silences_.back().to) {
-    silences_.back().to = is;  // Who was live in between was gone before it did anything.
+  // Who was live in between was gone before it did anything, or has not heard that it leads and
+  // raises the fence again.
+  const bool nothing_between = token != live_ || raises_ > 0;
+  raises_ = std::max(0, raises_ - 1);
+  if (nothing_between && !silences_.empty() && was <= silences_.back().to) {
+    silences_.back().to = is;
   } else if (is - was > scheduler::kOnTimeGrace - kClockSlack) {
     silences_.push_back({was, is, token == live_});
   }
@@ -62,6 +71,7 @@ void FireOracle::Wrote(FencingToken token, absl::Time was, absl::Time is) {
 
 void FireOracle::Committed(FencingToken token, const FireBatch& batch, const Cursors& before,
                            const Cursors& after) {
+  raises_ = 0;
   for (size_t i = 0; i < after.size(); ++i) {
     const auto& [id, cursor] = after[i];
     const absl::Time was = before[i].second.watermark;

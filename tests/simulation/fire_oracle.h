@@ -74,6 +74,7 @@ class FireOracle {
   std::set<std::pair<absl::Time, scheduler::FireId>> pending_;
   absl::Time live_at_;            // A leader wrote,
   scheduler::FencingToken live_;  // this one.
+  int raises_ = 0;  // Of the fence, since the last commit, that are not told by Wrote.
   // Times longer than the grace in which none did: what came due in them may be missed; and must,
   // where the policy says so, if it was another one that wrote then.
   struct Silence {
