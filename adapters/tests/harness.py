@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -72,17 +73,16 @@ class Process:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def stop(self, number: int = signal.SIGTERM, timeout_s: float = 10.0) -> int:
-        """Signals it and waits; kills its whole session if it does not end."""
+        """Signals it and waits; then kills what is left of its session."""
         if self.child is None:
             return 0
         if self.child.poll() is None:
             self.child.send_signal(number)
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self.child.wait(timeout_s)
-            except subprocess.TimeoutExpired:
-                os.killpg(self.child.pid, signal.SIGKILL)
-                self.child.wait(timeout_s)
-        return self.child.returncode
+        with contextlib.suppress(ProcessLookupError):  # A worker that was killed has children.
+            os.killpg(self.child.pid, signal.SIGKILL)
+        return self.child.wait(timeout_s)
 
 
 class RedisServer(Process):
