@@ -151,7 +151,7 @@ void Cluster::Run() {
   network_.Calm();
   schedulers_.Calm();
   for (auto& [id, server] : servers_) {
-    server->DiskFull(absl::ZeroDuration());  // Has room again at once.
+    server->CalmDisk();
     server->Start();
     TellPeers(id, true);
   }

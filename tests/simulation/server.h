@@ -54,6 +54,8 @@ class Server {
   // The directory is lost; from the next start on this is another node under the old number.
   void Wipe();
   void DiskFull(absl::Duration duration);
+  // From now on its disk has room and is never slow.
+  void CalmDisk();
 
   // Runs `what` on the node's one thread; never if it is down, later if it stands still.
   void Do(std::function<void(Replica& replica, MonoTime now)> what);
@@ -124,6 +126,7 @@ class Server {
   std::optional<Index> compact_;
   bool disk_busy_ = false;
   uint64_t disk_done_ = 0;  // How many times it had written everything it was given.
+  bool disk_calm_ = false;
   bool disk_stalled_ = false;
   Instant tick_at_ = absl::InfiniteDuration();
   uint64_t last_call_ = 0;

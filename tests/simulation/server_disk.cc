@@ -44,8 +44,13 @@ void Server::DiskFull(absl::Duration duration) {
   world_.After(duration, [this] { disk_.SetCapacity(UINT64_MAX); });
 }
 
+void Server::CalmDisk() {
+  disk_.SetCapacity(UINT64_MAX);
+  disk_calm_ = true;
+}
+
 absl::Duration Server::SyncTime() {
-  if (world_.Chance(options_.slow_sync)) {
+  if (!disk_calm_ && world_.Chance(options_.slow_sync)) {
     return world_.Between(absl::Milliseconds(100), absl::Seconds(2));
   }
   return world_.Between(options_.sync_mean / 2, options_.sync_mean * 3 / 2);
