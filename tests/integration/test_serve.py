@@ -39,6 +39,7 @@ def create(server: SchedulerServer, name: str, *args: str) -> None:
 
 
 def test_says_where_it_listens_and_answers_the_probes(server: SchedulerServer) -> None:
+    wait_for("the log", lambda: '"message":"ready"' in server.log())  # The probes may be quicker.
     ready = [line for line in server.log().splitlines() if '"message":"ready"' in line]
     assert len(ready) == 1
     assert f'"grpc":"{server.address}"' in ready[0]
