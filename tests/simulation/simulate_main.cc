@@ -49,6 +49,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   const auto begun = std::chrono::steady_clock::now();
+  auto told = begun;
   double simulated_h = 0;
   uint64_t events = 0, operations = 0, fires = 0, crashes = 0, undecided = 0, run = 0;
   for (uint64_t i = from; run < seeds || simulated_h < static_cast<double>(hours); ++i, ++run) {
@@ -63,6 +64,11 @@ int main(int argc, char** argv) {
       std::printf("options: %s\nBREACH with --seed=%lu: %s\n", result.options.c_str(), i,
                   result.breach.c_str());
       return 1;
+    }
+    if (const auto now = std::chrono::steady_clock::now(); now - told > std::chrono::minutes(1)) {
+      told = now;
+      std::fprintf(stderr, "up to seed %lu: %.1f simulated hours, %lu crashes, 0 breaches\n", i,
+                   simulated_h, crashes);
     }
   }
   const double took_s =
