@@ -24,7 +24,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "build" / "python")]
 
-from bench import celery_parts, consensus_parts, memory_parts, parts, takeover_parts  # noqa: E402
+from bench import (  # noqa: E402
+    celery_parts,
+    consensus_parts,
+    engine_parts,
+    memory_parts,
+    parts,
+    takeover_parts,
+)
 from bench.rig import Row  # noqa: E402
 
 
@@ -51,6 +58,10 @@ PARTS: dict[tuple[str, ...], Callable[[Path, ExitStack], Iterator[Row]]] = {
     ("durable_fires_per_s.sqlite",): partial(parts.durable, "sqlite"),
     ("celery_fires_per_s", "celery_lateness_ms"): celery_parts.with_2000_entries,
     ("celery_10k_fires_per_s",): celery_parts.with_10000_entries,
+    **{
+        (f"engine_fires_per_s.{name}", f"adapter_rss_mb.{name}"): partial(engine_parts.fires, name)
+        for name in engine_parts.ENGINES
+    },
     ("takeover_ms.stop.1k", "takeover_ms.kill9.1k"): partial(takeover_parts.takeover, 1_000, "1k"),
     ("takeover_ms.stop.100k", "takeover_ms.kill9.100k"): partial(
         takeover_parts.takeover, 100_000, "100k"
