@@ -1,8 +1,8 @@
 #ifndef Z4J_BASE_THREAD_SANITIZER_H_
 #define Z4J_BASE_THREAD_SANITIZER_H_
 
-// libgrpc orders what one thread starts before what another completes, and is not instrumented: these
-// say so to ThreadSanitizer.  They do nothing else, and nothing at all in other builds.
+// libgrpc orders what one thread starts before what another completes, and is not instrumented:
+// these say so to ThreadSanitizer.  They do nothing else, and nothing at all in other builds.
 #if defined(__SANITIZE_THREAD__)
 extern "C" void __tsan_acquire(void* address);
 extern "C" void __tsan_release(void* address);
