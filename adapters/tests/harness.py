@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from z4j_adapters import EngineAdapter, Fire, ResultCode
 
 TESTS = Path(__file__).resolve().parent
 
@@ -45,6 +46,25 @@ async def eventually(what: str, condition: Callable[[], Any], timeout_s: float =
             return result
         await asyncio.sleep(0.02)
     raise TimeoutError(f"waited {timeout_s} s for {what}")
+
+
+async def assert_frozen_redis_is_unavailable(
+    engine: EngineAdapter, server: RedisServer, fire: Fire
+) -> None:
+    """Hands `fire` over to a Redis that stands still: the loop runs on, the answer says so."""
+    assert server.child
+    server.child.send_signal(signal.SIGSTOP)
+    try:
+        handing_over = asyncio.ensure_future(engine.dispatch([fire]))
+        longest, last = 0.0, time.monotonic()
+        while not handing_over.done():
+            await asyncio.sleep(0.005)
+            longest, last = max(longest, time.monotonic() - last), time.monotonic()
+        assert (await handing_over)[0].code is ResultCode.UNAVAILABLE
+        assert longest < 0.25
+    finally:
+        server.child.send_signal(signal.SIGCONT)
+    await eventually("recovery", lambda: engine.health() == "")
 
 
 class Process:

@@ -32,6 +32,26 @@ class Parser(argparse.ArgumentParser):
             kwargs["default"] = text  # argparse applies `type` to a default that is a string.
         self.add_argument(f"--{name}", **kwargs)
 
+    def queues(self, *, default: str = "any") -> None:
+        """Add --queue, of engines whose publisher may be bound to some."""
+        self.option(
+            "queue",
+            repeat=True,
+            metavar="NAME",
+            help=f"publish to this queue only; repeat for more (default: {default})",
+        )
+
+    def dedupe_ttl(self, *, broker: str = "Redis") -> None:
+        """Add --dedupe-ttl, of engines whose `broker` remembers fires."""
+        self.option(
+            "dedupe-ttl",
+            type=seconds,
+            default=86_400.0,
+            metavar="TIME",
+            help=f"how long {broker} remembers a fire it has; at least as long as the scheduler "
+            "may hand one over again (default: 24h)",
+        )
+
     def __init__(self, **kwargs: Any) -> None:
         self._env_lists: dict[str, list[str]] = {}
         super().__init__(

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from engines.huey_harness import NAME, SRC, HueyConsumer, HueyTasks, opened
 from fake_scheduler import FakeScheduler, pb
-from harness import Process, RedisServer, eventually
+from harness import Process, RedisServer, assert_frozen_redis_is_unavailable, eventually
 from z4j_adapters import ControlFailed, Fire, FireRef, OutcomeState, Result, ResultCode
 from z4j_adapters.engines.huey import waiting
 from z4j_adapters.engines.huey.engine import HueyEngine
@@ -350,19 +350,7 @@ async def test_a_look_up_before_the_end_leads_to_the_end(
 async def test_a_frozen_redis_neither_blocks_the_loop_nor_lies(server: RedisServer) -> None:
     async with opened(broker=f"{server.url}?socket_timeout=0.3") as (engine, _):
         await engine.dispatch([make_fire("huey_app.echo")])
-        assert server.child
-        server.child.send_signal(signal.SIGSTOP)
-        try:
-            handing_over = asyncio.ensure_future(engine.dispatch([make_fire("huey_app.echo")]))
-            longest, last = 0.0, time.monotonic()
-            while not handing_over.done():
-                await asyncio.sleep(0.005)
-                longest, last = max(longest, time.monotonic() - last), time.monotonic()
-            assert (await handing_over)[0].code is ResultCode.UNAVAILABLE
-            assert longest < 0.25
-        finally:
-            server.child.send_signal(signal.SIGCONT)
-        await eventually("recovery", lambda: engine.health() == "")
+        await assert_frozen_redis_is_unavailable(engine, server, make_fire("huey_app.echo"))
 
 
 async def test_names_the_tasks_that_attached_consumers_know(

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
 from engines.rq_kit import SIMPLE, RqTasks, RqWorker, Workers, opened_engine
 from fake_scheduler import FakeScheduler, pb
-from harness import Process, RedisServer, eventually
+from harness import Process, RedisServer, assert_frozen_redis_is_unavailable, eventually
 from z4j_adapters import FireRef, OutcomeState, ResultCode
 from z4j_adapters.engines.rq.dispatch import dedupe_key
 from z4j_adapters.testing import make_fire
@@ -56,19 +55,7 @@ async def test_a_redis_restart_in_a_burst_loses_nothing_and_work_resumes_by_itse
 async def test_a_frozen_redis_neither_blocks_the_loop_nor_lies(rq_server: RedisServer) -> None:
     async with opened_engine(broker=f"{rq_server.url}?socket_timeout=0.3") as (engine, _):
         await engine.dispatch([make_fire("rq_app.echo")])
-        assert rq_server.child
-        rq_server.child.send_signal(signal.SIGSTOP)
-        try:
-            handing_over = asyncio.ensure_future(engine.dispatch([make_fire("rq_app.echo")]))
-            longest, last = 0.0, time.monotonic()
-            while not handing_over.done():
-                await asyncio.sleep(0.005)
-                longest, last = max(longest, time.monotonic() - last), time.monotonic()
-            assert (await handing_over)[0].code is ResultCode.UNAVAILABLE
-            assert longest < 0.25
-        finally:
-            rq_server.child.send_signal(signal.SIGCONT)
-        await eventually("recovery", lambda: engine.health() == "")
+        await assert_frozen_redis_is_unavailable(engine, rq_server, make_fire("rq_app.echo"))
 
 
 async def test_2000_fires_handed_over_twice_by_adapters_that_come_and_go_run_once_each(

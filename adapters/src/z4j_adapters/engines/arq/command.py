@@ -7,7 +7,7 @@ from pathlib import Path
 
 from z4j_adapters._adapter import EngineAdapter
 from z4j_adapters._command import EngineCommand
-from z4j_adapters._options import Parser, seconds
+from z4j_adapters._options import Parser
 
 __all__ = ["COMMAND"]
 
@@ -46,20 +46,8 @@ def _add_options(parser: Parser) -> None:
     parser.option("app", help="your worker's settings, as on arq's command line: module.Class")
     parser.option("workdir", type=Path, help="folder to import them from (default: here)")
     parser.option("broker", help="Redis URL; with --app it replaces the settings'")
-    parser.option(
-        "queue",
-        repeat=True,
-        metavar="NAME",
-        help="publish to this queue only; repeat for more (default: any)",
-    )
-    parser.option(
-        "dedupe-ttl",
-        type=seconds,
-        default=86_400.0,
-        metavar="TIME",
-        help="how long Redis remembers a fire it has; at least as long as the scheduler may hand "
-        "one over again (default: 24h)",
-    )
+    parser.queues()
+    parser.dedupe_ttl()
 
 
 def _make(options: argparse.Namespace) -> EngineAdapter:

@@ -47,12 +47,7 @@ def _add_options(parser: Parser) -> None:
     parser.option("workdir", type=Path, help="folder to import the app from (default: here)")
     parser.option("broker", help="broker URL; with --app it replaces the app's")
     parser.option("result-backend", help="result backend URL; with --app it replaces the app's")
-    parser.option(
-        "queue",
-        repeat=True,
-        metavar="NAME",
-        help="publish to this queue only; repeat for more (default: any)",
-    )
+    parser.queues()
     parser.option(
         "set",
         repeat=True,
@@ -61,14 +56,7 @@ def _add_options(parser: Parser) -> None:
         help="any Celery setting, such as "
         'broker_transport_options=\'{"global_keyprefix": "prod."}\'; repeat for more',
     )
-    parser.option(
-        "dedupe-ttl",
-        type=seconds,
-        default=86_400.0,
-        metavar="TIME",
-        help="how long Redis remembers a fire it has; at least as long as the scheduler may hand "
-        "one over again (default: 24h)",
-    )
+    parser.dedupe_ttl()
     parser.option(
         "worker-lost-after",
         type=seconds,

@@ -70,26 +70,14 @@ def _add_options(parser: Parser) -> None:
         metavar="URL",
         help="redis://… of the workers' Results middleware: texts of errors (default: the app's)",
     )
-    parser.option(
-        "queue",
-        repeat=True,
-        metavar="NAME",
-        help="publish to this queue only; repeat for more (default: any)",
-    )
+    parser.queues()
     parser.option(
         "no-outcomes",
         action="store_true",
         help="messages carry no pipeline, and outcomes are not known; for workers on RabbitMQ "
         "older than Dramatiq 2.2, which would log errors",
     )
-    parser.option(
-        "dedupe-ttl",
-        type=seconds,
-        default=86_400.0,
-        metavar="TIME",
-        help="how long Redis remembers a fire it has; at least as long as the scheduler may hand "
-        "one over again (default: 24h)",
-    )
+    parser.dedupe_ttl()
     parser.option(
         "lost-after",
         type=seconds,

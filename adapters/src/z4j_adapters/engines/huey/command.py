@@ -72,14 +72,7 @@ def _add_options(parser: Parser) -> None:
         action="store_true",
         help="your instance has utc=False; with --app it says so itself",
     )
-    parser.option(
-        "dedupe-ttl",
-        type=seconds,
-        default=86_400.0,
-        metavar="TIME",
-        help="how long the broker remembers a fire it has; at least as long as the scheduler may "
-        "hand one over again (default: 24h)",
-    )
+    parser.dedupe_ttl(broker="the broker")
     parser.option(
         "worker-lost-after",
         type=seconds,

@@ -48,12 +48,7 @@ def _add_options(parser: Parser) -> None:
         default="pickle",
         help="as in `rq worker --serializer`: pickle, json or a dotted path (default: pickle)",
     )
-    parser.option(
-        "queue",
-        repeat=True,
-        metavar="NAME",
-        help="publish to this queue only; repeat for more (default: the settings' QUEUES, or any)",
-    )
+    parser.queues(default="the settings' QUEUES, or any")
     parser.option(
         "tasks",
         repeat=True,
@@ -75,14 +70,7 @@ def _add_options(parser: Parser) -> None:
         help="how long RQ keeps a finished job, where the schedule does not say; an adapter that "
         "was away for longer cannot tell what became of it (default: 500s, as RQ)",
     )
-    parser.option(
-        "dedupe-ttl",
-        type=seconds,
-        default=86_400.0,
-        metavar="TIME",
-        help="how long Redis remembers a fire it has; at least as long as the scheduler may hand "
-        "one over again (default: 24h)",
-    )
+    parser.dedupe_ttl()
     parser.option(
         "worker-lost-after",
         type=seconds,

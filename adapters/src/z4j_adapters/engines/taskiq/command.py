@@ -78,14 +78,7 @@ def _add_options(parser: Parser) -> None:
         help="publish to this queue only, and by default; repeat for more "
         '(default: any, and "taskiq")',
     )
-    parser.option(
-        "dedupe-ttl",
-        type=seconds,
-        default=86_400.0,
-        metavar="TIME",
-        help="how long Redis remembers a fire it has; at least as long as the scheduler may hand "
-        "one over again (default: 24h)",
-    )
+    parser.dedupe_ttl()
     parser.option(
         "lost-after",
         type=seconds,
