@@ -61,6 +61,8 @@ inline constexpr BrokenRule kBrokenRules[] = {
     {Rule::kTurnWaitsForTimeout, "campaign as soon as the leader's stream breaks", nullptr},
     {Rule::kCampaignInTurn, "all campaign at once when the leader's stream breaks",
      "it breaks no promise: candidates only meet"},
+    {Rule::kSlowDiskNeedsOthers, "slow disk handed over to no quorum",
+     "it breaks no promise: the next leader waits for the same disk"},
 
     {Rule::kSyncBeforeAppendReturns, "append returns before fsync", nullptr},
     {Rule::kSyncFailureIsFinal, "failed fsync is forgotten",
@@ -92,6 +94,7 @@ inline constexpr BrokenRule kBrokenRules[] = {
     {Rule::kFirstComeFirstServed, "lock queue not FIFO", nullptr},
     {Rule::kAliveOnlyIfDecided, "session called alive while its expiry is undecided", nullptr},
     {Rule::kReadsWaitForApply, "read before its index is applied", nullptr},
+    {Rule::kNewestSnapshotCounts, "older snapshot after a newer one is stored", nullptr},
 
     {FireRule::kWritesAreFenced, "leader's write without a look at the fence", nullptr},
     {FireRule::kWritesHoldTheFence, "fence looked at FOR KEY SHARE", nullptr},

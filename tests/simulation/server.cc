@@ -70,7 +70,7 @@ void Server::Start() {
     oracle_.Applied(identity_.id, entry, replica_ ? &replica_->machine() : nullptr);
   };
   auto replica = Replica::Create(
-      options, found, [this](const SnapshotMeta& meta) { return LoadSnapshot(meta); }, Clock());
+      options, found, [this] { return storage_->NewestSnapshot(); }, Clock());
   if (!replica.ok())
     return oracle_.Fail(absl::StrCat("cannot start: ", replica.status().ToString()));
   replica_ = *std::move(replica);

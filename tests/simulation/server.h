@@ -91,7 +91,6 @@ class Server {
   void TakeWrite(Write write);
   void TellMessage(const Message& message);
   absl::Duration SyncTime();
-  absl::StatusOr<std::string> LoadSnapshot(const SnapshotMeta& meta);
   void SendSnapshot(Message message);
 
   World& world_;

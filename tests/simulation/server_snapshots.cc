@@ -21,17 +21,6 @@ void Server::Save(SnapshotToSave save) {
   });
 }
 
-absl::StatusOr<std::string> Server::LoadSnapshot(const SnapshotMeta& meta) {
-  auto reader = storage_->NewestSnapshot();
-  if (!reader.ok()) return reader.status();
-  if ((*reader)->meta().index != meta.index) {
-    return absl::InternalError(absl::StrCat("the newest snapshot is at ",
-                                            (*reader)->meta().index.value, ", not at ",
-                                            meta.index.value));
-  }
-  return (*reader)->Read(0, (*reader)->size());
-}
-
 void Server::SendSnapshot(Message message) {
   const NodeId peer = message.to;
   auto done = [this, life = life_, peer](bool delivered) {

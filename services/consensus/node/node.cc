@@ -3,25 +3,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "services/base/rng.h"
 #include "services/base/status_macros.h"
 #include "services/consensus/limits.h"
 
 namespace z4j::consensus {
-namespace {
-
-absl::StatusOr<std::string> LoadSnapshot(LogStorage& storage, const SnapshotMeta& meta) {
-  ASSIGN_OR_RETURN(const auto reader, storage.NewestSnapshot());
-  if (reader->meta().index != meta.index) {
-    return absl::DataLossError(absl::StrCat(
-        "the newest snapshot is at ", reader->meta().index.value, ", not at ", meta.index.value));
-  }
-  return reader->Read(0, reader->size());
-}
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<Node>> Node::Create(ReplicaOptions options, NodeListeners listeners,
                                                    LogStorage& storage, Transport& transport,
@@ -32,9 +19,9 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Create(ReplicaOptions options, NodeL
   // Not all nodes at once.
   const uint64_t every = options.snapshot_every;
   options.snapshot_every = every - every / 5 + Rng(options.raft.seed).Below(every * 2 / 5 + 1);
-  auto load = [&storage](const SnapshotMeta& meta) { return LoadSnapshot(storage, meta); };
-  ASSIGN_OR_RETURN(auto replica,
-                   Replica::Create(options, storage.recovered(), std::move(load), clock.MonoNow()));
+  auto newest = [&storage] { return storage.NewestSnapshot(); };
+  ASSIGN_OR_RETURN(auto replica, Replica::Create(options, storage.recovered(), std::move(newest),
+                                                 clock.MonoNow()));
   return std::unique_ptr<Node>(
       new Node(std::move(replica), options, std::move(listeners), storage, transport, clock));
 }

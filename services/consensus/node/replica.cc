@@ -10,17 +10,17 @@
 
 namespace z4j::consensus {
 
-Replica::Replica(ReplicaOptions options, Recovered recovered, SnapshotLoader load, MonoTime now)
+Replica::Replica(ReplicaOptions options, Recovered recovered, SnapshotOpener open, MonoTime now)
     : options_(std::move(options)),
-      load_(std::move(load)),
+      open_(std::move(open)),
       raft_(options_.raft, std::move(recovered), now) {}
 
 absl::StatusOr<std::unique_ptr<Replica>> Replica::Create(ReplicaOptions options,
-                                                         Recovered recovered, SnapshotLoader load,
+                                                         Recovered recovered, SnapshotOpener open,
                                                          MonoTime now) {
   const SnapshotMeta snapshot = recovered.snapshot;
   auto replica = std::unique_ptr<Replica>(
-      new Replica(std::move(options), std::move(recovered), std::move(load), now));
+      new Replica(std::move(options), std::move(recovered), std::move(open), now));
   if (snapshot.index > Index{0}) replica->Install(snapshot);
   RETURN_IF_ERROR(replica->failure_);
   replica->Drain(now);
@@ -42,8 +42,10 @@ MonoTime Replica::NextTick() const {
 }
 
 absl::Status Replica::Step(MonoTime now, Message message) {
+  if (std::holds_alternative<InstallSnapshot>(message.body)) TakeNewest(message);
   absl::Status status = raft_.Step(now, std::move(message));
   Drain(now);
+  newest_.reset();
   return status;
 }
 

@@ -16,6 +16,7 @@
 #include "services/consensus/machine/coordination_machine.h"
 #include "services/consensus/node/session_keeper.h"
 #include "services/consensus/raft/raft.h"
+#include "services/consensus/storage/log_storage.h"
 
 // One node without threads, sockets and files: Raft, the state machine that its log decides, and
 // the calls that wait for either.  The real node and the simulator drive this same class:
@@ -86,12 +87,12 @@ struct ReplicaOptions {
 
 class Replica {
  public:
-  // Reads the state that belongs to a snapshot from the disk.
-  using SnapshotLoader = std::function<absl::StatusOr<std::string>(const SnapshotMeta&)>;
+  // LogStorage::NewestSnapshot.
+  using SnapshotOpener = std::function<absl::StatusOr<std::unique_ptr<SnapshotReader>>()>;
 
-  // DATA_LOSS or what `load` says: the snapshot that the log begins with cannot be read.
+  // DATA_LOSS or what `open` says: the snapshot that the log begins with cannot be read.
   static absl::StatusOr<std::unique_ptr<Replica>> Create(ReplicaOptions options,
-                                                         Recovered recovered, SnapshotLoader load,
+                                                         Recovered recovered, SnapshotOpener open,
                                                          MonoTime now);
 
   // --- What happens -------------------------------------------------------------------------
@@ -151,13 +152,15 @@ class Replica {
     Term term;
   };
 
-  Replica(ReplicaOptions options, Recovered recovered, SnapshotLoader load, MonoTime now);
+  Replica(ReplicaOptions options, Recovered recovered, SnapshotOpener open, MonoTime now);
 
   void Wait(CallId call, MonoTime deadline, SessionId session = {});
   void Answer(CallId call, Fate fate, std::string answer = "", std::string detail = "");
   void AnswerRefused(CallId call, const absl::Status& status);
   void Drain(MonoTime now);  // Takes what Raft says, until it says no more.
+  void TakeNewest(Message& install);
   void Install(const SnapshotMeta& meta);
+  absl::StatusOr<std::string> ReadSnapshot(const SnapshotMeta& meta);
   void Apply(MonoTime now, const Entry& entry);
   void ApplyConfig(const Entry& entry);
   void TakeRead(const ReadReady& ready);
@@ -168,7 +171,8 @@ class Replica {
   void MaybeSnapshot();
 
   ReplicaOptions options_;
-  SnapshotLoader load_;
+  SnapshotOpener open_;
+  std::unique_ptr<SnapshotReader> newest_;  // While a message about one is handled.
   CoordinationMachine machine_;
   Raft raft_;
   absl::Status failure_;

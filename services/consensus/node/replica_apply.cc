@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "services/base/status_macros.h"
 #include "services/consensus/limits.h"
 #include "services/consensus/machine/codec.h"
 #include "services/consensus/node/replica.h"
@@ -21,8 +22,33 @@ void Replica::FollowRole(const SoftState& soft) {
   }
 }
 
+// The newest snapshot that is stored may be newer than the message's: its own message came too late
+// for the term.  What it holds is committed as well, so the message is taken as one about it.
+void Replica::TakeNewest(Message& install) {
+  auto newest = open_();
+  if (!newest.ok()) return;  // If it is needed, Install() finds out why.
+  newest_ = *std::move(newest);
+  SnapshotMeta& meta = std::get<InstallSnapshot>(install.body).meta;
+  const SnapshotMeta& stored = newest_->meta();
+  if (stored.index > meta.index && stored.term <= install.term &&
+      !Broken(Rule::kNewestSnapshotCounts)) {
+    meta = stored;
+  }
+}
+
+absl::StatusOr<std::string> Replica::ReadSnapshot(const SnapshotMeta& meta) {
+  if (newest_ == nullptr) {
+    ASSIGN_OR_RETURN(newest_, open_());
+  }
+  if (newest_->meta().index != meta.index) {
+    return absl::DataLossError(absl::StrCat(
+        "the newest snapshot is at ", newest_->meta().index.value, ", not at ", meta.index.value));
+  }
+  return newest_->Read(0, newest_->size());
+}
+
 void Replica::Install(const SnapshotMeta& meta) {
-  absl::StatusOr<std::string> state = load_(meta);
+  absl::StatusOr<std::string> state = ReadSnapshot(meta);
   failure_ = state.ok() ? machine_.Load(*state) : state.status();
   if (!failure_.ok()) return;
   applied_ = meta.index;

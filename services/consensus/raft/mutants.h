@@ -45,6 +45,7 @@ enum class Rule : int {
   kLostElectionsBackOff = 34,      // Elections that nobody wins follow each other for ever.
   kTurnWaitsForTimeout = 35,       // Who loses its stream to the leader campaigns at once.
   kCampaignInTurn = 36,            // … or all who lost it at the same time.
+  kSlowDiskNeedsOthers = 37,       // A slow disk hands over though the others are no quorum.
   kCount,                          // Of the rules of the core.
 
   // Of the storage.
@@ -74,6 +75,7 @@ enum class Rule : int {
   kFirstComeFirstServed = 78,     // Who came last is next.
   kAliveOnlyIfDecided = 79,       // A session is called alive while its expiry is in the log.
   kReadsWaitForApply = 80,        // Reads are answered before what they must see is applied.
+  kNewestSnapshotCounts = 81,     // An older snapshot than one that is stored ends the node.
 };
 
 inline bool Broken(Rule rule) { return IsBroken(static_cast<int>(rule)); }
