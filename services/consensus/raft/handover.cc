@@ -102,13 +102,19 @@ void Raft::Impl::MaybeTimeoutNow() {
   Send(me.transfer->target, term_, TimeoutNow{});
 }
 
+// Whether a quorum lives without this node.  If not, whoever leads waits for this node's disk.
+bool Raft::Impl::OthersSuffice() const {
+  return now_ < QuorumTime(kLongAgo, &Progress::heard) + options_.election_timeout ||
+         Broken(Rule::kSlowDiskNeedsOthers);
+}
+
 void Raft::Impl::TickTransfer() {
   Leader& me = *leader();
   if (me.transfer && now_ >= me.transfer->deadline) {
     Hit(Mark::kTransferAborted);
     me.transfer.reset();
   }
-  if (!stalled_since_.has_value() || me.transfer) return;
+  if (!stalled_since_.has_value() || me.transfer || !OthersSuffice()) return;
   if (const NodeId target = BestTarget()) {
     Hit(Mark::kDiskStalled);
     StartTransfer(target);

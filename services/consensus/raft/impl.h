@@ -164,6 +164,7 @@ class Raft::Impl {
   NodeId BestTarget() const;
   void StartTransfer(NodeId target);
   void MaybeTimeoutNow();
+  bool OthersSuffice() const;
   void TickTransfer();
 
   // --- Membership and reads (housekeeping.cc)

@@ -140,5 +140,18 @@ TEST(TransferTest, ALeaderWhoseDiskStallsHandsOver) {
   EXPECT_NE(*cluster.LeaderId(), 1);
 }
 
+TEST(TransferTest, ALeaderWhoseDiskStallsKeepsItIfTheOthersAreNoQuorum) {
+  TestCluster cluster(3);
+  cluster.Elect(1);
+  cluster.Crash(3);
+  cluster.Run(2 * kTestTimeout);
+  cluster.raft(1).DiskStalled(cluster.now(), true);
+  EXPECT_EQ(cluster.status(1).transferring_to, NodeId{}) << "node 2 would wait for the same disk";
+  cluster.Start(3);
+  cluster.Run(2 * kTestTimeout);
+  ASSERT_TRUE(cluster.LeaderId().has_value());
+  EXPECT_NE(*cluster.LeaderId(), 1);
+}
+
 }  // namespace
 }  // namespace z4j::consensus
