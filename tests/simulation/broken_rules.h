@@ -94,7 +94,8 @@ inline constexpr BrokenRule kBrokenRules[] = {
     {Rule::kFirstComeFirstServed, "lock queue not FIFO", nullptr},
     {Rule::kAliveOnlyIfDecided, "session called alive while its expiry is undecided", nullptr},
     {Rule::kReadsWaitForApply, "read before its index is applied", nullptr},
-    {Rule::kNewestSnapshotCounts, "older snapshot after a newer one is stored", nullptr},
+    {Rule::kNewestSnapshotCounts, "older snapshot after a newer one is stored",
+     "two leaders must send theirs around one election: one seed of 20,000 does; ReplicaTest does"},
 
     {FireRule::kWritesAreFenced, "leader's write without a look at the fence", nullptr},
     {FireRule::kWritesHoldTheFence, "fence looked at FOR KEY SHARE", nullptr},
