@@ -145,6 +145,7 @@ class FireLoop {
     bool all_taken = true;
   };
   // The next page of what is not read yet.
+  void ReadOnAfter(int64_t after);
   absl::StatusOr<Page> ReadOnPending(MonoTime mono);
   // One page; moves `after` on.
   absl::StatusOr<Page> TakePage(int64_t& after);
@@ -204,12 +205,16 @@ class FireLoop {
   bool follow_failed_ = false;  // The store did not answer a follower.
   bool taking_stock_ = false;   // Not all that the last leader left is known.
   MonoTime took_over_;          // When this term was seen.
-  std::optional<int64_t> unread_after_;  // PENDING rows of batches after this are not read yet.
+  // PENDING rows of batches after the one are not read yet: those that the leaders before left, and
+  // what came by triggers up to the other.
+  std::optional<int64_t> unread_after_;
+  int64_t unread_until_ = 0;
   // Schedules that cannot be computed, and why: whoever leads asks for their quarantine.
   absl::flat_hash_map<ScheduleId, std::pair<ScheduleKey, std::string>> uncomputable_;
   std::deque<PlannedBatch> to_commit_;
   int64_t revision_ = 0;    // Of the last change applied.
   int64_t last_batch_ = 0;  // Highest batch id seen.
+  int64_t own_batch_ = 0;   // The first that this term committed; 0: none yet.
   int batch_size_ = kFiresPerFirstCommit;
   int commits_failed_ = 0;                 // Tries of the first of to_commit_.
   std::optional<FireKey> unended_before_;  // Where the next page of them begins; none: not read.

@@ -134,7 +134,7 @@ absl::Status FireLoop::ReloadPending(int64_t after) {
   } while (page.ok() && !page->last && page->all_taken);
   // An engine that is full reads its fires when there is room; see Dispatcher::ReloadFrom.  But
   // there may be fires of others among the rest.
-  if (page.ok() && !page->last) unread_after_ = std::min(unread_after_.value_or(after), after);
+  if (page.ok() && !page->last) ReadOnAfter(after);
   dispatcher_.EndReload();
   for (const ScheduleId id : overlap_.Buffering()) ReleaseBuffered(id);
   return page.status();
@@ -146,18 +146,28 @@ absl::Status FireLoop::RefillPending(int64_t after) {
   do {
     page = TakePage(after);
   } while (page.ok() && !page->last && !dispatcher_.Refilled());
-  if (!page.ok()) unread_after_ = std::min(unread_after_.value_or(after), after);
+  if (!page.ok()) ReadOnAfter(after);
   dispatcher_.EndReload();
   for (const ScheduleId id : overlap_.Buffering()) ReleaseBuffered(id);
   return page.status();
 }
 
+void FireLoop::ReadOnAfter(int64_t after) {
+  unread_after_ = std::min(unread_after_.value_or(after), after);
+  unread_until_ = last_batch_;
+}
+
 absl::StatusOr<FireLoop::Page> FireLoop::ReadOnPending(MonoTime mono) {
   if (mono < next_read_on_) return Page();
   dispatcher_.BeginReload();
-  const absl::StatusOr<Page> page = TakePage(*unread_after_);
+  absl::StatusOr<Page> page = TakePage(*unread_after_);
   next_read_on_ = mono + (page.ok() ? absl::ZeroDuration() : kReadOnPause);
-  if (page.ok() && page->last) unread_after_.reset();
+  if (page.ok()) {
+    // What comes after the first batch of this term was left by nobody: under load there is no end.
+    const bool own = own_batch_ != 0 && *unread_after_ >= std::max(own_batch_, unread_until_);
+    page->last = page->last || own;
+    if (page->last) unread_after_.reset();
+  }
   dispatcher_.EndReload();
   return page;
 }

@@ -158,6 +158,7 @@ void FireLoop::Committed(const PlannedBatch& done, const CommitResult& result) {
   std::vector<ScheduleId> moved_on;
   int pending = 0;
   last_batch_ = std::max(last_batch_, result.batch_id);
+  if (own_batch_ == 0) own_batch_ = result.batch_id;
   for (size_t i = 0; i < done.planned.size(); ++i) {
     const Planned& planned = done.planned[i];
     if (!result.advanced[i]) {

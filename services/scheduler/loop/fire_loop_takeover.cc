@@ -49,7 +49,7 @@ absl::Status FireLoop::TakeOver(FencingToken token, absl::Time now) {
   outages_saved_ = true;
   to_commit_.clear();
   batch_size_ = kFiresPerFirstCommit;
-  last_batch_ = 0;
+  last_batch_ = own_batch_ = 0;
   reload_wanted_ = false;
   unended_before_.reset();
   {
@@ -66,6 +66,7 @@ absl::Status FireLoop::TakeOver(FencingToken token, absl::Time now) {
   }
   newly_tracked_ = overlap_.ForgetAll();
   unread_after_ = 0;
+  unread_until_ = 0;
   taking_stock_ = true;
   took_over_ = begin;
   store_lost_at_.reset();
@@ -116,6 +117,8 @@ absl::Status FireLoop::TakeStock(MonoTime mono) {
 
 void FireLoop::EndStock() {
   taking_stock_ = false;
+  // Of the batches since this term began only those of triggers are not known.
+  if (reload_wanted_ && own_batch_ != 0) ReadOnAfter(own_batch_);
   for (const ScheduleId id : overlap_.Buffering()) ReleaseBuffered(id);
   for (const auto& [id, named] : uncomputable_) changes_.Quarantine(named.first, named.second);
   dispatcher_.Release();

@@ -161,6 +161,33 @@ TEST_F(TakeOverTest, ANewLeaderDecidesBeforeItHasReadWhatTheLastOneLeft) {
   EXPECT_THAT(next_.accepted, SizeIs(31 * schedules.size()));
 }
 
+TEST_F(TakeOverTest, ANewLeaderDispatchesAlthoughItsOwnFiresComeWithoutPause) {
+  std::vector<Schedule> schedules;
+  for (int i = 0; i < 1000; ++i) {  // One is due in every turn.
+    schedules.push_back(world_.Make(i));
+    schedules.back().spec = IntervalSpec{
+        absl::Seconds(1), absl::UnixEpoch() + absl::Milliseconds(i), Arithmetic::kAbsolute};
+  }
+  world_.Insert(schedules);
+  const Fire left = world_.Trigger(schedules[0], 1);
+  next_.Connect(link_);
+  next_.elector.Grant(1);
+  for (int turn = 0; turn < 100; ++turn) {
+    world_.clock.Advance(absl::Milliseconds(1));
+    next_.loop.RunOnce();
+    if (turn == 50) world_.Trigger(schedules[1], 2);
+  }
+  EXPECT_GE(next_.dispatcher.queued(), 95) << "they were decided";
+  next_.dispatcher.RunOnce();
+  next_.Answer();
+  ASSERT_GE(next_.accepted.size(), 95u);
+  EXPECT_EQ(next_.accepted.front().id, left.id) << "the oldest first";
+  Run(absl::Seconds(2));
+  for (int i : {0, 1}) {
+    EXPECT_THAT(world_.States(schedules[i]), Each(FireState::kDispatched)) << i;
+  }
+}
+
 TEST_F(TakeOverTest, AnOverlapPolicyWaitsUntilOpenRunsAreKnownAndOthersDoNot) {
   Schedule skip = world_.Make(1), plain = world_.Make(2);
   skip.overlap = Overlap::kSkip;
