@@ -117,8 +117,8 @@ absl::Status FireLoop::TakeStock(MonoTime mono) {
 
 void FireLoop::EndStock() {
   taking_stock_ = false;
-  // Of the batches since this term began only those of triggers are not known.
-  if (reload_wanted_ && own_batch_ != 0) ReadOnAfter(own_batch_);
+  // Of the batches since this term began those of triggers are not known.
+  if (own_batch_ != 0) ReadOnAfter(own_batch_);
   for (const ScheduleId id : overlap_.Buffering()) ReleaseBuffered(id);
   for (const auto& [id, named] : uncomputable_) changes_.Quarantine(named.first, named.second);
   dispatcher_.Release();
