@@ -31,6 +31,8 @@ const char* NameOf(FireKind kind) {
       return "manual";
     case FireKind::kBackfill:
       return "backfill";
+    case FireKind::kRetry:
+      return "retry";
   }
   return "scheduled";
 }

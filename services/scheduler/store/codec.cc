@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "services/base/status_macros.h"
@@ -23,6 +24,9 @@ template <typename S, typename T>
 concept Is = std::same_as<std::remove_const_t<S>, T>;
 template <typename T>
 concept Enum = std::is_enum_v<T>;
+// What is written as an object of its own.
+template <typename T>
+concept Nested = Is<T, RetryPolicy> || Is<T, RunRetry> || Is<T, Pause>;
 
 // The fields, named once for writing and reading: `V` is a Writer or a Reader, `S` const or not.
 template <typename V, Is<CronSpec> S>
@@ -66,6 +70,16 @@ void Visit(V& v, S& retry) {
   v("max_backoff", retry.max_backoff);
 }
 
+template <typename V, Is<RunRetry> S>
+void Visit(V& v, S& retry) {
+  v("max_attempts", retry.max_attempts);
+  v("initial_backoff", retry.initial_backoff);
+  v("backoff_multiplier", retry.backoff_multiplier);
+  v("max_backoff", retry.max_backoff);
+  v("on", retry.on);
+  v("on_lost", retry.on_lost);
+}
+
 template <typename V, Is<Pause> S>
 void Visit(V& v, S& pause) {
   v("reason", pause.reason);
@@ -102,6 +116,7 @@ void Visit(V& v, S& s) {
   v("jitter", s.jitter);
   v("jitter_mode", s.jitter_mode);
   v("retry", s.retry);
+  v("run_retry", s.run_retry);
   v("labels", s.labels);
   v("state", s.state);
   v("pause", s.pause);
@@ -149,15 +164,23 @@ class Writer {
   void operator()(const char* key, const std::optional<T>& value) {
     if (value) (*this)(key, *value);
   }
+  template <Enum E>
+  void operator()(const char* key, const std::vector<E>& values) {
+    if (values.empty()) return;
+    Json& words = object[key] = Json::array();
+    for (const E value : values) {
+      for (const auto& word : WordsOf(value)) {
+        if (word.value == value) words.push_back(word.text);
+      }
+    }
+  }
   void operator()(const char* key, const Spec& spec) {
     Writer inner;
     inner("kind", std::string(KindOf(spec)));
     std::visit([&](const auto& s) { Visit(inner, s); }, spec);
     object[key] = std::move(inner.object);
   }
-  template <typename T>
-  requires std::same_as<T, RetryPolicy> || std::same_as<T, Pause>
-  void operator()(const char* key, const T& value) {
+  void operator()(const char* key, const Nested auto& value) {
     Writer inner;
     Visit(inner, value);
     object[key] = std::move(inner.object);
@@ -242,13 +265,19 @@ class Reader {
   void operator()(const char* key, Enum auto& value) {
     std::string text;
     (*this)(key, text);
-    for (const auto& word : WordsOf(value)) {
-      if (word.text == text) {
-        value = word.value;
-        return;
-      }
+    if (!ReadWord(text, value)) Fail(key, "is no word known here");
+  }
+  template <Enum E>
+  void operator()(const char* key, std::vector<E>& values) {
+    values.clear();
+    const Json* value = Take(key);
+    if (value == nullptr) return;
+    if (!value->is_array()) return Fail(key, "is no list");
+    for (const Json& word : *value) {
+      const bool known =
+          word.is_string() && ReadWord(word.get_ref<const std::string&>(), values.emplace_back());
+      if (!known) return Fail(key, "holds what is no word known here");
     }
-    Fail(key, "is no word known here");
   }
   template <typename T>
   void operator()(const char* key, std::optional<T>& value) {
@@ -270,9 +299,7 @@ class Reader {
     }
     Fail(key, "is of no kind known here");
   }
-  template <typename T>
-  requires std::same_as<T, RetryPolicy> || std::same_as<T, Pause>
-  void operator()(const char* key, T& nested) {
+  void operator()(const char* key, Nested auto& nested) {
     Json* value = Take(key);
     if (value == nullptr) return Fail(key, "is missing");
     Reader inner(*value);
@@ -281,6 +308,14 @@ class Reader {
   }
 
  private:
+  static bool ReadWord(const std::string& text, Enum auto& value) {
+    for (const auto& word : WordsOf(value)) {
+      if (word.text != text) continue;
+      value = word.value;
+      return true;
+    }
+    return false;
+  }
   Json* Find(const char* key) {
     if (!object_.is_object()) return nullptr;
     auto it = object_.find(key);
