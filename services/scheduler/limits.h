@@ -40,6 +40,10 @@ inline constexpr int kEngineOptionBytesMax = 8 * 1024;  // Headers and the like;
 inline constexpr int kRetryAttemptsMax = 1000;          // 0 means "until it expires".
 inline constexpr absl::Duration kRetryBackoffMin = absl::Milliseconds(10);  // No busy loop.
 inline constexpr absl::Duration kRetryBackoffMax = absl::Hours(1);
+inline constexpr int kRunAttemptsMax = 100;  // Runs of one due time: each is a row and a hand-over.
+inline constexpr double kRunBackoffMultiplierMax = 10;
+inline constexpr absl::Duration kRunBackoffMin = absl::Milliseconds(10);  // As kRetryBackoffMin.
+inline constexpr absl::Duration kRunBackoffMax = absl::Hours(24 * 7);     // Like kOpenRunMax.
 
 // --- The tick -------------------------------------------------------------------------------
 inline constexpr int kFiresPerCommitMax = 1000;   // ~12 ms on PostgreSQL; more only adds latency.

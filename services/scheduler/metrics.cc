@@ -31,6 +31,8 @@ const char* NameOf(FireKind kind) {
       return "manual";
     case FireKind::kBackfill:
       return "backfill";
+    case FireKind::kRetry:
+      return "retry";
   }
   return "scheduled";
 }
@@ -106,6 +108,9 @@ SchedulerMetrics::SchedulerMetrics(prometheus::Registry& registry) {
                       "Hand-overs that the engine refused for ever.", registry);
   in_flight_ = &Make(BuildGauge(), "dispatch_inflight", "Fires sent to adapters and not answered.",
                      registry);
+  runs_retried_ = &Make(BuildCounter(), "runs_retried_total",
+                        "Runs that ended badly and that the scheduler repeats.", registry)
+                       .Add({});
   turn_seconds_ = &Make(BuildHistogram(), "tick_duration_seconds",
                         "Time that a turn of the fire loop took.", registry)
                        .Add({}, kCalls);
@@ -180,6 +185,10 @@ void SchedulerMetrics::Fired(FireState outcome, FireReason reason, int64_t count
     counter = &fires_->Add({{"outcome", NameOf(outcome)}, {"reason", NameOf(reason)}});
   }
   counter->Increment(static_cast<double>(count));
+}
+
+void SchedulerMetrics::RunsRetried(int64_t count) {
+  runs_retried_->Increment(static_cast<double>(count));
 }
 
 void SchedulerMetrics::Dispatched(const std::string& engine, FireKind kind,

@@ -37,6 +37,9 @@ class SchedulerMetrics {
   void SetSchedules(ScheduleState state, int64_t count);
   void Fired(FireState outcome, FireReason reason, int64_t count = 1);
 
+  // Ends of runs that brought a retry.
+  void RunsRetried(int64_t count);
+
   // --- Dispatch ---
   // From when a fire was to be dispatched to when the broker had it.
   void Dispatched(const std::string& engine, FireKind kind, absl::Duration lateness);
@@ -59,6 +62,7 @@ class SchedulerMetrics {
   prometheus::Family<prometheus::Counter>* retries_;
   prometheus::Family<prometheus::Counter>* rejections_;
   prometheus::Family<prometheus::Gauge>* in_flight_;
+  prometheus::Counter* runs_retried_;
   prometheus::Histogram* turn_seconds_;
   prometheus::Gauge* leader_;
   prometheus::Gauge* term_;

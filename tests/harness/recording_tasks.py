@@ -36,6 +36,13 @@ def run(self: Task, *args: Any, **kwargs: Any) -> None:
         pipe.execute()
 
 
+@app.task(name="rec.flaky", bind=True)
+def flaky(self: Task, name: str, fails: int) -> None:
+    """Notes its task id under `name`, and raises as long as there are at most `fails` of them."""
+    if _redis.rpush(f"rec:tries:{name}", self.request.id) <= fails:
+        raise ValueError("the boiler is cold")
+
+
 @app.task(name="rec.boom")
 def boom() -> None:
     """Always raises."""

@@ -20,15 +20,26 @@ constexpr int kPageSize = 1000;
 struct FireVerbs {
   ClientOptions options;
   std::string schedule = "-", name, from, to;
-  std::vector<std::string> states;
+  std::vector<std::string> states, names;
   int limit = 50;
   bool ascending = false, terminate = false;
 };
 
 // A fire by full name, or by its id alone.
-std::string FireName(const FireVerbs& verbs) {
-  if (absl::StartsWith(verbs.name, "projects/")) return verbs.name;
-  return absl::StrCat(ScheduleName(verbs.options, verbs.schedule), "/fires/", verbs.name);
+std::string FireName(const FireVerbs& verbs, const std::string& name) {
+  if (absl::StartsWith(name, "projects/")) return name;
+  return absl::StrCat(ScheduleName(verbs.options, verbs.schedule), "/fires/", name);
+}
+std::string FireName(const FireVerbs& verbs) { return FireName(verbs, verbs.name); }
+
+void PrintFires(const FireVerbs& verbs, const std::vector<v1::Fire>& fires) {
+  std::vector<const google::protobuf::Message*> messages;
+  std::vector<Row> rows;
+  for (const v1::Fire& fire : fires) {
+    messages.push_back(&fire);
+    rows.push_back(FireRow(fire));
+  }
+  PrintMany(verbs.options, messages, FireHeader(), rows);
 }
 
 absl::Status List(FireVerbs& verbs) {
@@ -57,13 +68,7 @@ absl::Status List(FireVerbs& verbs) {
     for (auto& fire : *response.mutable_fires()) fires.push_back(std::move(fire));
     request.set_page_token(response.next_page_token());
   } while (!request.page_token().empty() && int(fires.size()) < verbs.limit);
-  std::vector<const google::protobuf::Message*> messages;
-  std::vector<Row> rows;
-  for (const v1::Fire& fire : fires) {
-    messages.push_back(&fire);
-    rows.push_back(FireRow(fire));
-  }
-  PrintMany(verbs.options, messages, FireHeader(), rows);
+  PrintFires(verbs, fires);
   return absl::OkStatus();
 }
 
@@ -93,6 +98,26 @@ absl::Status Cancel(FireVerbs& verbs) {
   return absl::OkStatus();
 }
 
+// One after the other; those before one that is refused are repeated, and shown.
+absl::Status Retry(FireVerbs& verbs) {
+  ASSIGN_OR_RETURN(auto stub, StubOf<v1::FireService>(verbs.options));
+  std::vector<v1::Fire> fires;
+  absl::Status status;
+  for (const std::string& name : verbs.names) {
+    v1::RetryFireRequest request;
+    request.set_name(FireName(verbs, name));
+    request.set_request_id(NewRequestId());
+    v1::RetryFireResponse response;
+    status = Invoke(verbs.options, [&](grpc::ClientContext& context) {
+      return stub->RetryFire(&context, request, &response);
+    });
+    if (!status.ok()) break;
+    fires.push_back(std::move(*response.mutable_fire()));
+  }
+  if (!fires.empty()) PrintFires(verbs, fires);
+  return status;
+}
+
 absl::Status Watch(FireVerbs& verbs) {
   v1::WatchFiresRequest request;
   request.set_parent(ScheduleName(verbs.options, verbs.schedule));
@@ -113,12 +138,13 @@ absl::Status Watch(FireVerbs& verbs) {
 
 void AddFireCommands(CLI::App& app, int& exit_code) {
   const auto verbs = std::make_shared<FireVerbs>();
-  CLI::App& group = *app.add_subcommand("fire", "Look at fires, and cancel them");
+  CLI::App& group = *app.add_subcommand("fire", "Look at fires, cancel and repeat them");
   group.require_subcommand(1);
   group.footer(R"(Examples:
   z4j-scheduler fire list --schedule nightly --from -7d
   z4j-scheduler fire list --state failed --state lost
   z4j-scheduler fire get 6b0c3c0e-6f3e-5b0e-8a43-0d2d7f0a1c11     (the engine's task id)
+  z4j-scheduler fire retry 6b0c3c0e-6f3e-5b0e-8a43-0d2d7f0a1c11   (it failed: run it again)
 )");
   AddClientOptions(group, verbs->options);
   const auto add = [&](const char* name, const char* help, absl::Status (*run)(FireVerbs&)) {
@@ -141,6 +167,9 @@ void AddFireCommands(CLI::App& app, int& exit_code) {
     verb->add_option("fire", verbs->name, "Fire id, which is the engine's task id, or full name")
         ->required();
   }
+  add("retry", "Repeats fires that FAILED, were LOST or CANCELLED, at once", Retry)
+      ->add_option("fires", verbs->names, "Fire ids, or full names")
+      ->required();
   group.get_subcommand("cancel")->add_flag("--terminate", verbs->terminate,
                                            "Also stop it if it runs, where the engine can");
 }

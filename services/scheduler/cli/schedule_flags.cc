@@ -62,6 +62,14 @@ constexpr Flag kPolicies[] = {
     {"--max-attempts", "retry.max_attempts", "Dispatch attempts; 0 (default): until it expires"},
     {"--initial-backoff", "retry.initial_backoff", "Before the second attempt; 1s"},
     {"--max-backoff", "retry.max_backoff", "Between attempts at most; 1m"},
+    {"--run-attempts", "run_retry.max_attempts",
+     "Runs in all if they end badly; 0 (default), 1: one"},
+    {"--run-initial-backoff", "run_retry.initial_backoff", "Before the second run; 10s"},
+    {"--run-backoff-multiplier", "run_retry.backoff_multiplier", "Of each wait over the last; 2"},
+    {"--run-max-backoff", "run_retry.max_backoff", "Between runs at most; 1h"},
+    {"--run-retry-on", "run_retry.on",
+     "Ends to repeat: failed (default), expired-in-queue; or a,b"},
+    {"--on-lost", "run_retry.on_lost", "A run whose worker vanished: hold (default), retry, fail"},
 };
 
 // "--cron" of "--time-zone,-z".
@@ -79,6 +87,13 @@ absl::Status SetField(const std::string& flag, const std::string& text, absl::Ti
   const auto not_a_number = [&] {
     return FieldError(flag, absl::StrCat("'", text, "' is no number"));
   };
+  if (field.is_repeated()) {  // Enums alone.
+    for (const absl::string_view word : absl::StrSplit(text, ',')) {
+      ASSIGN_OR_RETURN(const int value, ParseEnum(flag, std::string(word), *field.enum_type()));
+      reflection.AddEnumValue(&message, &field, value);
+    }
+    return absl::OkStatus();
+  }
   int64_t integer = 0;
   double real = 0;
   switch (field.cpp_type()) {
@@ -128,10 +143,8 @@ absl::Status SetPath(const std::string& flag, const std::string& text, absl::Tim
   }
 }
 
-// The path that UpdateSchedule's mask takes: a spec is replaced as a whole.
-std::string MaskPath(const std::string& path) {
-  return absl::StartsWith(path, "spec.") ? "spec" : path;
-}
+// The path that UpdateSchedule's mask takes: a spec or a policy is replaced as a whole.
+std::string MaskPath(const std::string& path) { return path.substr(0, path.find('.')); }
 
 }  // namespace
 

@@ -37,8 +37,26 @@ TEST(ScheduleFlagsTest, EveryFlagGivenBecomesItsFieldAndAPathInTheMask) {
   EXPECT_EQ(parsed.schedule.jitter().seconds(), 30);
   EXPECT_EQ(parsed.schedule.retry().max_attempts(), 3);
   EXPECT_EQ(parsed.schedule.labels().at("team"), "data");
-  EXPECT_THAT(parsed.mask, ElementsAre("spec", "time_zone", "engine", "priority", "jitter",
-                                       "retry.max_attempts", "labels"));
+  EXPECT_THAT(parsed.mask,
+              ElementsAre("spec", "time_zone", "engine", "priority", "jitter", "retry", "labels"));
+}
+
+TEST(ScheduleFlagsTest, TheRetryOfRunsIsOnePathHoweverManyFlagsSayIt) {
+  const Parsed parsed = Parse(
+      "--run-attempts 3 --run-initial-backoff 30s --run-backoff-multiplier 1.5 --run-max-backoff "
+      "2h "
+      "--run-retry-on failed,expired-in-queue --on-lost retry");
+  ASSERT_OK(parsed.status);
+  const v1::RunRetry& retry = parsed.schedule.run_retry();
+  EXPECT_EQ(retry.max_attempts(), 3);
+  EXPECT_EQ(retry.initial_backoff().seconds(), 30);
+  EXPECT_EQ(retry.backoff_multiplier(), 1.5);
+  EXPECT_EQ(retry.max_backoff().seconds(), 7200);
+  EXPECT_THAT(retry.on(), ElementsAre(v1::RUN_END_FAILED, v1::RUN_END_EXPIRED_IN_QUEUE));
+  EXPECT_EQ(retry.on_lost(), v1::ON_LOST_RETRY);
+  EXPECT_THAT(parsed.mask, ElementsAre("run_retry"));
+  EXPECT_THAT(Parse("--run-retry-on failed,lost").status,
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--run-retry-on")));
 }
 
 TEST(ScheduleFlagsTest, NothingGivenChangesNothing) {

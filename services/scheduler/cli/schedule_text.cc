@@ -69,11 +69,13 @@ Row FireRow(const v1::Fire& fire) {
   if (fire.count() > 1) absl::StrAppend(&state, " x", fire.count());
   std::string reason = EnumText(*v1::Fire::Reason_descriptor(), fire.reason());
   if (!fire.error().empty()) absl::StrAppend(&reason, ": ", fire.error().substr(0, 60));
+  std::string kind = EnumText(*v1::Fire::Kind_descriptor(), fire.kind());
+  if (fire.run() > 1) absl::StrAppend(&kind, ", run ", fire.run());
   return {TimeText(fire.due_time()),
           IdIn(fire.name(), "schedules"),
           std::move(state),
           std::move(reason),
-          EnumText(*v1::Fire::Kind_descriptor(), fire.kind()),
+          std::move(kind),
           fire.adapter(),
           IdIn(fire.name(), "fires"),
           fire.outcome_note()};

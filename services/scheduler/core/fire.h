@@ -25,7 +25,14 @@ enum class FireState : uint8_t {
   kSkipped = 8,
 };
 
-enum class FireKind : uint8_t { kScheduled = 1, kCatchUp = 2, kManual = 3, kBackfill = 4 };
+// The numbers are stored; never reuse one.
+enum class FireKind : uint8_t {
+  kScheduled = 1,
+  kCatchUp = 2,
+  kManual = 3,
+  kBackfill = 4,
+  kRetry = 5,  // Repeats another fire, `retry_of`.
+};
 
 // Why a due time did not run, or why a fire waits or ended as it did.  Stored; never reuse one.
 enum class FireReason : uint8_t {
@@ -48,8 +55,8 @@ enum class FireReason : uint8_t {
 constexpr bool IsFinal(FireState state) { return state >= FireState::kSucceeded; }
 
 // A fire's key: law 1.  `trigger` is zero for the automatic fire of a due time; a manual trigger
-// or backfill has its own (derived from the request id), so that it can neither collide with nor
-// suppress an automatic one.
+// or backfill has its own (derived from the request id), and so has a retry (derived from the fire
+// that it repeats), so that it can neither collide with nor suppress an automatic one.
 struct FireKey {
   ScheduleId schedule;
   absl::Time due_at;
@@ -86,6 +93,10 @@ struct Fire {
   absl::Time first_due_at;
   // Overrides of a manual trigger; empty: the schedule's own.
   std::string args_json, kwargs_json;
+  // Which run of its due time (or trigger) it is; the fire before it is `retry_of`, zero for the
+  // first.
+  int run = 1;
+  FireId retry_of;
 
   friend bool operator==(const Fire&, const Fire&) = default;
 };

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "services/base/uuid.h"
@@ -101,6 +102,27 @@ struct RetryPolicy {
   friend bool operator==(const RetryPolicy&, const RetryPolicy&) = default;
 };
 
+// The end of a run after which it may be repeated: the task raised, or the engine dropped it past
+// its expiry.
+enum class RunEnd : uint8_t { kFailed = 1, kExpiredInQueue = 2 };
+
+// What becomes of a run whose worker vanished: it stays LOST until a person decides, it is repeated
+// as a failed one is, or it ends FAILED.
+enum class OnLost : uint8_t { kHold = 1, kRetry = 2, kFail = 3 };
+
+// How often and how fast a run that ended badly is repeated, by this scheduler and not by the
+// engine.
+struct RunRetry {
+  int max_attempts = 0;  // Runs in all, the first among them, up to 100.  0 or 1: none is repeated.
+  absl::Duration initial_backoff = absl::Seconds(10);  // Before the second run.
+  double backoff_multiplier = 2;                       // Of each wait over the one before; 1 .. 10.
+  absl::Duration max_backoff = absl::Hours(1);
+  std::vector<RunEnd> on = {};  // Empty: kFailed.
+  OnLost on_lost = OnLost::kHold;
+
+  friend bool operator==(const RunRetry&, const RunRetry&) = default;
+};
+
 enum class ScheduleState : uint8_t { kEnabled = 1, kPaused = 2, kFinished = 3, kQuarantined = 4 };
 
 // Who paused a schedule, why, since when and until when.
@@ -143,6 +165,7 @@ struct Schedule {
   absl::Duration jitter;               // Dispatch up to so much later than due.  0: none.
   JitterMode jitter_mode = JitterMode::kRandom;
   RetryPolicy retry;
+  std::optional<RunRetry> run_retry;  // None: a run that ended badly is not repeated.
   std::map<std::string, std::string> labels;
 
   ScheduleState state = ScheduleState::kEnabled;

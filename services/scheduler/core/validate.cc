@@ -1,5 +1,6 @@
 #include "services/scheduler/core/validate.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -27,6 +28,7 @@ class Validator {
     CheckLabels();
     CheckPolicies();
     CheckRetry();
+    if (s_.run_retry.has_value()) CheckRunRetry(*s_.run_retry);
     CheckLifetime();
     CheckSpec();
     return std::move(violations_);
@@ -126,6 +128,32 @@ class Validator {
                        " is less than initial_backoff (",
                        absl::FormatDuration(s_.retry.initial_backoff), "); raise it to that"));
     }
+  }
+
+  void CheckRunRetry(const RunRetry& retry) {
+    CheckNumber("run_retry.max_attempts", retry.max_attempts, 0, kRunAttemptsMax);
+    const bool is_initial_fine = CheckDuration("run_retry.initial_backoff", retry.initial_backoff,
+                                               kRunBackoffMin, kRunBackoffMax);
+    if (CheckDuration("run_retry.max_backoff", retry.max_backoff, kRunBackoffMin, kRunBackoffMax) &&
+        is_initial_fine && retry.max_backoff < retry.initial_backoff) {
+      Add("run_retry.max_backoff",
+          absl::StrCat(absl::FormatDuration(retry.max_backoff), " is less than initial_backoff (",
+                       absl::FormatDuration(retry.initial_backoff), "); raise it to that"));
+    }
+    // Written so that it refuses what is no number.
+    if (!(1 <= retry.backoff_multiplier && retry.backoff_multiplier <= kRunBackoffMultiplierMax)) {
+      Add("run_retry.backoff_multiplier",
+          absl::StrCat(retry.backoff_multiplier, " is out of range; write 1 to ",
+                       kRunBackoffMultiplierMax));
+    }
+    for (size_t i = 0; i < retry.on.size(); ++i) {
+      const std::string field = absl::StrCat("run_retry.on[", i, "]");
+      CheckEnum(field, retry.on[i], RunEnd::kFailed, RunEnd::kExpiredInQueue);
+      if (std::find(retry.on.begin(), retry.on.begin() + i, retry.on[i]) != retry.on.begin() + i) {
+        Add(field, absl::StrCat(static_cast<int>(retry.on[i]), " is named twice; leave one out"));
+      }
+    }
+    CheckEnum("run_retry.on_lost", retry.on_lost, OnLost::kHold, OnLost::kFail);
   }
 
   void CheckLifetime() {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
 #include <functional>
 
 #include "absl/strings/str_cat.h"
@@ -159,6 +160,28 @@ TEST(ValidateTest, RefusesBackoffsThatAreInsane) {
   ExpectRefused(backoff(absl::ZeroDuration(), absl::Seconds(1)), "retry.initial_backoff", {"10ms"});
   ExpectRefused(backoff(absl::Seconds(1), absl::Hours(2)), "retry.max_backoff", {"2h", "1h"});
   ExpectRefused(backoff(absl::Seconds(2), absl::Seconds(1)), "retry.max_backoff", {"1s", "(2s)"});
+}
+
+TEST(ValidateTest, BoundsTheRetryOfRuns) {
+  const auto with = [](RunRetry retry) { return [=](Schedule& s) { s.run_retry = retry; }; };
+  using absl::Seconds;
+  ExpectAccepted(with({}));
+  ExpectAccepted(with({.max_attempts = 100, .backoff_multiplier = 10, .on = {RunEnd::kFailed}}));
+  ExpectRefused(with({.max_attempts = -1}), "run_retry.max_attempts", {"-1", "0 to 100"});
+  ExpectRefused(with({.max_attempts = 101}), "run_retry.max_attempts", {"101", "100"});
+  ExpectRefused(with({.backoff_multiplier = 0.5}), "run_retry.backoff_multiplier", {"0.5", "1 to"});
+  ExpectRefused(with({.backoff_multiplier = 10.5}), "run_retry.backoff_multiplier", {"10.5", "10"});
+  ExpectRefused(with({.backoff_multiplier = std::nan("")}), "run_retry.backoff_multiplier",
+                {"nan"});
+  ExpectRefused(with({.initial_backoff = absl::ZeroDuration()}), "run_retry.initial_backoff",
+                {"10ms"});
+  ExpectRefused(with({.max_backoff = absl::Hours(24 * 8)}), "run_retry.max_backoff",
+                {"192h", "168h"});
+  ExpectRefused(with({.initial_backoff = Seconds(2), .max_backoff = Seconds(1)}),
+                "run_retry.max_backoff", {"1s", "(2s)"});
+  ExpectRefused(with({.on = {static_cast<RunEnd>(0)}}), "run_retry.on[0]", {"0", "1 to 2"});
+  ExpectRefused(with({.on = {RunEnd::kFailed, RunEnd::kFailed}}), "run_retry.on[1]", {"twice"});
+  ExpectRefused(with({.on_lost = static_cast<OnLost>(9)}), "run_retry.on_lost", {"9", "1 to 3"});
 }
 
 TEST(ValidateTest, RefusesAnEndBeforeTheStart) {

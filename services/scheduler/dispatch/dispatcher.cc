@@ -228,7 +228,10 @@ void Dispatcher::Sweep(absl::Time now, MonoTime mono) {
   queue_.ForEach([&](Entry* entry) {
     entries.push_back(entry);
     if (entry->place == FireQueue::Place::kReady || entry->place == FireQueue::Place::kBackedOff) {
-      oldest = std::min(oldest, entry->fire.key.due_at);
+      // A retry is not late by the time that the runs before it took.
+      const QueuedFire& fire = entry->fire;
+      const bool retry = fire.kind == FireKind::kRetry;
+      oldest = std::min(oldest, retry ? fire.dispatch_after : fire.key.due_at);
     }
   });
   for (Entry* entry : entries) {

@@ -56,7 +56,8 @@ class Dispatcher final : public AdapterEvents {
   struct Options {
     Balance balance = Balance::kLeastLoaded;
     uint64_t seed = std::random_device{}();  // Of the jitter of retries.
-    // Runs that have ended, or of which nothing more will be heard.  Must not block.
+    // Runs that have ended, or of which nothing more will be heard.  Those that an engine reports
+    // FAILED or LOST may be repeated: of them the UpdateWriter tells.  Must not block.
     std::function<void(std::vector<FireId>)> on_ended = [](auto) {};
   };
 

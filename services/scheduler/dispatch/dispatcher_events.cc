@@ -154,7 +154,8 @@ void Dispatcher::OnOutcomes(const AdapterLink& link, std::vector<Outcome> outcom
         update.at = outcome.at;
         update.error = Clean(outcome.error);
         if (IsFinal(outcome.state)) {
-          ended_.push_back(outcome.id);
+          // Whether there is another run is decided with the end; the writer says when.
+          if (!MayBeRepeated(outcome.state)) ended_.push_back(outcome.id);
           awaited_.Remove(outcome.id);
           if (metrics_) metrics_->Fired(outcome.state, outcome.reason);
         }

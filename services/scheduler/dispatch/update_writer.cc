@@ -123,13 +123,12 @@ bool UpdateWriter::FlushOnce() {
   }
   if (stale.has_value()) Finish(*std::move(stale), absl::AbortedError("the term has ended"));
   if (idle) return true;
+  if (!DecideRetries()) return false;
   const MonoTime begin = clock_.MonoNow();
   const absl::Status status = store_.UpdateFires(flush_->token, flush_->updates, flush_->closed);
   if (metrics_) metrics_->StoreCall("update_fires", clock_.MonoNow() - begin, status.ok());
   if (IsTransient(status)) {
-    if (flushes_failed_++ == 0) {
-      LogWarning("fire updates wait for the store", {{"status", status.ToString()}});
-    }
+    FlushWaits(status);
     return false;
   }
   flushes_failed_ = 0;
@@ -139,6 +138,33 @@ bool UpdateWriter::FlushOnce() {
   MonotoneMutexLock lock(&mu_);
   flushing_ = false;
   return true;
+}
+
+void UpdateWriter::FlushWaits(const absl::Status& status) {
+  if (flushes_failed_++ > 0) return;
+  LogWarning("fire updates wait for the store", {{"status", status.ToString()}});
+}
+
+bool UpdateWriter::DecideRetries() {
+  if (flush_->decided) return true;
+  const absl::Status status = run_retries_.Decide(store_, clock_.Now(), flush_->updates);
+  if (!status.ok()) FlushWaits(status);
+  flush_->decided = status.ok();
+  return status.ok();
+}
+
+void UpdateWriter::ReportEnded(const Flush& flush, const absl::Status& status) {
+  std::vector<FireId> ended;
+  int retried = 0;
+  for (size_t i = 0; i < flush.items.size(); ++i) {
+    const FireUpdate& update = flush.updates[i];
+    if (flush.items[i].settles || !MayBeRepeated(update.state)) continue;
+    ended.push_back(update.id);
+    if (status.ok() && update.retry != nullptr) ++retried;
+  }
+  if (ended.empty()) return;
+  if (metrics_) metrics_->RunsRetried(retried);
+  callbacks_.on_ended(ended, retried > 0);
 }
 
 void UpdateWriter::Finish(Flush flush, const absl::Status& status) {
@@ -170,6 +196,8 @@ void UpdateWriter::Finish(Flush flush, const absl::Status& status) {
       }
     }
   }
+  // When a newer term writes, then nothing that this one knows counts any more.
+  if (!fenced) ReportEnded(flush, status);
   std::vector<FireId> settled;
   for (size_t i = 0; i < flush.items.size(); ++i) {
     Item& item = flush.items[i];

@@ -12,6 +12,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "services/base/clock.h"
 #include "services/base/monotone_mutex.h"
+#include "services/scheduler/dispatch/run_retries.h"
 #include "services/scheduler/metrics.h"
 #include "services/scheduler/store/schedule_store.h"
 
@@ -23,6 +24,9 @@ namespace z4j::scheduler {
 // written once.  It also knows which commit batches still hold PENDING fires, and closes those that
 // do not.
 //
+// With the end of a run that is to be repeated goes its retry: see RunRetries, whose policies the
+// loop sets.
+//
 // UNAVAILABLE: the very same updates are written again.  ABORTED: everything is dropped and
 // `on_fenced` called.  Thread-safe.
 class UpdateWriter {
@@ -33,6 +37,10 @@ class UpdateWriter {
     // Rows that have left PENDING for good.  On the writer's thread, without its lock.
     std::function<void(const std::vector<FireId>&)> on_durable = [](const auto&) {};
     std::function<void()> on_fenced = [] {};
+    // Runs whose end FAILED or LOST is written now, or will never be, and whether retries of any
+    // were written with them.  As on_durable.
+    std::function<void(const std::vector<FireId>&, bool retried)> on_ended = [](const auto&, bool) {
+    };
   };
 
   // All outlive this; `metrics` may be null.
@@ -41,6 +49,8 @@ class UpdateWriter {
 
   // Before anything else is called.
   void SetCallbacks(Callbacks callbacks);
+
+  RunRetries& run_retries() { return run_retries_; }
 
   // A term begins or ends: what was queued before is dropped, its `done` called with false.
   void Begin(FencingToken token) ABSL_LOCKS_EXCLUDED(mu_);
@@ -89,6 +99,7 @@ class UpdateWriter {
     std::vector<FireUpdate> updates;  // Those of `items`, as the store takes them.
     std::vector<Item> items;          // Their `update` is moved out.
     std::vector<int64_t> closed;
+    bool decided = false;  // Which of its ends bring a retry.
   };
 
   void Loop();
@@ -97,11 +108,17 @@ class UpdateWriter {
   // Items that leave PENDING with this flush are taken off their batches; those at zero close.
   void CountDown(Flush& flush) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Finish(Flush flush, const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
+  // Decides the retries that go with flush_; false: not now.
+  bool DecideRetries();
+  void ReportEnded(const Flush& flush, const absl::Status& status);
+  // Notes that the store did not take a flush, the first time in a row.
+  void FlushWaits(const absl::Status& status);
 
   ScheduleStore& store_;
   Clock& clock_;
   SchedulerMetrics* const metrics_;
   Callbacks callbacks_;
+  RunRetries run_retries_;
 
   mutable MonotoneMutex mu_;
   std::optional<FencingToken> token_ ABSL_GUARDED_BY(mu_);

@@ -33,7 +33,11 @@ class UpdateWriterTest : public testing::Test {
     writer_.SetCallbacks({[this](const std::vector<FireId>& ids) {
                             for (const FireId id : ids) durable_.push_back(id.value.bytes[0]);
                           },
-                          [this] { ++fenced_; }});
+                          [this] { ++fenced_; },
+                          [this](const std::vector<FireId>& ids, bool retried) {
+                            for (const FireId id : ids) ended_.push_back(id.value.bytes[0]);
+                            retried_ |= retried;
+                          }});
     EXPECT_OK(memory_.RaiseFence({1}, "a"));
     writer_.Begin({1});
   }
@@ -62,8 +66,37 @@ class UpdateWriterTest : public testing::Test {
   std::vector<std::vector<int>> flushes_;
   std::vector<int64_t> closed_;
   std::vector<int> durable_;
+  std::vector<int> ended_;
+  bool retried_ = false;
   int fenced_ = 0;
 };
+
+TEST_F(UpdateWriterTest, TellsOfRunsThatEndedBadlyOnceThatIsWrittenOrNeverWillBe) {
+  writer_.AddOutcomes({Update(1, FireState::kFailed), Update(2, FireState::kSucceeded)},
+                      [](bool) {});
+  answer_ = absl::UnavailableError("");
+  EXPECT_FALSE(writer_.FlushOnce());
+  EXPECT_THAT(ended_, IsEmpty());
+  answer_ = absl::OkStatus();
+  Flush();
+  EXPECT_THAT(ended_, ElementsAre(1));
+  poison_ = Id(3);
+  writer_.AddOutcomes({Update(3, FireState::kLost), Update(4, FireState::kLost)}, [](bool) {});
+  Flush();
+  EXPECT_THAT(ended_, ElementsAre(1, 3, 4));
+  EXPECT_FALSE(retried_);
+}
+
+TEST_F(UpdateWriterTest, EndsThatMayBeRepeatedWaitUntilThePoliciesAreKnown) {
+  writer_.run_retries().Hold();
+  writer_.AddOutcomes({Update(1, FireState::kSucceeded)}, [](bool) {});
+  Flush();
+  writer_.AddOutcomes({Update(2, FireState::kFailed)}, [](bool) {});
+  EXPECT_FALSE(writer_.FlushOnce());
+  writer_.run_retries().Release();
+  Flush();
+  EXPECT_THAT(flushes_, ElementsAre(ElementsAre(1), ElementsAre(2)));
+}
 
 TEST_F(UpdateWriterTest, TwoUpdatesOfOneFireAreWrittenTogetherInTheirOrder) {
   writer_.AddSettled(Update(1), 0);

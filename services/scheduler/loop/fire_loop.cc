@@ -39,6 +39,12 @@ FireLoop::FireLoop(ScheduleStore& store, LeaderElector& elector, Dispatcher& dis
                         [this] {
                           MonotoneMutexLock lock(&mu_);
                           fenced_ = woken_ = true;
+                        },
+                        [this](const std::vector<FireId>& ended, bool retried) {
+                          MonotoneMutexLock lock(&mu_);
+                          ended_.insert(ended_.end(), ended.begin(), ended.end());
+                          retried_ |= retried;
+                          woken_ = true;
                         }});
 }
 
@@ -108,8 +114,12 @@ absl::Duration FireLoop::LeaderTurn(absl::Time now, MonoTime mono) {
     // Without knowing what was edited or deleted, nothing is decided.
     return Survives(status, "list_changes") ? CommitWaits(now, mono) : kTakeOverPause;
   }
+  writer_.run_retries().Release();  // Every edit is known.
   // While it is not known which runs are open, an end that came too soon would be lost.
-  if (!taking_stock_) HandleEnded();
+  if (!taking_stock_) {
+    const absl::Status status = HandleEnded();
+    if (!status.ok() && !Survives(status, "load_pending")) return kTakeOverPause;
+  }
   bool more = false;
   if (!(mono < hold_until_)) {
     more = PlanDue(now);

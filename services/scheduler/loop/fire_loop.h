@@ -156,7 +156,9 @@ class FireLoop {
   absl::StatusOr<absl::flat_hash_map<ScheduleId, std::string>> EnginesOfDeleted(
       const std::vector<Fire>& fires);
   QueuedFire ToQueued(const Fire& fire, int64_t batch_id, Slot slot);
-  void HandleEnded();
+  // Ends of runs; the retries that were written with them are taken in charge first, so that a run
+  // which is repeated has not ended for the overlap policy.
+  absl::Status HandleEnded();
   void ReleaseBuffered(ScheduleId id);
 
   // --- Firing ---
@@ -232,7 +234,8 @@ class FireLoop {
   bool woken_ ABSL_GUARDED_BY(mu_) = false;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   std::optional<std::string> successor_ ABSL_GUARDED_BY(mu_);  // Asked for by HandOver.
-  std::vector<FireId> ended_ ABSL_GUARDED_BY(mu_);             // From the dispatcher.
+  std::vector<FireId> ended_ ABSL_GUARDED_BY(mu_);  // From the dispatcher and the writer.
+  bool retried_ ABSL_GUARDED_BY(mu_) = false;       // Some of them brought a retry.
   std::thread thread_, watcher_;
 };
 

@@ -17,11 +17,18 @@ namespace {
 constexpr absl::Duration kUnendedPagePause = absl::Milliseconds(100);
 constexpr int kOpenRunsPerCall = 1000;  // Schedules asked about at once.
 
+// Whether the overlap policy counts `fire` as a run of its schedule.  What someone triggered it
+// does not; a retry goes on with a run.
+bool IsRunOf(const Fire& fire) {
+  return fire.key.trigger.is_zero() || fire.kind == FireKind::kRetry;
+}
+
 }  // namespace
 
 void FireLoop::ApplyStored(const StoredSchedule& stored) {
   const Schedule& schedule = stored.schedule;
   const absl::Status compiled = table_.Upsert(stored);
+  writer_.run_retries().Set(schedule.id, schedule.run_retry);
   if (compiled.ok()) {
     uncomputable_.erase(schedule.id);
   } else {
@@ -67,7 +74,7 @@ void FireLoop::Apply(const ScheduleChange& change) {
     CancelFireOf(change);
     return;
   }
-  if (change.action == "schedule.trigger") reload_wanted_ = true;
+  if (change.action == "schedule.trigger" || change.action == "fire.retry") reload_wanted_ = true;
   if (change.stored.has_value()) {
     ApplyStored(*change.stored);
     return;
@@ -76,6 +83,7 @@ void FireLoop::Apply(const ScheduleChange& change) {
   // Deleted, and its PENDING rows cancelled with it.
   table_.Remove(change.id);
   uncomputable_.erase(change.id);
+  writer_.run_retries().Set(change.id, std::nullopt);
   for (const QueuedFire& held : overlap_.Untrack(change.id)) writer_.RowGone(held.batch_id);
   dispatcher_.CancelSchedule(change.id);
 }
@@ -108,7 +116,7 @@ absl::Status FireLoop::LoadSomeOpenRuns() {
   for (const Fire& fire : open) {
     // Those held back come with the PENDING rows, which know their batch.
     const bool held = fire.state == FireState::kPending && fire.reason == FireReason::kOverlap;
-    if (fire.key.trigger.is_zero() && !held) overlap_.Started(fire.key.schedule, fire.id);
+    if (IsRunOf(fire) && !held) overlap_.Started(fire.key.schedule, fire.id);
   }
   newly_tracked_.resize(begin);
   return absl::OkStatus();
@@ -190,7 +198,7 @@ void FireLoop::TakePending(const std::vector<PendingFire>& rows, std::vector<Que
       overlap_.Buffer(std::move(fire));
       continue;
     }
-    if (fire.key.trigger.is_zero()) overlap_.Started(id, fire.id);
+    if (IsRunOf(row.fire)) overlap_.Started(id, fire.id);
     enqueue->push_back(std::move(fire));
   }
 }
@@ -255,11 +263,22 @@ QueuedFire FireLoop::ToQueued(const Fire& fire, int64_t batch_id, Slot slot) {
   return queued;
 }
 
-void FireLoop::HandleEnded() {
+absl::Status FireLoop::HandleEnded() {
   std::vector<FireId> ended;
+  bool retried = false;
   {
     MonotoneMutexLock lock(&mu_);
     ended.swap(ended_);
+    retried = std::exchange(retried_, false);
+  }
+  if (retried) {
+    const absl::Status status = ReloadPending(std::max<int64_t>(0, last_batch_ - kBatchIdSlack));
+    if (!status.ok()) {
+      MonotoneMutexLock lock(&mu_);
+      ended_.insert(ended_.end(), ended.begin(), ended.end());
+      retried_ = true;
+      return status;
+    }
   }
   std::vector<QueuedFire> released;
   for (const FireId id : ended) {
@@ -269,6 +288,7 @@ void FireLoop::HandleEnded() {
     }
   }
   if (!released.empty()) dispatcher_.Enqueue(std::move(released));
+  return absl::OkStatus();
 }
 
 void FireLoop::ReleaseBuffered(ScheduleId id) {

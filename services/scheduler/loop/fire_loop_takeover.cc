@@ -56,7 +56,9 @@ absl::Status FireLoop::TakeOver(FencingToken token, absl::Time now) {
     MonotoneMutexLock lock(&mu_);
     leading_ = true;
     ended_.clear();
+    retried_ = false;
   }
+  writer_.run_retries().Hold();
   writer_.Begin(token);
   dispatcher_.Begin();
   dispatcher_.Hold();
@@ -134,6 +136,7 @@ absl::Status FireLoop::LoadTable() {
   overlap_.Clear();
   newly_tracked_.clear();
   uncomputable_.clear();
+  writer_.run_retries().Clear();
   ASSIGN_OR_RETURN(
       revision_, Timed("load_schedules", [&] {
         return store_.LoadSchedules([&](StoredSchedule stored) { ApplyStored(stored); });
@@ -173,6 +176,7 @@ void FireLoop::StepDown(absl::string_view why) {
     MonotoneMutexLock lock(&mu_);
     led = std::exchange(leading_, false);
     ended_.clear();
+    retried_ = false;
   }
   if (led) LogWarning("stepping down", {{"why", why}, {"token", token_.value}});
   taking_stock_ = false;

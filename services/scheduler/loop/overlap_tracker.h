@@ -13,9 +13,9 @@
 
 namespace z4j::scheduler {
 
-// Which runs have not ended, for the schedules whose overlap policy asks.  Only automatic fires
-// count: a manual one neither suppresses nor is suppressed (law 1).  Told twice that a run began or
-// ended, it does nothing the second time.  Pure.
+// Which runs have not ended, for the schedules whose overlap policy asks.  Automatic fires count,
+// and retries, which go on with a run: a manual one neither suppresses nor is suppressed (law 1).
+// Told twice that a run began or ended, it does nothing the second time.  Pure.
 class OverlapTracker {
  public:
   // Begins to track; false if it was tracked before.

@@ -12,6 +12,7 @@
 #include "services/scheduler/core/text_rules.h"
 #include "services/scheduler/core/validate.h"
 #include "services/scheduler/limits.h"
+#include "services/scheduler/mutate/retry_fire.h"
 #include "services/scheduler/mutate/update.h"
 #include "services/scheduler/store/codec.h"
 
@@ -189,6 +190,11 @@ absl::StatusOr<Decision> DecideAction(const StoredSchedule*, const CancelFire& c
       nlohmann::json({{"fire", cancel.id.ToString()}, {"due_at", ToMicros(cancel.key.due_at)}})
           .dump();
   return decision;
+}
+
+absl::StatusOr<Decision> DecideAction(const StoredSchedule* current, const RetryFire& retry,
+                                      const Mutation&, const Moment& moment) {
+  return DecideRetry(*current, retry, moment);
 }
 
 absl::StatusOr<Decision> DecideAction(const StoredSchedule* current, const FinishSchedule& finish,

@@ -31,7 +31,7 @@ struct Decision {
   };
   Effect effect = Effect::kNothing;
   MutationResult result;
-  std::vector<Fire> fires;         // To write: triggered ones, and SKIPPED rows.
+  std::vector<Fire> fires;         // To write: triggered ones, retries, and SKIPPED rows.
   std::vector<FireKey> cancelled;  // To cancel if PENDING.
   AuditEntry audit;                // All but the chain's fields.
 };

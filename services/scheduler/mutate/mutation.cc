@@ -9,6 +9,7 @@ ScheduleKey Key(const CreateSchedule& create) {
   return {create.schedule.project, create.schedule.name};
 }
 ScheduleKey Key(const CancelFire& cancel) { return cancel.schedule; }
+ScheduleKey Key(const RetryFire& retry) { return retry.schedule; }
 ScheduleKey Key(const RecordClusterChange&) { return {}; }
 template <typename Action>
 ScheduleKey Key(const Action& action) {

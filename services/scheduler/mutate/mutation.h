@@ -97,9 +97,17 @@ struct RecordClusterChange {
   friend bool operator==(const RecordClusterChange&, const RecordClusterChange&) = default;
 };
 
+// Repeats `fire`, which ended FAILED, LOST or CANCELLED, now; also while its schedule is paused.
+// `repeated_by`: the fire that was found to repeat it already, zero for none.
+struct RetryFire {
+  Fire fire;
+  ScheduleKey schedule;  // What the fire's schedule is called, or was.
+  FireId repeated_by;
+};
+
 using MutationAction = std::variant<CreateSchedule, UpdateSchedule, DeleteSchedule, PauseSchedule,
                                     ResumeSchedule, TriggerSchedule, CancelFire, FinishSchedule,
-                                    QuarantineSchedule, RecordClusterChange>;
+                                    QuarantineSchedule, RecordClusterChange, RetryFire>;
 
 struct Mutation {
   MutationAction action;
@@ -116,7 +124,7 @@ struct Mutation {
 
 struct MutationResult {
   std::optional<StoredSchedule> schedule;  // As it is afterwards; none: deleted, or a lone fire.
-  std::optional<Fire> fire;                // The one triggered.
+  std::optional<Fire> fire;                // The one triggered, or that repeats another.
   std::vector<std::string> notes;          // For people: "its time is past: it fires at once".
 };
 

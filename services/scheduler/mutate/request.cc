@@ -42,6 +42,7 @@ class Digest {
   Digest& Add(const ResumeSchedule& a) { return Add(a.key).Add(a.if_expired ? "if_expired" : ""); }
   Digest& Add(const TriggerSchedule& a) { return Add(a.key).Add(a.args_json).Add(a.kwargs_json); }
   Digest& Add(const CancelFire& a) { return Add(a.id.ToString()); }
+  Digest& Add(const RetryFire& a) { return Add(a.fire.id.ToString()); }
   Digest& Add(const FinishSchedule& a) { return Add(a.key); }
   Digest& Add(const QuarantineSchedule& a) { return Add(a.key).Add(a.reason); }
   Digest& Add(const RecordClusterChange& a) {
@@ -59,13 +60,19 @@ class Digest {
   std::string text_;
 };
 
-// A triggered fire is made of little else than its key.
+// A triggered fire is made of little else than its key, and a retry of what it repeats.
 Json EncodeFire(const Fire& fire) {
-  return {{"schedule", fire.key.schedule.ToString()},
-          {"due_at", ToMicros(fire.key.due_at)},
-          {"trigger", fire.key.trigger.ToString()},
-          {"args_json", fire.args_json},
-          {"kwargs_json", fire.kwargs_json}};
+  Json json = {{"schedule", fire.key.schedule.ToString()},
+               {"due_at", ToMicros(fire.key.due_at)},
+               {"trigger", fire.key.trigger.ToString()},
+               {"args_json", fire.args_json},
+               {"kwargs_json", fire.kwargs_json}};
+  if (fire.kind == FireKind::kRetry) {
+    json["retry_of"] = fire.retry_of.ToString();
+    json["run"] = fire.run;
+    json["decided_at"] = ToMicros(fire.decided_at);
+  }
+  return json;
 }
 
 absl::StatusOr<Fire> DecodeFire(const Json& json) {
@@ -78,6 +85,11 @@ absl::StatusOr<Fire> DecodeFire(const Json& json) {
   fire.dispatch_after = fire.decided_at = fire.first_due_at = fire.key.due_at;
   fire.args_json = json.at("args_json").get<std::string>();
   fire.kwargs_json = json.at("kwargs_json").get<std::string>();
+  if (!json.contains("retry_of")) return fire;
+  fire.kind = FireKind::kRetry;
+  ASSIGN_OR_RETURN(fire.retry_of.value, Uuid::Parse(json.at("retry_of").get<std::string>()));
+  fire.run = json.at("run").get<int>();
+  fire.dispatch_after = fire.decided_at = FromMicros(json.at("decided_at").get<int64_t>());
   return fire;
 }
 

@@ -47,6 +47,7 @@ const std::map<std::string, Copy>& Fields() {
       Z4J_FIELD(jitter),
       Z4J_FIELD(jitter_mode),
       Z4J_FIELD(retry),
+      Z4J_FIELD(run_retry),
       Z4J_FIELD(labels),
   };
 #undef Z4J_FIELD

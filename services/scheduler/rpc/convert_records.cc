@@ -6,7 +6,7 @@ namespace z4j::scheduler {
 
 // The numbers of the messages are those that are stored.
 static_assert(v1::Fire::STATE_SKIPPED == static_cast<int>(FireState::kSkipped));
-static_assert(v1::Fire::KIND_BACKFILL == static_cast<int>(FireKind::kBackfill));
+static_assert(v1::Fire::KIND_RETRY == static_cast<int>(FireKind::kRetry));
 static_assert(v1::Fire::REASON_EXPIRED_IN_QUEUE == static_cast<int>(FireReason::kExpiredInQueue));
 
 void SetFire(const Fire& fire, const ScheduleKey& schedule, v1::Fire* out) {
@@ -33,6 +33,8 @@ void SetFire(const Fire& fire, const ScheduleKey& schedule, v1::Fire* out) {
   SetTime(fire.first_due_at, out->mutable_first_due_time());
   out->set_args_json(fire.args_json);
   out->set_kwargs_json(fire.kwargs_json);
+  out->set_run(fire.run);
+  if (!fire.retry_of.value.is_zero()) out->set_retry_of(fire.retry_of.ToString());
 }
 
 void SetAuditEntry(const AuditEntry& entry, v1::AuditEntry* out) {

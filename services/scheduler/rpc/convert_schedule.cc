@@ -58,6 +58,41 @@ RetryPolicy ToRetry(const v1::RetryPolicy& retry, const std::string& path, Fault
   return out;
 }
 
+std::optional<RunRetry> ToRunRetry(const v1::Schedule& in, const std::string& path,
+                                   Faults& faults) {
+  if (!in.has_run_retry()) return std::nullopt;
+  const v1::RunRetry& retry = in.run_retry();
+  RunRetry out;
+  out.max_attempts = retry.max_attempts();
+  if (retry.has_initial_backoff()) {
+    out.initial_backoff = ToDuration(retry.initial_backoff(), path + ".initial_backoff", faults);
+  }
+  if (retry.backoff_multiplier() != 0) out.backoff_multiplier = retry.backoff_multiplier();
+  if (retry.has_max_backoff()) {
+    out.max_backoff = ToDuration(retry.max_backoff(), path + ".max_backoff", faults);
+  }
+  for (int i = 0; i < retry.on_size(); ++i) {
+    const int end = retry.on(i);
+    if (end == v1::RUN_END_UNSPECIFIED || !v1::RunEnd_IsValid(end)) {
+      AddEnumFault(end, absl::StrCat(path, ".on[", i, "]"), faults);
+    } else {
+      out.on.push_back(static_cast<RunEnd>(end));
+    }
+  }
+  out.on_lost = ToEnum(retry.on_lost(), OnLost::kHold, path + ".on_lost", faults);
+  return out;
+}
+
+void SetRunRetry(const RunRetry& retry, v1::RunRetry* out) {
+  out->set_max_attempts(retry.max_attempts);
+  SetDuration(retry.initial_backoff, out->mutable_initial_backoff());
+  out->set_backoff_multiplier(retry.backoff_multiplier);
+  SetDuration(retry.max_backoff, out->mutable_max_backoff());
+  for (const RunEnd end : retry.on) out->add_on(static_cast<v1::RunEnd>(end));
+  if (retry.on.empty()) out->add_on(v1::RUN_END_FAILED);
+  out->set_on_lost(static_cast<v1::OnLost>(retry.on_lost));
+}
+
 // What runs.
 void ReadTarget(const v1::Schedule& in, const std::string& path, Schedule& out, Faults& faults) {
   out.description = in.description();
@@ -90,6 +125,7 @@ void ReadPolicies(const v1::Schedule& in, const std::string& path, Schedule& out
   out.jitter = ToDuration(in.jitter(), path + ".jitter", faults);
   out.jitter_mode = ToEnum(in.jitter_mode(), JitterMode::kRandom, path + ".jitter_mode", faults);
   out.retry = ToRetry(in.retry(), path + ".retry", faults);
+  out.run_retry = ToRunRetry(in, path + ".run_retry", faults);
 }
 
 }  // namespace
@@ -143,6 +179,7 @@ void SetSchedule(const StoredSchedule& stored, v1::Schedule* out) {
   out->mutable_retry()->set_max_attempts(s.retry.max_attempts);
   SetDuration(s.retry.initial_backoff, out->mutable_retry()->mutable_initial_backoff());
   SetDuration(s.retry.max_backoff, out->mutable_retry()->mutable_max_backoff());
+  if (s.run_retry) SetRunRetry(*s.run_retry, out->mutable_run_retry());
   out->set_state(static_cast<v1::Schedule::State>(s.state));
   if (s.pause) SetPause(*s.pause, out->mutable_pause());
   out->set_state_reason(s.state_reason);

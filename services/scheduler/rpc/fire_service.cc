@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/base/status_macros.h"
+#include "services/scheduler/core/run_retry.h"
 #include "services/scheduler/rpc/answer.h"
 #include "services/scheduler/rpc/fire_notes.h"
 #include "services/scheduler/rpc/fire_watch.h"
@@ -129,6 +130,31 @@ absl::Status FireServiceImpl::Cancel(const v1::CancelFireRequest& request, const
   }
   FireNotes notes(rpc_.store, rpc_.cluster, rpc_.clock.Now());
   Show(std::move(named), notes, response->mutable_fire());
+  return absl::OkStatus();
+}
+
+FireServiceImpl::Reactor* FireServiceImpl::RetryFire(Context* context,
+                                                     const v1::RetryFireRequest* request,
+                                                     v1::RetryFireResponse* response) {
+  return AnswerOnPool(rpc_, context, [this, context, request, response] {
+    return Retry(*request, *context, response);
+  });
+}
+
+absl::Status FireServiceImpl::Retry(const v1::RetryFireRequest& request, const Context& context,
+                                    v1::RetryFireResponse* response) {
+  ASSIGN_OR_RETURN(const NamedFire named, FindFire(rpc_.store, request.name()));
+  z4j::scheduler::RetryFire retry{named.fire, named.schedule, {}};
+  const FireId next = RetryOf(named.fire, rpc_.clock.Now(), rpc_.clock.Now()).id;
+  const auto repeated = rpc_.store.GetFire(next);
+  if (repeated.ok()) {
+    retry.repeated_by = next;
+  } else if (!absl::IsNotFound(repeated.status())) {
+    return repeated.status();
+  }
+  Mutation mutation{std::move(retry), CallerOf(context), request.request_id()};
+  ASSIGN_OR_RETURN(const MutationResult result, rpc_.committer.Run(std::move(mutation)));
+  SetFire(*result.fire, named.schedule, response->mutable_fire());
   return absl::OkStatus();
 }
 

@@ -22,12 +22,16 @@ class FireServiceImpl final : public v1::FireService::CallbackService {
                      v1::ListFiresResponse* response) override;
   Reactor* CancelFire(Context* context, const v1::CancelFireRequest* request,
                       v1::CancelFireResponse* response) override;
+  Reactor* RetryFire(Context* context, const v1::RetryFireRequest* request,
+                     v1::RetryFireResponse* response) override;
   grpc::ServerWriteReactor<v1::WatchFiresResponse>* WatchFires(
       Context* context, const v1::WatchFiresRequest* request) override;
 
  private:
   absl::Status Cancel(const v1::CancelFireRequest& request, const Context& context,
                       v1::CancelFireResponse* response);
+  absl::Status Retry(const v1::RetryFireRequest& request, const Context& context,
+                     v1::RetryFireResponse* response);
 
   RpcContext& rpc_;
 };

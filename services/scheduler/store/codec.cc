@@ -5,111 +5,29 @@
 #include <nlohmann/json.hpp>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "services/base/status_macros.h"
+#include "services/scheduler/store/codec_fields.h"
 #include "services/scheduler/store/codec_words.h"
 
 namespace z4j::scheduler {
 namespace {
 
 using Json = nlohmann::json;
+using codec::Is;
+using codec::Visit;
 using codec::WordsOf;
 
 constexpr char kInfinitePast[] = "infinite_past";
 constexpr char kInfiniteFuture[] = "infinite_future";
 
-template <typename S, typename T>
-concept Is = std::same_as<std::remove_const_t<S>, T>;
 template <typename T>
 concept Enum = std::is_enum_v<T>;
-
-// The fields, named once for writing and reading: `V` is a Writer or a Reader, `S` const or not.
-template <typename V, Is<CronSpec> S>
-void Visit(V& v, S& cron) {
-  v("expression", cron.expression);
-  v("second", cron.second);
-  v("minute", cron.minute);
-  v("hour", cron.hour);
-  v("day_of_month", cron.day_of_month);
-  v("month", cron.month);
-  v("day_of_week", cron.day_of_week);
-  v("year", cron.year);
-  v("iso_week", cron.iso_week);
-  v("day_match", cron.day_match);
-}
-
-template <typename V, Is<IntervalSpec> S>
-void Visit(V& v, S& interval) {
-  v("period", interval.period);
-  v("anchor", interval.anchor);
-  v("arithmetic", interval.arithmetic);
-}
-
-template <typename V, Is<OneShotSpec> S>
-void Visit(V& v, S& one_shot) {
-  v("at", one_shot.at);
-}
-
-template <typename V, Is<SolarSpec> S>
-void Visit(V& v, S& solar) {
-  v("event", solar.event);
-  v("latitude", solar.latitude);
-  v("longitude", solar.longitude);
-  v("offset", solar.offset);
-}
-
-template <typename V, Is<RetryPolicy> S>
-void Visit(V& v, S& retry) {
-  v("max_attempts", retry.max_attempts);
-  v("initial_backoff", retry.initial_backoff);
-  v("max_backoff", retry.max_backoff);
-}
-
-template <typename V, Is<Pause> S>
-void Visit(V& v, S& pause) {
-  v("reason", pause.reason);
-  v("actor", pause.actor);
-  v("since", pause.since);
-  v("until", pause.until);
-}
-
-template <typename V, Is<Schedule> S>
-void Visit(V& v, S& s) {
-  v("id", s.id);
-  v("project", s.project);
-  v("name", s.name);
-  v("description", s.description);
-  v("engine", s.engine);
-  v("task", s.task);
-  v("args_json", s.args_json);
-  v("kwargs_json", s.kwargs_json);
-  v("queue", s.queue);
-  v("priority", s.priority);
-  v("expires", s.expires);
-  v("engine_options", s.engine_options);
-  v("spec", s.spec);
-  v("time_zone", s.time_zone);
-  v("gap", s.gap);
-  v("fold", s.fold);
-  v("catch_up", s.catch_up);
-  v("catch_up_window", s.catch_up_window);
-  v("catch_up_max", s.catch_up_max);
-  v("overlap", s.overlap);
-  v("start_at", s.start_at);
-  v("end_at", s.end_at);
-  v("max_fires", s.max_fires);
-  v("jitter", s.jitter);
-  v("jitter_mode", s.jitter_mode);
-  v("retry", s.retry);
-  v("labels", s.labels);
-  v("state", s.state);
-  v("pause", s.pause);
-  v("state_reason", s.state_reason);
-  v("created_at", s.created_at);
-  v("updated_at", s.updated_at);
-  v("revision", s.revision);
-}
+// What is written as an object of its own.
+template <typename T>
+concept Nested = Is<T, RetryPolicy> || Is<T, RunRetry> || Is<T, Pause>;
 
 // Fills a JSON object.
 class Writer {
@@ -149,15 +67,23 @@ class Writer {
   void operator()(const char* key, const std::optional<T>& value) {
     if (value) (*this)(key, *value);
   }
+  template <Enum E>
+  void operator()(const char* key, const std::vector<E>& values) {
+    if (values.empty()) return;
+    Json& words = object[key] = Json::array();
+    for (const E value : values) {
+      for (const auto& word : WordsOf(value)) {
+        if (word.value == value) words.push_back(word.text);
+      }
+    }
+  }
   void operator()(const char* key, const Spec& spec) {
     Writer inner;
     inner("kind", std::string(KindOf(spec)));
     std::visit([&](const auto& s) { Visit(inner, s); }, spec);
     object[key] = std::move(inner.object);
   }
-  template <typename T>
-  requires std::same_as<T, RetryPolicy> || std::same_as<T, Pause>
-  void operator()(const char* key, const T& value) {
+  void operator()(const char* key, const Nested auto& value) {
     Writer inner;
     Visit(inner, value);
     object[key] = std::move(inner.object);
@@ -242,13 +168,19 @@ class Reader {
   void operator()(const char* key, Enum auto& value) {
     std::string text;
     (*this)(key, text);
-    for (const auto& word : WordsOf(value)) {
-      if (word.text == text) {
-        value = word.value;
-        return;
-      }
+    if (!ReadWord(text, value)) Fail(key, "is no word known here");
+  }
+  template <Enum E>
+  void operator()(const char* key, std::vector<E>& values) {
+    values.clear();
+    const Json* value = Take(key);
+    if (value == nullptr) return;
+    if (!value->is_array()) return Fail(key, "is no list");
+    for (const Json& word : *value) {
+      const bool known =
+          word.is_string() && ReadWord(word.get_ref<const std::string&>(), values.emplace_back());
+      if (!known) return Fail(key, "holds what is no word known here");
     }
-    Fail(key, "is no word known here");
   }
   template <typename T>
   void operator()(const char* key, std::optional<T>& value) {
@@ -270,9 +202,7 @@ class Reader {
     }
     Fail(key, "is of no kind known here");
   }
-  template <typename T>
-  requires std::same_as<T, RetryPolicy> || std::same_as<T, Pause>
-  void operator()(const char* key, T& nested) {
+  void operator()(const char* key, Nested auto& nested) {
     Json* value = Take(key);
     if (value == nullptr) return Fail(key, "is missing");
     Reader inner(*value);
@@ -281,6 +211,14 @@ class Reader {
   }
 
  private:
+  static bool ReadWord(const std::string& text, Enum auto& value) {
+    for (const auto& word : WordsOf(value)) {
+      if (word.text != text) continue;
+      value = word.value;
+      return true;
+    }
+    return false;
+  }
   Json* Find(const char* key) {
     if (!object_.is_object()) return nullptr;
     auto it = object_.find(key);

@@ -44,6 +44,7 @@ class Generator {
     s.jitter = Duration();
     s.jitter_mode = static_cast<JitterMode>(Below(2) + 1);
     s.retry = {Number<int>(), Duration(), Duration()};
+    if (Below(2)) s.run_retry = DrawRunRetry();
     s.labels = Map();
     s.state = static_cast<ScheduleState>(Below(4) + 1);
     if (Below(2)) s.pause = Pause{Text(), Text(), Time(), Time()};
@@ -54,6 +55,12 @@ class Generator {
   }
 
  private:
+  RunRetry DrawRunRetry() {
+    RunRetry retry = {Number<int>(), Duration(), Below(1000) / 7.0, Duration(), {}, OnLost::kHold};
+    for (uint64_t i = Below(3); i > 0; --i) retry.on.push_back(static_cast<RunEnd>(Below(2) + 1));
+    retry.on_lost = static_cast<OnLost>(Below(3) + 1);
+    return retry;
+  }
   uint64_t Below(uint64_t bound) { return random_() % bound; }
   std::string Text() {
     static const char* const kPieces[] = {"", "a", "\"", "\\", "\n", "\x01", "ü", "世界", "😀", "/"};
@@ -151,6 +158,28 @@ TEST(CodecTest, WritesTheseBytesForEver) {
       R"("kind":"solar","latitude":59.913868,"longitude":-0.1,"offset":-5400000000},)"
       R"("start_at":1700000000123458,"state":"paused","state_reason":"why",)"
       R"("task":"tasks.add","time_zone":"Europe/Oslo","updated_at":1700000009123457})");
+}
+
+TEST(CodecTest, WritesARetryOfRunsOnlyWhereThereIsOne) {
+  Schedule schedule = FullSample("n").schedule;
+  const std::string without = EncodeSchedule(schedule);
+  EXPECT_THAT(without, testing::Not(HasSubstr("run_retry")));
+  schedule.run_retry = RunRetry{.max_attempts = 3,
+                                .backoff_multiplier = 1.5,
+                                .on = {RunEnd::kExpiredInQueue, RunEnd::kFailed},
+                                .on_lost = OnLost::kFail};
+  const std::string with = EncodeSchedule(schedule);
+  const std::string text =
+      R"("run_retry":{"backoff_multiplier":1.5,"initial_backoff":10000000,"max_attempts":3,)"
+      R"("max_backoff":3600000000,"on":["expired_in_queue","failed"],"on_lost":"fail"},)";
+  EXPECT_EQ(absl::StrReplaceAll(with, {{text, ""}}), without) << with;
+  for (const auto& [from, to] :
+       {std::pair{"[\"expired", "[1,\"expired"}, std::pair{"\"failed\"]", "\"falied\"]"},
+        std::pair{"[\"expired_in_queue\",\"failed\"]", "\"failed\""}}) {
+    const std::string bad = absl::StrReplaceAll(with, {{from, to}});
+    ASSERT_NE(bad, with) << from;
+    EXPECT_THAT(DecodeSchedule(bad), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("\"on\"")));
+  }
 }
 
 TEST(CodecTest, RefusesTextThatItDoesNotWrite) {

@@ -39,6 +39,10 @@ inline constexpr Word<Overlap> kOverlapWords[] = {
     {Overlap::kAllow, "allow"}, {Overlap::kSkip, "skip"}, {Overlap::kBufferOne, "buffer_one"}};
 inline constexpr Word<JitterMode> kJitterWords[] = {{JitterMode::kRandom, "random"},
                                                     {JitterMode::kHash, "hash"}};
+inline constexpr Word<RunEnd> kRunEndWords[] = {{RunEnd::kFailed, "failed"},
+                                                {RunEnd::kExpiredInQueue, "expired_in_queue"}};
+inline constexpr Word<OnLost> kOnLostWords[] = {
+    {OnLost::kHold, "hold"}, {OnLost::kRetry, "retry"}, {OnLost::kFail, "fail"}};
 inline constexpr Word<ScheduleState> kStateWords[] = {{ScheduleState::kEnabled, "enabled"},
                                                       {ScheduleState::kPaused, "paused"},
                                                       {ScheduleState::kFinished, "finished"},
@@ -52,6 +56,8 @@ inline const auto& WordsOf(SolarEvent) { return kSolarWords; }
 inline const auto& WordsOf(CatchUp) { return kCatchUpWords; }
 inline const auto& WordsOf(Overlap) { return kOverlapWords; }
 inline const auto& WordsOf(JitterMode) { return kJitterWords; }
+inline const auto& WordsOf(RunEnd) { return kRunEndWords; }
+inline const auto& WordsOf(OnLost) { return kOnLostWords; }
 inline const auto& WordsOf(ScheduleState) { return kStateWords; }
 
 }  // namespace z4j::scheduler::codec

@@ -228,6 +228,9 @@ void MemoryScheduleStore::Update(const FireUpdate& update) {
   if (!IsFinal(update.state)) return;
   fire.finished_at = update.at;
   open_.erase(ScheduleOf(key));
+  if (update.retry != nullptr && FindSchedule(key.schedule) != nullptr) {
+    Insert(*update.retry, ++last_batch_);
+  }
 }
 
 absl::StatusOr<int64_t> MemoryScheduleStore::Prune(FencingToken token, absl::Time before,

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -93,7 +94,8 @@ struct WriteSet {
   std::vector<std::pair<ScheduleId, absl::Time>> watermarks;
   // Its PENDING fires become CANCELLED(kScheduleDeleted); its other fires stay readable.
   std::vector<ScheduleKey> deleted;
-  std::vector<Fire> fires;  // Manual triggers and SKIPPED rows; existing keys are left.
+  // Manual triggers and retries, SKIPPED rows; existing keys are left.
+  std::vector<Fire> fires;
   // Cancellations by users: PENDING fires become CANCELLED; others are left (their engine is
   // asked).
   std::vector<FireKey> cancelled;
@@ -200,6 +202,10 @@ struct FireUpdate {
   int attempts = 0;     // 0: leave.
   std::string error;    // Replaces the old one, also if empty; so does `reason`.
   std::string adapter;  // Empty: leave.
+  // Only where `state` is final and `key` is given: the PENDING fire that repeats this one.  It is
+  // written together with this end, in a new batch, so that neither is there without the other: not
+  // if the fire had ended before, or its schedule is gone, or the retry exists.
+  std::shared_ptr<const Fire> retry;
 };
 
 struct FenceRow {
@@ -307,7 +313,7 @@ class ScheduleStore {
   // Moves fires forward through their states; an update that would move one backwards (a late
   // DISPATCHED after SUCCEEDED), touch a final one or find none is left out.  The same state again
   // is written: a PENDING fire gets its reason and attempts so.  Batches in `closed` hold no
-  // PENDING fire any more.
+  // PENDING fire any more.  With an end that is written goes the retry that it brings.
   virtual absl::Status UpdateFires(FencingToken token, absl::Span<const FireUpdate> updates,
                                    absl::Span<const int64_t> closed) = 0;
 

@@ -11,6 +11,7 @@
 
 #include "services/base/testing/simulated_clock.h"
 #include "services/base/testing/status_matchers.h"
+#include "services/scheduler/core/run_retry.h"
 #include "services/scheduler/dispatch/dispatcher.h"
 #include "services/scheduler/dispatch/testing/memory_link.h"
 #include "services/scheduler/dispatch/update_writer.h"
@@ -160,6 +161,11 @@ class LoopWorld {
     writes.fires.push_back(fire);
     Write("schedule.trigger", schedule, std::move(writes));
     return fire;
+  }
+  void Retry(const Schedule& schedule, const Fire& fire) {
+    WriteSet writes;
+    writes.fires.push_back(RetryOf(fire, clock.Now(), clock.Now()));
+    Write("fire.retry", schedule, std::move(writes));
   }
   void CancelFire(const Schedule& schedule, const Fire& fire) {
     WriteSet writes;

@@ -127,6 +127,7 @@ class RpcTest : public testing::Test {
   Z4J_CALL(GetFire, FireService, fires_)
   Z4J_CALL(ListFires, FireService, fires_)
   Z4J_CALL(CancelFire, FireService, fires_)
+  Z4J_CALL(RetryFire, FireService, fires_)
   Z4J_CALL(ListAuditEntries, AuditService, audit_)
   Z4J_CALL(VerifyAuditChain, AuditService, audit_)
   Z4J_CALL(GetStatus, ClusterService, status_)

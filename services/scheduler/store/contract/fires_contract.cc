@@ -30,6 +30,8 @@ TEST_P(ScheduleStoreContract, ReturnsEveryFieldOfAFireAsItWasWritten) {
   full.first_due_at = At(-1e6);
   full.args_json = R"(["ü"])";
   full.kwargs_json = "{}";
+  full.run = 7;
+  full.retry_of = {Uuid::Random()};
   const Fire plain = AutomaticFire(Sample("a").schedule.id, At(5.000002));
   Commit({full, plain});
   EXPECT_EQ(Read(full), full);

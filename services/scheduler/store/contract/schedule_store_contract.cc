@@ -72,7 +72,8 @@ void PrintTo(const Fire& fire, std::ostream* out) {
        << fire.first_due_at - At(0) << " after +" << fire.dispatch_after - At(0) << " decided +"
        << fire.decided_at - At(0) << " dispatched +" << fire.dispatched_at - At(0) << " started +"
        << fire.started_at - At(0) << " finished +" << fire.finished_at - At(0) << " adapter "
-       << fire.adapter << " error " << fire.error << "}";
+       << fire.adapter << " error " << fire.error << " run " << fire.run << " of "
+       << fire.retry_of.ToString() << "}";
 }
 
 ScheduleKey KeyOf(const StoredSchedule& stored) {

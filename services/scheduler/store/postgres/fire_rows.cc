@@ -17,7 +17,9 @@ constexpr const char* kColumns[] = {
     "schedule_id", "due_at", "trigger_id", "fire_id", "dispatch_after", "decided_at",
     "first_due_at", "count", "kind", "state", "reason",
     // Of its later life.
-    "dispatched_at", "started_at", "finished_at", "attempts", "error", "adapter", "args", "kwargs"};
+    "dispatched_at", "started_at", "finished_at", "attempts", "error", "adapter", "args", "kwargs",
+    // Of a retry.
+    "run", "retry_of"};
 constexpr int kFreshColumns = 11;
 static_assert(std::size(kColumns) == kFireColumns);
 
@@ -56,13 +58,16 @@ Fire FireAt(const pq::Result& result, int row, int column) {
   fire.adapter = result.Text(row, column++);
   fire.args_json = result.Text(row, column++);
   fire.kwargs_json = result.Text(row, column++);
+  fire.run = static_cast<int>(result.Int(row, column++));
+  fire.retry_of = {result.Id(row, column++)};
   return fire;
 }
 
 bool IsFresh(const Fire& fire) {
   return fire.dispatched_at == absl::InfinitePast() && fire.started_at == absl::InfinitePast() &&
          fire.finished_at == absl::InfinitePast() && fire.attempts == 0 && fire.error.empty() &&
-         fire.adapter.empty() && fire.args_json.empty() && fire.kwargs_json.empty();
+         fire.adapter.empty() && fire.args_json.empty() && fire.kwargs_json.empty() &&
+         fire.run == 1;
 }
 
 std::string InsertColumns(bool fresh) { return absl::StrJoin(Columns(fresh), ", "); }
@@ -96,6 +101,8 @@ void AddFires(pq::Params& params, absl::Span<const Fire* const> fires, bool fres
   add(Type::kText, [](Builder& to, const Fire* f) { to.TextOrNull(f->adapter); });
   add(Type::kText, [](Builder& to, const Fire* f) { to.TextOrNull(f->args_json); });
   add(Type::kText, [](Builder& to, const Fire* f) { to.TextOrNull(f->kwargs_json); });
+  add(Type::kInt8, [](Builder& to, const Fire* f) { to.Int8(f->run); });
+  add(Type::kUuid, [](Builder& to, const Fire* f) { to.Id(f->retry_of.value); });
 }
 
 void AddKeys(pq::Params& params, absl::Span<const FireKey> keys) {

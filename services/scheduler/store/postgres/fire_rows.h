@@ -15,7 +15,7 @@ namespace z4j::scheduler {
 // The columns of `fires` that FireAt reads, of the table called `alias`: "f.schedule_id, …".
 std::string FireColumns(const std::string& alias);
 // How many they are.
-inline constexpr int kFireColumns = 19;
+inline constexpr int kFireColumns = 21;
 // Reads them from `column` on.
 Fire FireAt(const pq::Result& result, int row, int column = 0);
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -66,6 +68,47 @@ pq::Call UpdateByKey(const std::vector<FireChange>& changes, const std::vector<F
   return call;
 }
 
+// Keeps the schedules of `changes` from being deleted until the transaction ends: a deletion locks
+// the cursor before it looks for PENDING fires, and so does this before it writes some.
+pq::Call HoldSchedules(const std::vector<FireKey>& keys) {
+  static const auto* const statement = new pq::Statement{
+      "hold_schedules",
+      "SELECT 1 FROM cursors WHERE schedule_id = ANY($1) ORDER BY schedule_id FOR KEY SHARE"};
+  return {statement, Params().Array(Type::kUuid, keys, [](ArrayBuilder& to, const FireKey& key) {
+            to.Id(key.schedule.value);
+          })};
+}
+
+// The same for changes that each bring a retry, and the retries of those that end their fire.
+// Those are PENDING and new, and so make a batch, by which readers of written_fires find them.
+pq::Call UpdateAndRetry(const std::vector<FireChange>& changes, const std::vector<FireKey>& keys) {
+  constexpr int kFirst = 12;  // Parameter of the retries.
+  static const auto* const statement = new pq::Statement{
+      "update_and_retry",
+      absl::StrCat("WITH changed AS (", kSet, "$9, $10, $11) ", kColumns,
+                   "schedule_id, due_at, trigger_id) WHERE t.schedule_id = n.schedule_id "
+                   "AND t.due_at = n.due_at AND t.trigger_id = n.trigger_id",
+                   kForward,
+                   " RETURNING t.fire_id),"
+                   "placed AS (INSERT INTO fires (",
+                   InsertColumns(false), ") SELECT r.* FROM unnest(",
+                   InsertParameters(false, kFirst), ") AS r(", InsertColumns(false),
+                   ")  WHERE r.retry_of IN (SELECT fire_id FROM changed)"
+                   "    AND (SELECT true FROM cursors c WHERE c.schedule_id = r.schedule_id)"
+                   "  ON CONFLICT DO NOTHING RETURNING schedule_id, due_at, trigger_id) "
+                   "INSERT INTO outbox_batches (oldest_due, refs) "
+                   "SELECT min(due_at), string_agg(uuid_send(schedule_id)"
+                   "  || timestamptz_send(due_at) || uuid_send(trigger_id), ''::bytea) "
+                   "FROM placed HAVING count(*) > 0")};
+  pq::Call call = {statement, {}};
+  AddChanges(call.params, changes);
+  AddKeys(call.params, keys);
+  std::vector<const Fire*> retries;
+  for (const FireChange& change : changes) retries.push_back(change.last.retry.get());
+  AddFires(call.params, retries, /*fresh=*/false);
+  return call;
+}
+
 pq::Call UpdateById(const std::vector<FireChange>& changes) {
   static const auto* const statement = new pq::Statement{
       "update_by_id", absl::StrCat("WITH changed AS (", kSet, "$9) ", kColumns,
@@ -94,8 +137,20 @@ absl::Status PostgresScheduleStore::UpdateFires(FencingToken token,
                                                 absl::Span<const int64_t> closed) {
   static const auto* const close =
       new pq::Statement{"close_batches", "DELETE FROM outbox_batches WHERE id = ANY($1)"};
-  const FireChanges changes = FoldUpdates(updates);
+  FireChanges changes = FoldUpdates(updates);
+  const auto plain =
+      std::stable_partition(changes.by_key.begin(), changes.by_key.end(),
+                            [](const FireChange& c) { return c.last.retry != nullptr; });
+  const std::vector<FireChange> retried(std::make_move_iterator(changes.by_key.begin()),
+                                        std::make_move_iterator(plain));
+  changes.by_key.erase(changes.by_key.begin(), plain);
   std::vector<pq::Call> calls = {LeaderCheck(token), NoteLive()};
+  if (!retried.empty()) {
+    const std::vector<FireKey> keys = KeysOf(retried);
+    calls.push_back(HoldSchedules(keys));
+    calls.push_back(UpdateAndRetry(retried, keys));
+    calls.push_back(NoteWritten(keys));
+  }
   if (!changes.by_key.empty()) {
     const std::vector<FireKey> keys = KeysOf(changes.by_key);
     calls.push_back(UpdateByKey(changes.by_key, keys));

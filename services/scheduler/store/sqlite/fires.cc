@@ -38,7 +38,7 @@ absl::StatusOr<FireUpdater> FireUpdater::Prepare(Connection& connection) {
   return FireUpdater(std::move(update), std::move(find));
 }
 
-absl::Status FireUpdater::Update(const FireChange& change, WrittenKeys& written) {
+absl::StatusOr<bool> FireUpdater::Update(const FireChange& change, WrittenKeys& written) {
   const FireUpdate& update = change.last;
   FireKey key = update.key;
   if (key.schedule.value.is_zero()) {
@@ -49,7 +49,7 @@ absl::Status FireUpdater::Update(const FireChange& change, WrittenKeys& written)
       ASSIGN_OR_RETURN(key.trigger, find_.IdOrEmpty(2));
     }
     find_.Reset();
-    if (!found) return absl::OkStatus();
+    if (!found) return false;
   }
   ASSIGN_OR_RETURN(const int64_t updated, update_.BindInt(static_cast<int>(update.state))
                                               .BindInt(static_cast<int>(update.reason))
@@ -64,7 +64,7 @@ absl::Status FireUpdater::Update(const FireChange& change, WrittenKeys& written)
                                               .BindIdOrEmpty(key.trigger)
                                               .Run());
   if (updated > 0) written.Add(key);
-  return absl::OkStatus();
+  return updated > 0;
 }
 
 }  // namespace z4j::scheduler::sqlite

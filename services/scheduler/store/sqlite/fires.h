@@ -27,9 +27,9 @@ class FireInserter {
 class FireUpdater {
  public:
   static absl::StatusOr<FireUpdater> Prepare(Connection& connection);
-  // Left out if it would move the fire backwards, touch a final one, or find none; otherwise
-  // `written` gets its key.
-  absl::Status Update(const FireChange& change, WrittenKeys& written);
+  // False, and left out, if it would move the fire backwards, touch a final one, or find none;
+  // otherwise `written` gets its key.
+  absl::StatusOr<bool> Update(const FireChange& change, WrittenKeys& written);
 
  private:
   FireUpdater(Statement update, Statement find)

@@ -25,7 +25,9 @@ void BindFire(Statement& statement, const Fire& fire, int64_t batch_id) {
       .BindInt(fire.count)
       .BindTime(fire.first_due_at)
       .BindText(fire.args_json)
-      .BindText(fire.kwargs_json);
+      .BindText(fire.kwargs_json)
+      .BindInt(fire.run)
+      .BindIdOrEmpty(fire.retry_of.value);
 }
 
 absl::StatusOr<PendingFire> ReadFire(const Statement& row) {
@@ -51,6 +53,8 @@ absl::StatusOr<PendingFire> ReadFire(const Statement& row) {
   fire.first_due_at = row.Time(17);
   fire.args_json = row.Text(18);
   fire.kwargs_json = row.Text(19);
+  fire.run = static_cast<int>(row.Int(20));
+  ASSIGN_OR_RETURN(fire.retry_of.value, row.IdOrEmpty(21));
   return pending;
 }
 

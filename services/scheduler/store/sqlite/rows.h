@@ -12,8 +12,8 @@ namespace z4j::scheduler::sqlite {
 inline constexpr char kFireColumns[] =
     "due_at, schedule_id, trigger_id, fire_id, batch_id, kind, state, reason, dispatch_after, "
     "decided_at, dispatched_at, started_at, finished_at, attempts, error, adapter, count, "
-    "first_due_at, args_json, kwargs_json";
-inline constexpr int kFireColumnCount = 20;
+    "first_due_at, args_json, kwargs_json, run, retry_of";
+inline constexpr int kFireColumnCount = 22;
 void BindFire(Statement& statement, const Fire& fire, int64_t batch_id);
 absl::StatusOr<PendingFire> ReadFire(const Statement& row);
 

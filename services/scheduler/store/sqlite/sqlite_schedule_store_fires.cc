@@ -37,6 +37,27 @@ absl::StatusOr<absl::flat_hash_set<ScheduleId>> MoveCursors(
   return moved;
 }
 
+// Writes `changes` and, in a batch of their own, the retries of those that end a fire.
+absl::Status WriteChanges(Connection& db, const std::vector<FireChange>& changes,
+                          sqlite::WrittenKeys& written) {
+  std::vector<const Fire*> retries;
+  ASSIGN_OR_RETURN(sqlite::FireUpdater updater, sqlite::FireUpdater::Prepare(db));
+  for (const FireChange& change : changes) {
+    ASSIGN_OR_RETURN(const bool changed, updater.Update(change, written));
+    if (changed && change.last.retry != nullptr) retries.push_back(change.last.retry.get());
+  }
+  if (retries.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const int64_t batch_id, sqlite::NextBatch(db));
+  ASSIGN_OR_RETURN(sqlite::FireInserter insert, sqlite::FireInserter::Prepare(db));
+  ASSIGN_OR_RETURN(Statement exists, db.Prepare("SELECT 1 FROM cursors WHERE schedule_id = ?"));
+  for (const Fire* retry : retries) {
+    ASSIGN_OR_RETURN(const bool found, exists.BindId(retry->key.schedule.value).Step());
+    exists.Reset();
+    if (found) RETURN_IF_ERROR(insert.Insert(*retry, batch_id, written));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<int64_t> PruneFires(Connection& db, absl::Time before, int limit) {
   ASSIGN_OR_RETURN(Statement prune,
                    db.Prepare("DELETE FROM fires WHERE (due_at, schedule_id, trigger_id) IN"
@@ -88,15 +109,8 @@ absl::Status SqliteScheduleStore::UpdateFires(FencingToken token,
   const absl::Time now = clock_.Now();
   RETURN_IF_ERROR(sqlite::HoldFence(*writer_, token, now));
   sqlite::WrittenKeys written;
-  {
-    ASSIGN_OR_RETURN(sqlite::FireUpdater updater, sqlite::FireUpdater::Prepare(*writer_));
-    for (const FireChange& change : changes.by_key) {
-      RETURN_IF_ERROR(updater.Update(change, written));
-    }
-    for (const FireChange& change : changes.by_id) {
-      RETURN_IF_ERROR(updater.Update(change, written));
-    }
-  }
+  RETURN_IF_ERROR(WriteChanges(*writer_, changes.by_key, written));
+  RETURN_IF_ERROR(WriteChanges(*writer_, changes.by_id, written));
   RETURN_IF_ERROR(written.Write(*writer_, now));
   return transaction.Commit();
 }
