@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from z4j_adapters import Fire
-from z4j_adapters.engines.stub import StubEngine
-from z4j_adapters.testing import AdapterContract, ContractTasks
+from z4j_adapters.engines.stub import StubEngine, StubOptions
+from z4j_adapters.testing import AdapterContract, ContractTasks, IdleQueue, Watcher
 
 
 class StubTasks(ContractTasks):
@@ -40,9 +40,19 @@ def tasks() -> StubTasks:
 @pytest.fixture
 async def adapter(tasks: StubTasks) -> AsyncIterator[StubEngine]:
     """A started stub."""
-    engine = StubEngine(run=tasks.run, tasks=[tasks.echo, tasks.fail])
+    engine = StubEngine(run=tasks.run, tasks=[tasks.echo, tasks.fail, tasks.hold])
     await engine.start()
     yield engine
+    await engine.close()
+
+
+@pytest.fixture
+async def idle() -> AsyncIterator[IdleQueue]:
+    """A stub without workers."""
+    engine = StubEngine(StubOptions(workers=0))
+    watcher = Watcher(engine)
+    yield IdleQueue(engine, watcher, "contract_idle", "contract_idle")
+    await watcher.close()
     await engine.close()
 
 

@@ -1,8 +1,9 @@
 """The contract of EngineAdapter as a pytest class.
 
 Subclass `AdapterContract` in a test module with asyncio tests on (pytest-asyncio, auto mode) and
-give it a fixture `adapter`: a started EngineAdapter whose engine has running workers that know
-the tasks of `ContractTasks`.
+give it four fixtures: `adapter`, a started EngineAdapter whose engine has running workers that
+know the tasks of `ContractTasks`; `tasks`, which reads what they ran; `watcher`, a Watcher of the
+adapter; and `idle`, an IdleQueue.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
 
 from z4j_adapters._adapter import EngineAdapter
 from z4j_adapters._errors import ControlFailed
@@ -28,7 +32,7 @@ from z4j_adapters._models import (
     TaskTemplate,
 )
 
-__all__ = ["AdapterContract", "ContractTasks", "Watcher", "make_fire"]
+__all__ = ["AdapterContract", "ContractTasks", "IdleQueue", "Watcher", "make_fire"]
 
 _SPACE = uuid.UUID("6f1a2c1e-0f6e-5a51-8f0a-2b0f3f1d7c11")
 _run = uuid.uuid4().hex
@@ -73,8 +77,11 @@ class ContractTasks:
     unknown = "contract.nobody_knows_this"
     """Known to no worker."""
 
+    hold = "contract.hold"
+    """Takes a path, records as `echo` does, and returns once there is a file of that name."""
+
     async def runs(self) -> list[tuple[str, list[Any], dict[str, Any]]]:
-        """Return (task id, args, kwargs) of every run of `echo` so far."""
+        """Return (task id, args, kwargs) of every run of `echo`, and start of `hold`, so far."""
         raise NotImplementedError
 
 
@@ -113,6 +120,18 @@ class Watcher:
         """Stop collecting."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+
+
+class IdleQueue(NamedTuple):
+    """A queue that no worker takes from."""
+
+    adapter: EngineAdapter
+    """Whose it is; another than the contract's if that has one queue only."""
+    watcher: Watcher
+    """Of that adapter."""
+    name: str
+    queue: str
+    """As templates say it: the name, or empty if the engine wants none."""
 
 
 def _codes(results: Sequence[Result]) -> Counter[ResultCode]:
@@ -245,12 +264,90 @@ class AdapterContract:
         }
         assert {o.fire_ref for o in found} == {good.ref, bad.ref}
 
+    async def test_a_queue_shows_what_waits_in_it_or_the_adapter_says_that_it_cannot(
+        self, idle: IdleQueue, tasks: ContractTasks
+    ) -> None:
+        adapter = idle.adapter
+        if not adapter.capabilities().list_queues:
+            with pytest.raises(ControlFailed):
+                await adapter.list_queues()
+            return
+        before = await _depth(idle)
+        await adapter.dispatch([make_fire(tasks.echo, ["w"], queue=idle.queue) for _ in range(3)])
+        assert await _depth(idle) == before + 3
+
+    async def test_a_worker_is_seen_or_the_adapter_says_that_it_cannot(
+        self, adapter: EngineAdapter, watcher: Watcher, tasks: ContractTasks
+    ) -> None:
+        if not adapter.capabilities().list_workers:
+            with pytest.raises(ControlFailed):
+                await adapter.list_workers()
+            return
+        workers = await adapter.list_workers()
+        assert workers
+        assert all(worker.name for worker in workers)
+        assert workers == sorted(workers, key=lambda worker: worker.name)
+
+    async def test_a_purge_removes_what_waits_and_its_fires_end_cancelled_for_good(
+        self, idle: IdleQueue, tasks: ContractTasks
+    ) -> None:
+        adapter = idle.adapter
+        if not adapter.capabilities().purge:
+            with pytest.raises(ControlFailed):
+                await adapter.purge_queue(idle.name)
+            return
+        with pytest.raises(ControlFailed, match="no_such_queue"):
+            await adapter.purge_queue("no_such_queue")
+        # More than a part, so that parts add up.
+        fires = [make_fire(tasks.echo, ["purged"], queue=idle.queue) for _ in range(700)]
+        for half in (fires[:500], fires[500:]):
+            await adapter.dispatch(half)
+        depth = await _depth(idle)
+        assert depth >= 700
+        assert await adapter.purge_queue(idle.name) == depth
+        ends = await idle.watcher.finals(fires)
+        assert {end.state for end in ends.values()} == {OutcomeState.CANCELLED}
+        assert {end.fire_ref for end in ends.values()} == {fire.ref for fire in fires}
+        assert await _depth(idle) == 0
+        if adapter.capabilities().delivery is Delivery.EFFECTIVELY_ONCE:
+            assert _codes(await adapter.dispatch(fires[:500])) == {ResultCode.DUPLICATE: 500}
+            assert await _depth(idle) == 0
+        assert await adapter.purge_queue(idle.name) == await _depth(idle) == 0
+
+    async def test_what_runs_goes_on_when_its_queue_is_purged(
+        self, adapter: EngineAdapter, watcher: Watcher, tasks: ContractTasks, tmp_path: Path
+    ) -> None:
+        if not adapter.capabilities().purge:
+            pytest.skip("it cannot purge")
+        release = tmp_path / "release"
+        fire = make_fire(tasks.hold, [str(release)])
+        await adapter.dispatch([fire])
+        await _begun(tasks, fire)
+        for queue in await adapter.list_queues():
+            assert queue.in_progress is None or queue.in_progress >= 0
+            await adapter.purge_queue(queue.name)
+        release.touch()
+        end = (await watcher.finals([fire]))[fire.id]
+        assert end.state is OutcomeState.SUCCEEDED
+
     async def test_close_ends_observing_and_may_be_repeated(self, adapter: EngineAdapter) -> None:
         watching = asyncio.ensure_future(_drain(adapter))
         await asyncio.sleep(0)
         await adapter.close()
         await asyncio.wait_for(watching, 5)
         await adapter.close()
+
+
+async def _depth(idle: IdleQueue) -> int:
+    depths = {queue.name: queue.depth for queue in await idle.adapter.list_queues()}
+    return depths.get(idle.name, 0)
+
+
+async def _begun(tasks: ContractTasks, fire: Fire, timeout_s: float = 30.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while fire.id not in {run[0] for run in await tasks.runs()}:
+        assert time.monotonic() < deadline, "it did not begin"
+        await asyncio.sleep(0.02)
 
 
 async def _drain(adapter: EngineAdapter) -> None:
