@@ -323,8 +323,13 @@ class AdapterContract:
         fire = make_fire(tasks.hold, [str(release)])
         await adapter.dispatch([fire])
         await _begun(tasks, fire)
-        for queue in await adapter.list_queues():
-            assert queue.in_progress is None or queue.in_progress >= 0
+        queues = await adapter.list_queues()
+        in_progress = [q.in_progress for q in queues if q.in_progress is not None]
+        assert not in_progress or sum(in_progress) == 1
+        if adapter.capabilities().list_workers:
+            running = [w.running for w in await adapter.list_workers() if w.running is not None]
+            assert not running or sum(running) == 1
+        for queue in queues:
             await adapter.purge_queue(queue.name)
         release.touch()
         end = (await watcher.finals([fire]))[fire.id]
