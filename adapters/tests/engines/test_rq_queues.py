@@ -7,7 +7,7 @@ from harness import RedisServer, eventually
 from rq import Queue, Worker
 from rq.exceptions import NoSuchJobError
 from rq.job import Job
-from z4j_adapters import OutcomeState
+from z4j_adapters import FireRef, OutcomeState
 from z4j_adapters.testing import make_fire
 
 pytest_plugins = ["engines.rq_kit"]
@@ -49,7 +49,7 @@ async def test_an_adapter_that_comes_later_learns_that_a_fire_was_purged(
             end = (await watcher.finals([fire]))[fire.id]
             assert (end.state, end.fire_ref) == (OutcomeState.CANCELLED, fire.ref)
     async with opened_engine(broker=rq_server.url) as (third, _):
-        (told,) = await third.lookup_outcomes([fire])  # type: ignore[list-item]
+        (told,) = await third.lookup_outcomes([FireRef(fire.id, fire.ref)])
         assert told.state is OutcomeState.CANCELLED
 
 

@@ -17,6 +17,7 @@ from z4j_adapters.engines.arq.control import Control
 from z4j_adapters.engines.arq.envelope import Envelope, EnvelopeFactory
 from z4j_adapters.engines.arq.options import ENGINE_OPTIONS
 from z4j_adapters.engines.arq.publisher import ArqPublisher
+from z4j_adapters.engines.arq.queues import ArqInspector
 from z4j_adapters.engines.common.polled import PolledEngine
 from z4j_adapters.engines.common.templates import EnvelopeCache
 
@@ -42,7 +43,8 @@ class ArqEngine(PolledEngine):
             EnvelopeFactory(self._app, options.queues).build
         )
         self._overtaking: set[str] | None = None
-        super().__init__(publisher, self._arq_book, envelopes, self._app.broker)
+        inspector = ArqInspector(self._app, options.queues)
+        super().__init__(publisher, self._arq_book, envelopes, self._app.broker, inspector)
 
     @property
     def engine_version(self) -> str:
@@ -121,6 +123,8 @@ class ArqEngine(PolledEngine):
             priority=False,
             expires=True,
             lookup=True,
+            list_queues=True,
+            purge=True,
             options=ENGINE_OPTIONS,
         )
 
