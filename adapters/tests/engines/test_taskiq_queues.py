@@ -55,6 +55,6 @@ async def test_a_stream_that_others_read_too_is_not_purged(redis_server: RedisSe
     async with opened(broker=redis_server.url, kind="stream") as (engine, _):
         await engine.dispatch([make_fire("contract.echo")])
         client.xgroup_create("taskiq", "audit", "0")
-        with pytest.raises(ControlFailed, match="other consumer groups.*audit"):
+        with pytest.raises(ControlFailed, match=r"other consumer groups.*audit"):
             await engine.purge_queue("taskiq")
         assert client.xlen("taskiq") == 1
