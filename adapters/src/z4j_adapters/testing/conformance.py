@@ -308,10 +308,8 @@ class AdapterContract:
         ends = await idle.watcher.finals(fires)
         assert {end.state for end in ends.values()} == {OutcomeState.CANCELLED}
         assert {end.fire_ref for end in ends.values()} == {fire.ref for fire in fires}
-        assert await _depth(idle) == 0
         if adapter.capabilities().delivery is Delivery.EFFECTIVELY_ONCE:
             assert _codes(await adapter.dispatch(fires[:500])) == {ResultCode.DUPLICATE: 500}
-            assert await _depth(idle) == 0
         assert await adapter.purge_queue(idle.name) == await _depth(idle) == 0
 
     async def test_what_runs_goes_on_when_its_queue_is_purged(

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
+from z4j_adapters._adapter import EngineAdapter
 from z4j_adapters._errors import ControlFailed, EngineUnavailable
 from z4j_adapters._models import FireRef, Outcome, OutcomeState, QueueState, WorkerState
 from z4j_adapters.engines.common.tracker import Sighting, Tracker
 
-__all__ = ["Desk", "Inspector", "Removed", "check_queue"]
+__all__ = ["Desk", "InspectedEngine", "Inspector", "Removed", "check_queue"]
 
 T = TypeVar("T")
 
@@ -34,7 +35,7 @@ class Removed(NamedTuple):
 
 
 class Inspector:
-    """What the broker says of queues and workers.
+    """What the broker says of queues and workers; this one says nothing.
 
     Blocks.  `queues` and `workers` belong to one thread, `depth` and `remove` to another.
     All raise EngineUnavailable if the broker does not answer.
@@ -162,3 +163,20 @@ class Desk:
             return await loop.run_in_executor(self._threads[name], work, *args)
         except EngineUnavailable as error:
             raise ControlFailed(f"broker: {error}") from error
+
+
+class InspectedEngine(EngineAdapter):
+    """Queues, workers and purges by a desk."""
+
+    _desk: Desk
+    _out: list[Outcome]
+    """What `observe` has not given away yet."""
+
+    async def list_queues(self) -> list[QueueState]:
+        return await self._desk.queues()
+
+    async def list_workers(self) -> list[WorkerState]:
+        return await self._desk.workers()
+
+    async def purge_queue(self, name: str) -> int:
+        return await self._desk.purge(name, lambda: len(self._out))

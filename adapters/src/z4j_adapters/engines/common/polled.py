@@ -11,18 +11,15 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from z4j_adapters._adapter import EngineAdapter
 from z4j_adapters._errors import ControlFailed, EngineUnavailable
 from z4j_adapters._models import (
     Fire,
     FireRef,
     Outcome,
-    QueueState,
     Result,
     ResultCode,
-    WorkerState,
 )
-from z4j_adapters.engines.common.inspector import Desk, Inspector
+from z4j_adapters.engines.common.inspector import Desk, InspectedEngine, Inspector
 from z4j_adapters.engines.common.outbox import Outbox
 from z4j_adapters.engines.common.publisher import Publisher
 from z4j_adapters.engines.common.templates import EnvelopeCache
@@ -77,7 +74,7 @@ class _Asked:
         self.route, self.since = route, since
 
 
-class PolledEngine(EngineAdapter):
+class PolledEngine(InspectedEngine):
     """Publishing, asking and control each have one thread, and so have looks and purges.
 
     Envelopes have a `route`: text that leads from a fire to its state, such as its queue.
@@ -99,7 +96,7 @@ class PolledEngine(EngineAdapter):
             name: ThreadPoolExecutor(1, thread_name_prefix=f"{self.name}-{name}")
             for name in ("publish", "ask", "control")
         }
-        self._desk = None if inspector is None else Desk(inspector, self._tracker, self._emit)
+        self._desk = Desk(inspector or Inspector(), self._tracker, self._emit)
         self._asked: dict[str, _Asked] = {}
         self._next: list[tuple[float, str]] = []
         self._out: list[Outcome] = []
@@ -208,21 +205,6 @@ class PolledEngine(EngineAdapter):
                 self._await_end(fire_id, route, now)
         return told
 
-    async def list_queues(self) -> list[QueueState]:
-        if self._desk is None:
-            return await super().list_queues()
-        return await self._desk.queues()
-
-    async def list_workers(self) -> list[WorkerState]:
-        if self._desk is None:
-            return await super().list_workers()
-        return await self._desk.workers()
-
-    async def purge_queue(self, name: str) -> int:
-        if self._desk is None:
-            return await super().purge_queue(name)
-        return await self._desk.purge(name, lambda: len(self._out))
-
     async def observe(self) -> AsyncIterator[list[Outcome]]:
         while not self._closed:
             await self._wake.wait()
@@ -246,8 +228,7 @@ class PolledEngine(EngineAdapter):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._desk is not None:
-            await self._desk.close()
+        await self._desk.close()
         await self._in_thread("publish", self._outbox.close)
         if self._book is not None:
             await self._in_thread("ask", self._book.close)

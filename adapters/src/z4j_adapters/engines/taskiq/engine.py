@@ -123,8 +123,8 @@ class TaskiqEngine(PolledEngine):
             priority=self._router.highest_priority > 0,
             expires=False,
             lookup=self._book is not None,
-            list_queues=self._desk is not None,
-            purge=self._desk is not None,
+            list_queues=self._router.redis,
+            purge=self._router.redis,
             options=ENGINE_OPTIONS,
         )
 
