@@ -75,9 +75,11 @@ class TaskiqEngine(PolledEngine):
         kind = StreamPublisher if self._stream else ListPublisher
         return kind(self._broker, self._sealer, self._options.dedupe_ttl_s)
 
-    def _new_inspector(self) -> Inspector | None:
+    def _new_inspector(self) -> Inspector:
         if not self._router.redis:
-            return None
+            from z4j_adapters.engines.taskiq.rabbit_queues import RabbitQueues
+
+            return RabbitQueues(self._broker, self._options.queues)
         kind = StreamInspector if self._stream else ListInspector
         return kind(self._broker, self._options.queues)
 
@@ -123,8 +125,8 @@ class TaskiqEngine(PolledEngine):
             priority=self._router.highest_priority > 0,
             expires=False,
             lookup=self._book is not None,
-            list_queues=self._router.redis,
-            purge=self._router.redis,
+            list_queues=True,
+            purge=True,
             options=ENGINE_OPTIONS,
         )
 
