@@ -5,8 +5,8 @@ from __future__ import annotations
 from dramatiq import Message
 from dramatiq.brokers.redis import RedisBroker
 from engines.dramatiq_servers import opened
-from harness import RedisServer
-from z4j_adapters import FireRef, OutcomeState
+from harness import RedisServer, eventually
+from z4j_adapters import FireRef, OutcomeState, ResultCode
 from z4j_adapters.testing import make_fire
 
 
@@ -52,3 +52,14 @@ async def test_a_retry_that_waits_is_known_as_its_fire_also_to_an_adapter_that_c
     async with opened(broker=redis_server.url) as (later, _):
         (told,) = await later.lookup_outcomes([FireRef(fire.id, fire.ref)])
         assert told.state is OutcomeState.CANCELLED
+
+
+async def test_a_fire_that_never_entered_its_queue_is_forgotten_and_not_called_lost(
+    server: RedisServer,
+) -> None:
+    server.client().set("dramatiq:default", "a text")  # The hand-over fails, and leaves nothing.
+    fire = make_fire("contract.echo")
+    async with opened(broker=server.url, lost_after_s=0.2) as (engine, watcher):
+        assert (await engine.dispatch([fire]))[0].code is ResultCode.UNAVAILABLE
+        await eventually("an end of asking", lambda: not engine._asked)
+        assert watcher.outcomes == []

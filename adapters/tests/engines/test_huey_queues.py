@@ -9,7 +9,7 @@ from typing import Any
 import huey as library
 import pytest
 from engines.huey_harness import NAME, opened
-from harness import RedisServer
+from harness import RedisServer, eventually
 from z4j_adapters import FireRef, OutcomeState
 from z4j_adapters.testing import make_fire
 
@@ -67,3 +67,15 @@ async def test_an_adapter_that_comes_later_learns_that_a_fire_was_purged(
     async with opened(**options) as (third, _):
         (told,) = await third.lookup_outcomes([FireRef(fire.id, fire.ref)])
         assert told.state is OutcomeState.CANCELLED
+
+
+async def test_a_fire_that_was_handed_over_too_long_ago_is_asked_after_no_more(
+    options: dict[str, Any],
+) -> None:
+    fire = make_fire("app.echo")
+    async with opened(**options, dedupe_ttl_s=0.3) as (engine, watcher):
+        await engine.dispatch([fire])
+        engine._huey.storage.flush_queue()  # As somebody does who does not tell.
+        engine._outbox._publisher._clean_at = 0.0  # A file is cleaned now and then.
+        await eventually("an end of asking", lambda: not engine._asked)
+        assert watcher.outcomes == []

@@ -105,12 +105,16 @@ class FileBook(Book):
     """Looks whether a fire is running or done."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__()
         self._folder = folder
 
     def read(self, routes: Mapping[str, str]) -> list[Sighting]:
         """See Book."""
         seen = []
         for fire_id in routes:
+            if not (self._folder / "tasks" / f"{fire_id}.json").exists():
+                self.forget(fire_id)  # Handing it over failed, or somebody tidied up.
+                continue
             # In the order in which a worker writes them, so that no run is seen to begin twice.
             for folder in ("running", "done"):
                 suffix = ".json" if folder == "done" else ""
