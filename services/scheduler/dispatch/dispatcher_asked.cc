@@ -2,9 +2,27 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "services/scheduler/dispatch/dispatcher.h"
+#include "services/scheduler/limits.h"
 
 namespace z4j::scheduler {
+namespace {
+
+// UNIMPLEMENTED if an adapter that can do `can` cannot answer `question`.
+absl::Status CheckCan(const AdapterCapabilities& can, const AdapterQuestion& question) {
+  using What = AdapterQuestion::What;
+  const char* lacking = nullptr;
+  if (question.what == What::kQueues && !can.list_queues) lacking = "tell its queues";
+  if (question.what == What::kWorkers && !can.list_workers) lacking = "tell its workers";
+  if (question.what == What::kPurge && !can.purge) lacking = "empty a queue";
+  if (lacking == nullptr) return absl::OkStatus();
+  return absl::UnimplementedError(
+      absl::StrCat("the adapter cannot ", lacking,
+                   ": its broker has no way to, or it is older than this scheduler"));
+}
+
+}  // namespace
 
 bool Dispatcher::Holds(FireId id) {
   MonotoneMutexLock lock(&mu_);
@@ -51,6 +69,23 @@ void Dispatcher::CancelAtEngine(const std::string& engine, const std::string& in
     if (LinkSet::Link* link = links_.Preferred(engine, instance)) ask = link->link;
   }
   if (ask != nullptr) ask->Cancel(key, id, terminate);
+}
+
+void Dispatcher::Ask(const std::string& engine, const std::string& instance,
+                     const AdapterQuestion& question, OnAnswer done) {
+  std::shared_ptr<AdapterLink> ask;
+  absl::Status refused;
+  {
+    MonotoneMutexLock lock(&mu_);
+    if (const LinkSet::Link* link = links_.Instance(engine, instance); link == nullptr) {
+      refused = absl::NotFoundError("the adapter is not connected to this node");
+    } else {
+      refused = CheckCan(link->info.capabilities, question);
+      ask = link->link;
+    }
+  }
+  if (!refused.ok()) return done(refused);
+  ask->Ask(question, clock_.MonoNow() + kAskMax, std::move(done));
 }
 
 FireReason Dispatcher::WaitReason(const std::string& engine) const {

@@ -92,6 +92,16 @@ LinkSet::Link* LinkSet::Preferred(const std::string& engine, const std::string& 
   return found->second.front().get();
 }
 
+const LinkSet::Link* LinkSet::Instance(const std::string& engine,
+                                       const std::string& instance) const {
+  const auto found = engines_.find(engine);
+  if (found == engines_.end()) return nullptr;
+  for (const auto& link : found->second) {
+    if (link->info.instance == instance) return link.get();
+  }
+  return nullptr;
+}
+
 bool LinkSet::IsBlind(const std::string& engine) const {
   const auto found = engines_.find(engine);
   return found != engines_.end() && std::none_of(found->second.begin(), found->second.end(),

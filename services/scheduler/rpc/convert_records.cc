@@ -67,6 +67,9 @@ void SetAdapterStatus(const AdapterStatus& status, v1::AdapterStatus* out) {
   can->set_priority(info.capabilities.priority);
   can->set_expires(info.capabilities.expires);
   can->set_lookup(info.capabilities.lookup);
+  can->set_list_queues(info.capabilities.list_queues);
+  can->set_list_workers(info.capabilities.list_workers);
+  can->set_purge(info.capabilities.purge);
   for (const EngineOption& option : info.capabilities.options) {
     v1::EngineOption* added = can->add_options();
     added->set_name(option.name);
