@@ -10,6 +10,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "services/base/mono_time.h"
@@ -122,6 +123,19 @@ struct AdapterQuestion {
 
   friend bool operator==(const AdapterQuestion&, const AdapterQuestion&) = default;
 };
+
+// UNIMPLEMENTED if an adapter that can do `can` cannot answer `question`.
+inline absl::Status CheckCan(const AdapterCapabilities& can, const AdapterQuestion& question) {
+  using What = AdapterQuestion::What;
+  const char* lacking = nullptr;
+  if (question.what == What::kQueues && !can.list_queues) lacking = "tell its queues";
+  if (question.what == What::kWorkers && !can.list_workers) lacking = "tell its workers";
+  if (question.what == What::kPurge && !can.purge) lacking = "empty a queue";
+  if (lacking == nullptr) return absl::OkStatus();
+  return absl::UnimplementedError(
+      absl::StrCat("the adapter cannot ", lacking,
+                   ": its broker has no way to, or it is older than this scheduler"));
+}
 
 // The proto's QueueState.
 struct QueueState {

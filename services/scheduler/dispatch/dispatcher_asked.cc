@@ -2,28 +2,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "services/scheduler/dispatch/dispatcher.h"
 #include "services/scheduler/limits.h"
 
 namespace z4j::scheduler {
-namespace {
-
-// UNIMPLEMENTED if an adapter that can do `can` cannot answer `question`.
-absl::Status CheckCan(const AdapterCapabilities& can, const AdapterQuestion& question) {
-  using What = AdapterQuestion::What;
-  const char* lacking = nullptr;
-  if (question.what == What::kQueues && !can.list_queues) lacking = "tell its queues";
-  if (question.what == What::kWorkers && !can.list_workers) lacking = "tell its workers";
-  if (question.what == What::kPurge && !can.purge) lacking = "empty a queue";
-  if (lacking == nullptr) return absl::OkStatus();
-  return absl::UnimplementedError(
-      absl::StrCat("the adapter cannot ", lacking,
-                   ": its broker has no way to, or it is older than this scheduler"));
-}
-
-}  // namespace
-
 bool Dispatcher::Holds(FireId id) {
   MonotoneMutexLock lock(&mu_);
   const Entry* entry = queue_.Find(id);

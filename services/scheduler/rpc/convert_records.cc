@@ -1,4 +1,5 @@
 // Fires, audit entries, adapters: records that only go out.
+#include "services/scheduler/rpc/cluster_view.h"
 #include "services/scheduler/rpc/convert.h"
 #include "services/scheduler/rpc/names.h"
 
@@ -49,6 +50,14 @@ void SetAuditEntry(const AuditEntry& entry, v1::AuditEntry* out) {
   out->set_key_id(entry.key_id);
   out->set_previous_mac(entry.previous_mac);
   out->set_mac(entry.mac);
+}
+
+void SetEngineStatus(const EngineBacklog& engine, v1::EngineStatus* out) {
+  out->set_engine(engine.engine);
+  out->set_pending(engine.pending);
+  out->set_in_flight(engine.in_flight);
+  out->set_adapters(engine.adapters);
+  out->set_reason(engine.reason);
 }
 
 void SetAdapterStatus(const AdapterStatus& status, v1::AdapterStatus* out) {
