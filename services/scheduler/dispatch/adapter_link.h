@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "services/base/mono_time.h"
+#include "services/scheduler/core/engine_fit.h"
 #include "services/scheduler/core/fire.h"
 
 // The seam between the dispatcher and connected adapters.  The stream server implements it over
@@ -71,6 +72,17 @@ struct AdapterInfo {
   int max_in_flight = 1000;
   absl::Time connected_at;
 };
+
+// What an adapter takes of a schedule.
+inline EngineOffer OfferOf(const AdapterInfo& info) {
+  EngineOffer offer;
+  for (const EngineOption& option : info.capabilities.options) {
+    offer.options[option.name] = option.type;
+  }
+  offer.priority = info.capabilities.priority;
+  offer.expires = info.capabilities.expires;
+  return offer;
+}
 
 struct AdapterStatus {
   AdapterInfo info;

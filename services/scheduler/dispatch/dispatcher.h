@@ -132,6 +132,8 @@ class Dispatcher final : public AdapterEvents {
       ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<EngineStatus> Engines() const ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<AdapterStatus> Adapters() const ABSL_LOCKS_EXCLUDED(mu_);
+  // What they take of a schedule.
+  EngineOffers Offers() const ABSL_LOCKS_EXCLUDED(mu_);
   int64_t queued() const ABSL_LOCKS_EXCLUDED(mu_);
 
   // --- AdapterEvents ---

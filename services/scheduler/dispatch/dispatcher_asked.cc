@@ -113,6 +113,11 @@ std::vector<AdapterStatus> Dispatcher::Adapters() const {
   return links_.Statuses();
 }
 
+EngineOffers Dispatcher::Offers() const {
+  MonotoneMutexLock lock(&mu_);
+  return links_.Offers();
+}
+
 int64_t Dispatcher::queued() const {
   MonotoneMutexLock lock(&mu_);
   return queue_.size();

@@ -170,6 +170,14 @@ std::vector<AdapterStatus> LinkSet::Statuses() const {
   return statuses;
 }
 
+EngineOffers LinkSet::Offers() const {
+  EngineOffers offers;
+  for (const auto& [engine, group] : engines_) {
+    for (const auto& link : group) offers[engine].push_back(OfferOf(link->info));
+  }
+  return offers;
+}
+
 int64_t LinkSet::InFlight(const std::string& engine) const {
   const auto found = engines_.find(engine);
   if (found == engines_.end()) return 0;

@@ -68,6 +68,7 @@ class LinkSet {
 
   std::vector<std::string> Engines() const;
   std::vector<AdapterStatus> Statuses() const;
+  EngineOffers Offers() const;
   int64_t InFlight(const std::string& engine) const;
   int64_t InFlight() const;  // Of all.
   // Nobody will ask for what is in flight any more.

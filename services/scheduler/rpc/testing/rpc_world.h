@@ -87,6 +87,14 @@ class RpcTest : public testing::Test {
     options.on_commit = [this] {
       if (server_) server_->OnCommit();
     };
+    options.offers = [this] {
+      TakeFromGrpc(&cluster_);
+      EngineOffers offers;
+      for (const AdapterStatus& adapter : cluster_.Adapters()) {
+        offers[adapter.info.engine].push_back(OfferOf(adapter.info));
+      }
+      return offers;
+    };
     committer_ = std::make_unique<Committer>(store_, keys_, clock_, std::move(options));
     auto server =
         GrpcServer::Start("127.0.0.1:0", {}, {store_, *committer_, keys_, clock_, cluster_, {}});
