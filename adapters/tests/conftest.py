@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -10,13 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fake_scheduler import FakeScheduler
 from harness import CeleryWorker, RedisServer
-from z4j_adapters import EngineAdapter
-from z4j_adapters.testing import ContractTasks, Watcher
+from z4j_adapters import EngineAdapter, Runtime, RuntimeOptions
+from z4j_adapters.engines.stub import StubEngine
+from z4j_adapters.testing import ContractTasks, IdleQueue, Watcher
 
 if TYPE_CHECKING:  # The other engines' tests run without Celery.
     from z4j_adapters.engines.celery.engine import CeleryEngine
 
+Start = Callable[..., Any]
 Opened = Callable[..., AbstractAsyncContextManager[tuple["CeleryEngine", Watcher]]]
 
 
@@ -62,6 +66,12 @@ async def watcher(adapter: EngineAdapter) -> AsyncIterator[Watcher]:
     watcher = Watcher(adapter)
     yield watcher
     await watcher.close()
+
+
+@pytest.fixture
+def idle(adapter: EngineAdapter, watcher: Watcher) -> IdleQueue:
+    """A queue that the module's worker was not told of."""
+    return IdleQueue(adapter, watcher, "contract_idle", "contract_idle")
 
 
 @pytest.fixture
@@ -114,3 +124,31 @@ def opened(server: RedisServer) -> Opened:
             await engine.close()
 
     return open_engine
+
+
+@pytest.fixture
+async def scheduler() -> AsyncIterator[FakeScheduler]:
+    """A leading node."""
+    node = FakeScheduler()
+    await node.start()
+    yield node
+    await node.stop()
+
+
+@pytest.fixture
+async def start() -> AsyncIterator[Start]:
+    """Starts a runtime with a stub against nodes; ends it after the test."""
+    running: list[tuple[Runtime, asyncio.Task[None]]] = []
+
+    def run(*nodes: FakeScheduler, engine: EngineAdapter | None = None) -> Runtime:
+        addresses = tuple(node.address for node in nodes)
+        options = RuntimeOptions(addresses, "test", drain_timeout_s=2.0)
+        runtime = Runtime(engine or StubEngine(), options)
+        running.append((runtime, asyncio.create_task(runtime.run())))
+        runtime.task = running[-1][1]  # type: ignore[attr-defined]
+        return runtime
+
+    yield run
+    for runtime, task in running:
+        runtime.stop()
+        await asyncio.wait_for(task, 10)

@@ -19,6 +19,8 @@ import redis
 from z4j_adapters import EngineAdapter, Fire, ResultCode
 
 TESTS = Path(__file__).resolve().parent
+# Debian's /usr/sbin wrapper insists on the system's user and folders; this is what it calls.
+RABBIT_SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 
 
 def free_port() -> int:
@@ -131,6 +133,42 @@ class RedisServer(Process):
             return bool(self.client().ping())
         except redis.RedisError:
             return False
+
+
+class RabbitServer(Process):
+    """A RabbitMQ node with its own name, ports, data and port mapper."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port, self.epmd_port = free_port(), free_port()
+        self.url = f"amqp://guest:guest@127.0.0.1:{self.port}//"
+        super().__init__(
+            [str(RABBIT_SERVER)],
+            folder,
+            "rabbit",
+            HOME=str(folder),
+            ERL_EPMD_PORT=str(self.epmd_port),
+            RABBITMQ_NODENAME=f"z4j{self.port}@localhost",
+            RABBITMQ_NODE_IP_ADDRESS="127.0.0.1",
+            RABBITMQ_NODE_PORT=str(self.port),
+            RABBITMQ_DIST_PORT=str(free_port()),
+            RABBITMQ_MNESIA_BASE=str(folder / "mnesia"),
+            RABBITMQ_LOG_BASE=str(folder / "log"),
+            RABBITMQ_ENABLED_PLUGINS_FILE=str(folder / "plugins"),
+            RABBITMQ_CONFIG_FILE=str(folder / "none"),
+            RABBITMQ_CONF_ENV_FILE=str(folder / "none"),
+            RABBITMQ_PID_FILE=str(folder / "pid"),
+        )
+
+    def start(self) -> None:
+        super().start()
+        wait_for("rabbitmq", lambda: "Starting broker... completed" in self.log(), 90)
+
+    def stop(self, *args: int, **kwargs: float) -> int:
+        code = super().stop(*args, timeout_s=30)
+        if epmd := shutil.which("epmd"):
+            environment = {**os.environ, "ERL_EPMD_PORT": str(self.epmd_port)}
+            subprocess.run([epmd, "-kill"], env=environment, capture_output=True, check=False)
+        return code
 
 
 class CeleryWorker(Process):

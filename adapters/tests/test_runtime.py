@@ -7,48 +7,18 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import grpc
 import pytest
+from conftest import Start
 from fake_scheduler import FakeScheduler, id_bytes, pb
 from harness import Process, eventually
-from z4j_adapters import Runtime, RuntimeOptions, _convert
+from z4j_adapters import _convert
 from z4j_adapters.engines.stub import StubEngine, StubOptions
 from z4j_adapters.testing import make_fire
-
-Start = Callable[..., Any]
-
-
-@pytest.fixture
-async def scheduler() -> AsyncIterator[FakeScheduler]:
-    """A leading node."""
-    node = FakeScheduler()
-    await node.start()
-    yield node
-    await node.stop()
-
-
-@pytest.fixture
-async def start() -> AsyncIterator[Start]:
-    """Starts a runtime with a stub against nodes; ends it after the test."""
-    running: list[tuple[Runtime, asyncio.Task[None]]] = []
-
-    def run(*nodes: FakeScheduler, engine: StubEngine | None = None) -> Runtime:
-        addresses = tuple(node.address for node in nodes)
-        options = RuntimeOptions(addresses, "test", drain_timeout_s=2.0)
-        runtime = Runtime(engine or StubEngine(), options)
-        running.append((runtime, asyncio.create_task(runtime.run())))
-        runtime.task = running[-1][1]  # type: ignore[attr-defined]
-        return runtime
-
-    yield run
-    for runtime, task in running:
-        runtime.stop()
-        await asyncio.wait_for(task, 10)
 
 
 async def test_says_who_it_is_and_beats(scheduler: FakeScheduler, start: Start) -> None:

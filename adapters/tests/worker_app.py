@@ -44,6 +44,15 @@ def headers(self: Any) -> None:
     _record(request.id, [request.z4j_schedule, request.z4j_due_at, request.periodic_task_name], {})
 
 
+@app.task(name="contract.hold", bind=True)
+def hold(self: Any, release: str) -> None:
+    """Runs until a file is there."""
+    _record(self.request.id, [release], {})
+    deadline = time.monotonic() + 30
+    while not os.path.exists(release) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
 @app.task(name="contract.sleep")
 def sleep(seconds: float) -> None:
     """Takes its time."""

@@ -134,6 +134,11 @@ inline constexpr int kAwaitedMax = 200'000;       // In memory, ~40 MB; the rest
 inline constexpr int kRowsPerUnendedPage = 2000;  // Some milliseconds on the loop's thread.
 // After so long without a report a fire says that its outcome is unknown.
 inline constexpr absl::Duration kReportAwaited = absl::Minutes(10);
+// What people ask of an engine: a broker that has not answered by then will hardly do.
+inline constexpr absl::Duration kAskMax = absl::Seconds(10);
+inline constexpr int kAsksPerAdapterMax = 16;  // Not answered; each may cost its broker a scan.
+// Between being told what a purge would remove and doing it: time to read and ask someone.
+inline constexpr absl::Duration kPurgeTokenTtl = absl::Minutes(5);
 inline constexpr int kEngineLabelsMax = 32;  // Distinct `engine` labels of a metric, then "other".
 
 // --- Mutations and reads --------------------------------------------------------------------

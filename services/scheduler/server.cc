@@ -140,6 +140,8 @@ absl::Status Server::Build(OnFatal on_fatal) {
   keys_ = std::make_unique<Keyring>(std::move(keys));
   Committer::Options committing;
   committing.on_commit = [this] { OnCommit(); };
+  // There is a dispatcher before anything is submitted, until the committer has stopped.
+  committing.offers = [this] { return dispatcher_->Offers(); };
   // Those that come due together were often made together: their rows then share pages.
   committing.new_id = [this] { return TimeOrderedUuid(clock_.Now()); };
   committer_ = std::make_unique<Committer>(*store_, *keys_, clock_, std::move(committing));

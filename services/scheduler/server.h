@@ -61,7 +61,10 @@ class Server final : public ClusterView {
   absl::StatusOr<std::vector<ConsensusPeerState>> Members() override;
   absl::StatusOr<std::vector<ConsensusPeerState>> ChangeMembers(const MemberWish& wish,
                                                                 const Caller& caller) override;
+  std::vector<EngineBacklog> Engines() override;
   std::vector<AdapterStatus> Adapters() override;
+  void Ask(const std::string& engine, const std::string& instance, const AdapterQuestion& question,
+           OnAnswer done) override;
   FireReason WaitReason(const std::string& engine) override;
   std::string WhyBlind(const std::string& engine, const std::string& instance) override;
   void CancelFire(const std::string& engine, const Fire& fire, bool terminate) override;

@@ -1,4 +1,6 @@
 // What a node tells of itself.
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "services/scheduler/dispatch/dispatcher.h"
 #include "services/scheduler/embedded_consensus.h"
@@ -44,10 +46,7 @@ ClusterStatus Server::Status() {
   status.store = config_.embedded() ? "sqlite" : "postgres";
   status.is_leader = elector_->Current(clock_.MonoNow()).has_value();
   status.leader = elector_->Leader();
-  for (const EngineStatus& engine : dispatcher_->Engines()) {
-    status.engines.push_back(
-        {engine.engine, engine.waiting, engine.in_flight, engine.adapters, WhyFiresWait(engine)});
-  }
+  status.engines = Engines();
   status.schema_version = static_cast<int>(config_.embedded() ? SqliteMigrations().size()
                                                               : PostgresMigrations().size());
   // While the store cannot be reached, the rest is worth the more.
@@ -57,6 +56,20 @@ ClusterStatus Server::Status() {
   status.started_at = started_at_;
   status.uptime = clock_.MonoNow() - started_mono_;
   return status;
+}
+
+std::vector<EngineBacklog> Server::Engines() {
+  std::vector<EngineBacklog> engines;
+  for (const EngineStatus& engine : dispatcher_->Engines()) {
+    engines.push_back(
+        {engine.engine, engine.waiting, engine.in_flight, engine.adapters, WhyFiresWait(engine)});
+  }
+  return engines;
+}
+
+void Server::Ask(const std::string& engine, const std::string& instance,
+                 const AdapterQuestion& question, OnAnswer done) {
+  dispatcher_->Ask(engine, instance, question, std::move(done));
 }
 
 std::vector<AdapterStatus> Server::Adapters() { return dispatcher_->Adapters(); }

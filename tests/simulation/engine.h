@@ -43,6 +43,9 @@ class EngineLink final : public scheduler::AdapterLink,
   bool Send(std::vector<scheduler::DispatchItem> items) override;
   void Cancel(const scheduler::FireKey&, scheduler::FireId, bool) override {}
   void LookUp(const std::vector<scheduler::FireRef>&) override {}
+  void Ask(const scheduler::AdapterQuestion&, MonoTime, scheduler::OnAnswer done) override {
+    done(absl::UnavailableError("nobody asks in a simulation"));
+  }
   void Calm() { calm_ = true; }
 
  private:

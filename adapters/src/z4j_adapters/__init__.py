@@ -21,9 +21,11 @@ from z4j_adapters._models import (
     FireRef,
     Outcome,
     OutcomeState,
+    QueueState,
     Result,
     ResultCode,
     TaskTemplate,
+    WorkerState,
 )
 from z4j_adapters._options import Parser
 from z4j_adapters._version import __version__
@@ -46,6 +48,7 @@ __all__ = [
     "Outcome",
     "OutcomeState",
     "Parser",
+    "QueueState",
     "Result",
     "ResultCode",
     "Runtime",
@@ -53,6 +56,7 @@ __all__ = [
     "TaskRejected",
     "TaskTemplate",
     "TlsOptions",
+    "WorkerState",
     "__version__",
 ]
 

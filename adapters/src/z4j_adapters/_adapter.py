@@ -6,7 +6,15 @@ import abc
 from collections.abc import AsyncIterator, Sequence
 
 from z4j_adapters._errors import ControlFailed
-from z4j_adapters._models import Capabilities, Fire, FireRef, Outcome, Result
+from z4j_adapters._models import (
+    Capabilities,
+    Fire,
+    FireRef,
+    Outcome,
+    QueueState,
+    Result,
+    WorkerState,
+)
 
 __all__ = ["EngineAdapter"]
 
@@ -80,6 +88,37 @@ class EngineAdapter(abc.ABC):
             ControlFailed: They could not be looked up; they are asked after again later.
         """
         raise ControlFailed(f"{self.name} keeps no results that could be looked up")
+
+    async def list_queues(self) -> list[QueueState]:
+        """Tell the queues and what waits in them, sorted by name.
+
+        The work is bounded: no more than the broker's own counters, or a bounded page of messages.
+
+        Raises:
+            ControlFailed: The broker does not answer, or cannot tell.
+        """
+        raise ControlFailed(f"{self.name} cannot tell its queues")
+
+    async def list_workers(self) -> list[WorkerState]:
+        """Tell the workers that are alive, sorted by name.
+
+        Raises:
+            ControlFailed: The broker does not answer, or cannot tell.
+        """
+        raise ControlFailed(f"{self.name} cannot tell its workers")
+
+    async def purge_queue(self, name: str) -> int:
+        """Remove what waits in a queue as of now; return how many messages that were.
+
+        Messages that are no fires go, too.  What runs goes on, and so does what waits for its
+        time.  Fires end CANCELLED, by `observe`, and stay known: handed over again, they do not
+        run.  Cancelled itself, it goes on until the part at hand is removed and told.
+
+        Raises:
+            ControlFailed: There is no such queue, it cannot be purged, or the broker did not
+                answer; the message says how many were removed before that.
+        """
+        raise ControlFailed(f"{self.name} cannot purge a queue")
 
     @abc.abstractmethod
     def capabilities(self) -> Capabilities:

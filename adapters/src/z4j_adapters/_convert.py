@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from z4j_adapters._models import (
@@ -12,9 +13,11 @@ from z4j_adapters._models import (
     FireRef,
     Outcome,
     OutcomeState,
+    QueueState,
     Result,
     ResultCode,
     TaskTemplate,
+    WorkerState,
 )
 from z4j_adapters._proto.z4j.scheduler.v1 import adapter_pb2 as pb
 from z4j_adapters._proto.z4j.scheduler.v1 import adapter_pb2_grpc as pb_grpc
@@ -140,10 +143,14 @@ def outcomes_message(sequence: int, outcomes: Iterable[Outcome]) -> pb.ConnectRe
             state=_STATES[outcome.state],
             error=_clip(outcome.error),
         )
-        micros = round(outcome.time.timestamp() * 1_000_000)
-        item.time.seconds, micros = divmod(micros, 1_000_000)
-        item.time.nanos = micros * 1000
+        _set_time(item.time, outcome.time)
     return message
+
+
+def _set_time(field: Any, at: datetime) -> None:
+    micros = round(at.timestamp() * 1_000_000)
+    field.seconds, micros = divmod(micros, 1_000_000)
+    field.nanos = micros * 1000
 
 
 def _capabilities(value: Capabilities) -> pb.Capabilities:
@@ -156,6 +163,9 @@ def _capabilities(value: Capabilities) -> pb.Capabilities:
         priority=value.priority,
         expires=value.expires,
         lookup=value.lookup,
+        list_queues=value.list_queues,
+        list_workers=value.list_workers,
+        purge=value.purge,
         options=[
             pb.EngineOption(name=o.name, type=o.type, description=o.description)
             for o in value.options
@@ -201,8 +211,30 @@ def heartbeat(
 
 
 def control_reply(
-    request_id: int, *, error: str = "", tasks: Sequence[str] = ()
+    request_id: int,
+    *,
+    error: str = "",
+    tasks: Sequence[str] = (),
+    queues: Sequence[QueueState] = (),
+    workers: Sequence[WorkerState] = (),
+    purged: int = 0,
 ) -> pb.ConnectRequest:
     """Write the answer to a control request."""
-    reply: Any = pb.ControlReply(id=request_id, error=_clip(error), tasks=tasks)
+    reply: Any = pb.ControlReply(id=request_id, error=_clip(error), tasks=tasks, purged=purged)
+    for queue in queues:
+        reply.queues.add(
+            name=queue.name,
+            depth=queue.depth,
+            in_progress=queue.in_progress,
+            workers=queue.workers,
+        )
+    for worker in workers:
+        item = reply.workers.add(
+            name=worker.name,
+            queues=worker.queues,
+            running=worker.running,
+            concurrency=worker.concurrency,
+        )
+        if worker.heartbeat is not None:
+            _set_time(item.heartbeat_time, worker.heartbeat)
     return pb.ConnectRequest(control_reply=reply)

@@ -4,7 +4,7 @@ AdapterError
 ├── ConfigurationError      an option or setting is wrong; the message says which and what to do
 ├── TaskRejected            the engine will never take this fire; do not retry
 ├── EngineUnavailable       not done or outcome unknown; the same call may be made again
-└── ControlFailed           a control request (cancel, look up, list tasks) was not carried out
+└── ControlFailed           a control request (cancel, list, purge, …) was not carried out
 """
 
 from __future__ import annotations

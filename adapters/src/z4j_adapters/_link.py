@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 import grpc.aio
@@ -25,10 +25,15 @@ __all__ = ["Link", "LinkOptions", "TlsOptions"]
 
 log = logging.getLogger("z4j_adapters.link")
 
+T = TypeVar("T")
+
 RECONNECT_MIN_S, RECONNECT_MAX_S = 0.02, 0.2  # A new leader should find us before its first tick.
 WELCOME_TIMEOUT_S = 10.0
 LEAVE_TIMEOUT_S = 1.0
 RESULTS_PER_MESSAGE_MAX = 1000
+CONTROLS_AT_ONCE_MAX = 16  # People ask; more at once are a loop somewhere.
+ANSWER_WITHIN_S = 9.0  # For lists; whoever asks the scheduler waits 10.
+LISTED_MAX = 5000  # ~1 MB; the server takes 4.
 # gRPC's own back-off would hold a fresh channel back for a second after a refused connection, and
 # shared subchannels would inherit it; we pace ourselves.
 CHANNEL_OPTIONS = [
@@ -165,6 +170,7 @@ class _Session:
         self._tasks: set[asyncio.Task[None]] = set()
         self._told: Capabilities | None = None
         self._left = False
+        self._controls = 0
 
     async def run(self) -> None:
         """Serve until the stream ends; raises what ended it."""
@@ -250,7 +256,7 @@ class _Session:
             elif kind == "role":
                 self._follow(message.role.leader)
             elif kind == "control":
-                self._spawn(self._control(message.control))
+                self._begin_control(message.control)
             elif kind == "drain":
                 log.info("scheduler %s is going away", self._link.address)
 
@@ -302,20 +308,59 @@ class _Session:
             )
             await asyncio.sleep(interval_s / 2)
 
+    def _begin_control(self, request: Any) -> None:
+        """Each has a task of its own: one that takes its time delays no other."""
+        if self._controls >= CONTROLS_AT_ONCE_MAX:
+            text = f"{self._controls} control requests are being carried out; ask again later"
+            self._spawn(self._write(_convert.control_reply(request.id, error=text)))
+        else:
+            self._controls += 1
+            self._spawn(self._control(request))
+
     async def _control(self, request: Any) -> None:
-        kind = request.WhichOneof("request")
-        error, tasks = "", []
         try:
-            if kind == "cancel":
-                fire_id = _convert.uuid_text(request.cancel.fire_id)
-                await self._engine.cancel(fire_id, terminate=request.cancel.terminate)
-            elif kind == "list_tasks":
-                tasks = await self._engine.list_tasks()
-            elif kind == "look_up":
-                asked = _convert.fire_refs_of(request.look_up)
-                await self._link._outcomes.add(await self._engine.lookup_outcomes(asked))
-            else:
-                error = "this adapter does not know the request; update z4j-adapters"
+            answer = await self._answer(request)
         except ControlFailed as failure:
-            error = str(failure)
-        await self._write(_convert.control_reply(request.id, error=error, tasks=tasks))
+            answer = {"error": str(failure)}
+        except asyncio.TimeoutError:
+            answer = {"error": f"{self._engine.name} did not answer within {ANSWER_WITHIN_S:g} s"}
+        except Exception as bug:
+            log.exception("a bug: control request %s failed", request.WhichOneof("request"))
+            answer = {"error": f"a bug in the adapter, see its log: {type(bug).__name__}: {bug}"}
+        finally:
+            self._controls -= 1
+        await self._write(_convert.control_reply(request.id, **answer))
+
+    async def _answer(self, request: Any) -> dict[str, Any]:
+        """Do what is asked; return what the reply says."""
+        engine, kind = self._engine, request.WhichOneof("request")
+        if kind == "cancel":
+            fire_id = _convert.uuid_text(request.cancel.fire_id)
+            await engine.cancel(fire_id, terminate=request.cancel.terminate)
+        elif kind == "list_tasks":
+            return {"tasks": await engine.list_tasks()}
+        elif kind == "look_up":
+            asked = _convert.fire_refs_of(request.look_up)
+            await self._link._outcomes.add(await engine.lookup_outcomes(asked))
+        elif kind == "list_queues":
+            queues = await asyncio.wait_for(engine.list_queues(), ANSWER_WITHIN_S)
+            return {"queues": _bounded("queues", queues)}
+        elif kind == "list_workers":
+            workers = await asyncio.wait_for(engine.list_workers(), ANSWER_WITHIN_S)
+            return {"workers": _bounded("workers", workers)}
+        elif kind == "purge_queue":
+            if self._link.draining:
+                raise ControlFailed("the adapter is shutting down")
+            # Shielded: whose message is removed must be told, even if the stream ends meanwhile.
+            purged = await asyncio.shield(engine.purge_queue(request.purge_queue.queue))
+            return {"purged": purged}
+        else:
+            raise ControlFailed("this adapter does not know the request; update z4j-adapters")
+        return {}
+
+
+def _bounded(what: str, listed: list[T]) -> list[T]:
+    # Part of them would look like all.
+    if len(listed) > LISTED_MAX:
+        raise ControlFailed(f"{len(listed)} {what} are more than the {LISTED_MAX} one reply holds")
+    return listed

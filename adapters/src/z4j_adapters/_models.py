@@ -15,9 +15,11 @@ __all__ = [
     "FireRef",
     "Outcome",
     "OutcomeState",
+    "QueueState",
     "Result",
     "ResultCode",
     "TaskTemplate",
+    "WorkerState",
 ]
 
 
@@ -125,6 +127,35 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueState:
+    """A queue at this moment."""
+
+    name: str
+    depth: int
+    """Messages that wait for a worker, fires and others; without what waits for its time."""
+    in_progress: int | None = None
+    """Messages that workers have taken and not finished; None: the broker cannot tell."""
+    workers: int | None = None
+    """That take from it; None: the broker cannot tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerState:
+    """A worker that is alive."""
+
+    name: str
+    """As the engine names it: "celery@web-3"."""
+    queues: tuple[str, ...] = ()
+    """It takes from; empty: not known."""
+    running: int | None = None
+    """Tasks it runs now; None: not known."""
+    concurrency: int | None = None
+    """Tasks it can run at once; None: not known."""
+    heartbeat: datetime | None = None
+    """When it was last heard, by the engine's clock, aware; None: not known."""
+
+
+@dataclass(frozen=True, slots=True)
 class EngineOption:
     """One option that a schedule may set for this engine."""
 
@@ -148,4 +179,7 @@ class Capabilities:
     expires: bool = False
     lookup: bool = False
     """`EngineAdapter.lookup_outcomes` can find what was not observed."""
+    list_queues: bool = False
+    list_workers: bool = False
+    purge: bool = False
     options: tuple[EngineOption, ...] = ()

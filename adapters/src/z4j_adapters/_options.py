@@ -6,7 +6,7 @@ import argparse
 import os
 from typing import Any
 
-__all__ = ["Parser", "address", "is_loopback", "seconds"]
+__all__ = ["Parser", "address", "count", "is_loopback", "seconds"]
 
 ENV_PREFIX = "Z4J_ADAPTER_"
 
@@ -90,6 +90,17 @@ def seconds(text: str) -> float:
     if value <= 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no duration such as 90s, 15m or 24h")
     return value
+
+
+def count(text: str) -> int:
+    """Read a whole number.
+
+    Raises:
+        argparse.ArgumentTypeError: It is not, or below zero.
+    """
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number, 0 or more")
+    return int(text)
 
 
 def address(text: str) -> str:

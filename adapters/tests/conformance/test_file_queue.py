@@ -12,7 +12,7 @@ from conftest import RecordedTasks
 from file_queue.engine import FileQueueEngine
 from harness import TESTS, Process
 from z4j_adapters import cli
-from z4j_adapters.testing import AdapterContract
+from z4j_adapters.testing import AdapterContract, IdleQueue, Watcher
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +34,17 @@ async def adapter(queue: Path) -> AsyncIterator[FileQueueEngine]:
     engine = FileQueueEngine(queue)
     await engine.start()
     yield engine
+    await engine.close()
+
+
+@pytest.fixture
+async def idle(tmp_path: Path) -> AsyncIterator[IdleQueue]:
+    """A folder of its own, for an engine has one."""
+    engine = FileQueueEngine(tmp_path)
+    await engine.start()
+    watcher = Watcher(engine)
+    yield IdleQueue(engine, watcher, "tasks", "")
+    await watcher.close()
     await engine.close()
 
 

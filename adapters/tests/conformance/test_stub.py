@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from z4j_adapters import Fire
-from z4j_adapters.engines.stub import StubEngine
-from z4j_adapters.testing import AdapterContract, ContractTasks
+from z4j_adapters import Fire, OutcomeState
+from z4j_adapters.engines.stub import StubEngine, StubOptions
+from z4j_adapters.testing import AdapterContract, ContractTasks, IdleQueue, Watcher, make_fire
 
 
 class StubTasks(ContractTasks):
@@ -40,11 +40,38 @@ def tasks() -> StubTasks:
 @pytest.fixture
 async def adapter(tasks: StubTasks) -> AsyncIterator[StubEngine]:
     """A started stub."""
-    engine = StubEngine(run=tasks.run, tasks=[tasks.echo, tasks.fail])
+    engine = StubEngine(run=tasks.run, tasks=[tasks.echo, tasks.fail, tasks.hold])
     await engine.start()
     yield engine
     await engine.close()
 
 
+@pytest.fixture
+async def idle() -> AsyncIterator[IdleQueue]:
+    """A stub without workers."""
+    engine = StubEngine(StubOptions(workers=0))
+    watcher = Watcher(engine)
+    yield IdleQueue(engine, watcher, "contract_idle", "contract_idle")
+    await watcher.close()
+    await engine.close()
+
+
 class TestStub(AdapterContract):
     """All of it."""
+
+    async def test_what_runs_goes_on_when_its_queue_is_purged(  # type: ignore[override]
+        self, tasks: StubTasks
+    ) -> None:
+        """A stub's run is a span of time: nothing holds it."""
+        engine = StubEngine(StubOptions(run_s=0.2, workers=1))
+        watcher = Watcher(engine)
+        runs, *waiting = fires = [make_fire(tasks.echo) for _ in range(3)]
+        await engine.dispatch(fires)
+        (queue,) = await engine.list_queues()
+        assert (queue.depth, queue.in_progress) == (2, 1)
+        assert await engine.purge_queue(queue.name) == 2
+        ends = await watcher.finals(fires)
+        assert ends[runs.id].state is OutcomeState.SUCCEEDED
+        assert {ends[fire.id].state for fire in waiting} == {OutcomeState.CANCELLED}
+        await watcher.close()
+        await engine.close()

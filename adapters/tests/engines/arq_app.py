@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import time
 from typing import Any
 
 from arq import Retry, cron, func
@@ -61,6 +62,14 @@ async def sleep(ctx: Ctx, seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
+async def hold(ctx: Ctx, release: str) -> None:
+    """Runs until a file is there."""
+    _record(ctx["job_id"], [release], {})
+    deadline = time.monotonic() + 30
+    while not os.path.exists(release) and time.monotonic() < deadline:
+        await asyncio.sleep(0.01)
+
+
 async def retry(ctx: Ctx) -> None:
     """Succeeds in the second try."""
     if ctx["job_try"] == 1:
@@ -81,6 +90,7 @@ class WorkerSettings:
         func(return_oddly, name="contract.return_oddly"),
         func(sleep, name="contract.sleep"),
         func(sleep, name="contract.sleep_once", max_tries=1),
+        func(hold, name="contract.hold"),
         func(retry, name="contract.retry"),
         func(echo, name="contract.echo_unkept", keep_result=0),
         func(sleep, name="contract.sleep_unkept", keep_result=0),

@@ -70,6 +70,15 @@ def options() -> None:
     _record(message.message_id, [message.options[name] for name in names], {})
 
 
+@dramatiq.actor(actor_name="contract.hold")
+def hold(release: str) -> None:
+    """Runs until a file is there."""
+    _record(_message().message_id, [release], {})
+    deadline = time.monotonic() + 30
+    while not os.path.exists(release) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
 @dramatiq.actor(actor_name="contract.sleep")
 def sleep(seconds: float) -> None:
     """Takes its time."""

@@ -58,6 +58,15 @@ def sleep(seconds: float) -> None:
 
 
 @huey.task(context=True)
+def hold(release: str, *, task: Any) -> None:
+    """Runs until a file is there."""
+    _record(task.id, [release], {})
+    deadline = time.monotonic() + 30
+    while not os.path.exists(release) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+@huey.task(context=True)
 def flaky(name: str, *, task: Any) -> None:
     """Fails unless it has no attempts left."""
     _record(task.id, [name, task.retries], {})

@@ -27,6 +27,7 @@ class HueyTasks(RecordedTasks):
 
     echo = "huey_app.echo"
     fail = "huey_app.fail"
+    hold = "huey_app.hold"
     unknown = "huey_app.nobody_knows_this"
 
 

@@ -45,6 +45,14 @@ def meta() -> None:
     _record(job.id, [job.meta], {})
 
 
+def hold(release: str) -> None:
+    """Runs until a file is there."""
+    _record(get_current_job().id, [release], {})
+    deadline = time.monotonic() + 30
+    while not os.path.exists(release) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
 def sleep(seconds: float) -> None:
     """Takes its time."""
     time.sleep(seconds)

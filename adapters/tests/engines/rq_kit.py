@@ -32,6 +32,7 @@ class RqTasks(RecordedTasks):
 
     echo = "rq_app.echo"
     fail = "rq_app.fail"
+    hold = "rq_app.hold"
 
 
 class RqWorker(Process):

@@ -94,6 +94,15 @@ async def retry(context: MyContext) -> None:
         raise RuntimeError("again")
 
 
+@broker.task(task_name="contract.hold")
+async def hold(release: str, context: MyContext) -> None:
+    """Runs until a file is there."""
+    record(context.message.task_id, [release], {})
+    deadline = time.monotonic() + 30
+    while not os.path.exists(release) and time.monotonic() < deadline:
+        await asyncio.sleep(0.01)
+
+
 @broker.task(task_name="contract.sleep")
 async def sleep(seconds: float, context: MyContext) -> None:
     """Takes its time."""

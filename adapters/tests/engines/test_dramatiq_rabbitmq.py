@@ -10,10 +10,9 @@ from typing import Any
 
 import pika
 import pytest
-from conformance.test_celery_rabbitmq import SERVER, RabbitServer
 from conftest import RecordedTasks
 from engines.dramatiq_servers import DramatiqWorker, opened
-from harness import RedisServer, eventually
+from harness import RABBIT_SERVER, RabbitServer, RedisServer, eventually
 from z4j_adapters import (
     ControlFailed,
     Delivery,
@@ -27,7 +26,7 @@ from z4j_adapters.engines.dramatiq.engine import new_engine
 from z4j_adapters.testing import AdapterContract, Watcher, make_fire
 
 pytestmark = [
-    pytest.mark.skipif(not SERVER.exists(), reason="rabbitmq-server is not installed"),
+    pytest.mark.skipif(not RABBIT_SERVER.exists(), reason="rabbitmq-server is not installed"),
     pytest.mark.timeout(240),
 ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from harness import RedisServer, eventually
 from z4j_adapters import Delivery
 from z4j_adapters.engines.huey.engine import HueyEngine
 from z4j_adapters.engines.huey.instance import HueyOptions
-from z4j_adapters.testing import AdapterContract
+from z4j_adapters.testing import AdapterContract, IdleQueue, Watcher
 
 
 class Case(NamedTuple):
@@ -71,6 +72,17 @@ async def adapter(running: Running) -> AsyncIterator[HueyEngine]:
     await engine.start()
     await eventually("an attached consumer", lambda: engine.capabilities().outcomes)
     yield engine
+    await engine.close()
+
+
+@pytest.fixture
+async def idle(running: Running) -> AsyncIterator[IdleQueue]:
+    """Another instance in the same storage, without consumers: one has one queue."""
+    engine = HueyEngine(replace(running.options, name="idle"))
+    await engine.start()
+    watcher = Watcher(engine)
+    yield IdleQueue(engine, watcher, "idle", "")
+    await watcher.close()
     await engine.close()
 
 

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("taskiq_redis", reason="TaskIQ's own environment", exc_type=ImportError)
 
-from conformance.test_celery_rabbitmq import SERVER, RabbitServer
+import aio_pika
 from conftest import RecordedTasks
 from engines.taskiq_help import HERE, TaskiqWorker, WithApp, opened, users_broker
 from engines.taskiq_help import adapter as adapter
 from engines.taskiq_help import settings as settings
 from engines.taskiq_help import tasks as tasks
 from engines.taskiq_help import worker as worker
-from harness import RedisServer, eventually
+from harness import RABBIT_SERVER, RabbitServer, RedisServer, eventually
 from taskiq.kicker import AsyncKicker
 from z4j_adapters import ControlFailed, Delivery, OutcomeState, ResultCode
 from z4j_adapters.engines.taskiq.engine import TaskiqEngine
-from z4j_adapters.testing import make_fire
+from z4j_adapters.testing import IdleQueue, make_fire
 
 pytestmark = [
-    pytest.mark.skipif(not SERVER.exists(), reason="rabbitmq-server is not installed"),
+    pytest.mark.skipif(not RABBIT_SERVER.exists(), reason="rabbitmq-server is not installed"),
     pytest.mark.timeout(240),
 ]
 
@@ -39,6 +39,18 @@ def rabbit(folder: Path) -> Iterator[RabbitServer]:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture
+async def idle(adapter: TaskiqEngine, rabbit: RabbitServer) -> AsyncIterator[IdleQueue]:
+    """A queue that was declared for no worker; without the app any name will do."""
+    connection = await aio_pika.connect(rabbit.url)
+    channel = await connection.channel()
+    queue = await channel.declare_queue("contract_idle", durable=True)
+    await queue.bind("taskiq")
+    await connection.close()
+    async with opened(broker=rabbit.url, queues=("contract_idle",)) as (engine, watcher):
+        yield IdleQueue(engine, watcher, "contract_idle", "contract_idle")
 
 
 async def test_before_a_worker_made_the_queue_fires_wait_with_the_scheduler(

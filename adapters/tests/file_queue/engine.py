@@ -20,10 +20,12 @@ from z4j_adapters import (
     Delivery,
     EngineUnavailable,
     OutcomeState,
+    QueueState,
     Result,
     ResultCode,
     TaskTemplate,
 )
+from z4j_adapters.engines.common.inspector import Inspector
 from z4j_adapters.engines.common.options import read_options
 from z4j_adapters.engines.common.polled import Book, PolledEngine
 from z4j_adapters.engines.common.publisher import Parcel, Publisher
@@ -103,12 +105,16 @@ class FileBook(Book):
     """Looks whether a fire is running or done."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__()
         self._folder = folder
 
     def read(self, routes: Mapping[str, str]) -> list[Sighting]:
         """See Book."""
         seen = []
         for fire_id in routes:
+            if not (self._folder / "tasks" / f"{fire_id}.json").exists():
+                self.forget(fire_id)  # Handing it over failed, or somebody tidied up.
+                continue
             # In the order in which a worker writes them, so that no run is seen to begin twice.
             for folder in ("running", "done"):
                 suffix = ".json" if folder == "done" else ""
@@ -126,6 +132,24 @@ class FileBook(Book):
         """See Book."""
 
 
+class FileInspector(Inspector):
+    """Counts files.  A worker may read a file at any time, so none can be taken back: no purge."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def queues(self) -> list[QueueState]:
+        """See Inspector; a task that is begun meanwhile counts as begun."""
+        try:
+            tasks, running, done = (
+                {entry.name.partition(".")[0] for entry in os.scandir(self._folder / name)}
+                for name in FOLDERS
+            )
+        except OSError as error:
+            raise EngineUnavailable(str(error)) from error
+        return [QueueState("tasks", len(tasks - running - done), len(running - done))]
+
+
 def _sighting(fire_id: str, text: bytes, at_s: float) -> Sighting:
     if not text:
         return Sighting(fire_id, OutcomeState.RUNNING, at_s)
@@ -140,7 +164,13 @@ class FileQueueEngine(PolledEngine):
     name = "file_queue"
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(FilePublisher(folder), FileBook(folder), EnvelopeCache(build), str(folder))
+        super().__init__(
+            FilePublisher(folder),
+            FileBook(folder),
+            EnvelopeCache(build),
+            str(folder),
+            FileInspector(folder),
+        )
 
     @property
     def engine_version(self) -> str:
@@ -153,4 +183,6 @@ class FileQueueEngine(PolledEngine):
         raise ControlFailed("a file queue does not know what its workers can run")
 
     def capabilities(self) -> Capabilities:
-        return Capabilities(delivery=Delivery.EFFECTIVELY_ONCE, outcomes=True, lookup=True)
+        return Capabilities(
+            delivery=Delivery.EFFECTIVELY_ONCE, outcomes=True, lookup=True, list_queues=True
+        )

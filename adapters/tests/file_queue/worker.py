@@ -7,16 +7,29 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 
-def run(task: dict[str, object], fire_id: str, record: Path) -> str:
+def run(task: dict[str, Any], fire_id: str, record: Path) -> str:
     """Runs one; returns its error, or an empty text."""
     if task["task"] == "contract.fail":
         return "ValueError: as it should"
+    if task["task"] == "contract.hold":
+        return hold(Path(task["args"][0]), fire_id, record)
     if task["task"] != "contract.echo":
         return f"no task is named {task['task']}"
     with record.open("a") as file:
         file.write(json.dumps([fire_id, task["args"], task["kwargs"]]) + "\n")
+    return ""
+
+
+def hold(release: Path, fire_id: str, record: Path) -> str:
+    """Runs until a file is there."""
+    with record.open("a") as file:
+        file.write(json.dumps([fire_id, [str(release)], {}]) + "\n")
+    deadline = time.monotonic() + 30
+    while not release.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
     return ""
 
 

@@ -10,30 +10,15 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "services/base/edit_distance.h"
 #include "services/base/settings/setting_table.h"
 
 namespace z4j {
 namespace {
 
-// How many letters must be changed, added or dropped to make `a` of `b` (Levenshtein).
-int Distance(absl::string_view a, absl::string_view b) {
-  std::vector<int> row(b.size() + 1);
-  for (int j = 0; j < row.size(); ++j) row[j] = j;
-  for (int i = 1; i <= a.size(); ++i) {
-    int diagonal = row[0];
-    row[0] = i;
-    for (int j = 1; j < row.size(); ++j) {
-      const int substituted = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
-    }
-  }
-  return row.back();
-}
-
 const SettingInfo& Nearest(const SettingNames& names, absl::string_view name) {
   return *std::min_element(names.all.begin(), names.all.end(), [&](const auto& a, const auto& b) {
-    return Distance(name, a.name) < Distance(name, b.name);
+    return EditDistance(name, a.name) < EditDistance(name, b.name);
   });
 }
 
@@ -98,7 +83,7 @@ absl::StatusOr<Settings> ReadEnvironment(const SettingNames& names, const Settin
     const std::string name = absl::AsciiStrToLower(rest);
     if (IsKnown(names, name)) {
       settings[name] = value;
-    } else if (Distance(name, Nearest(names, name).name) <= kTypo) {
+    } else if (EditDistance(name, Nearest(names, name).name) <= kTypo) {
       return absl::InvalidArgumentError(
           absl::StrCat("unknown variable ", variable, "; did you mean ",
                        EnvironmentOf(names, Nearest(names, name).name), "?"));

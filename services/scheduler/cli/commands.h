@@ -13,6 +13,7 @@ void AddFireCommands(CLI::App& app, int& exit_code);      // fire list|get|watch
 void AddAuditCommands(CLI::App& app, int& exit_code);     // audit list|verify|export
 void AddStatusCommands(CLI::App& app, int& exit_code);    // status, adapter list
 void AddClusterCommands(CLI::App& app, int& exit_code);   // cluster status|transfer|health|…
+void AddEngineCommands(CLI::App& app, int& exit_code);    // engine list|tasks|queues|workers|purge
 void AddCompletionCommand(CLI::App& app, int& exit_code);
 
 // `schedule list` and `schedule watch`; part of the schedule group, whose options they share.

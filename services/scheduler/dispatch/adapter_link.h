@@ -4,11 +4,17 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "services/base/mono_time.h"
+#include "services/scheduler/core/engine_fit.h"
 #include "services/scheduler/core/fire.h"
 
 // The seam between the dispatcher and connected adapters.  The stream server implements it over
@@ -50,6 +56,7 @@ struct AdapterCapabilities {
   std::string outcomes_hint;      // Why not, and what to change.
   bool cancel = false, terminate = false, priority = false, expires = false;
   bool lookup = false;  // It can be asked what became of fires.
+  bool list_queues = false, list_workers = false, purge = false;  // Questions that it can answer.
   std::vector<EngineOption> options;
 
   friend bool operator==(const AdapterCapabilities&, const AdapterCapabilities&) = default;
@@ -65,6 +72,17 @@ struct AdapterInfo {
   int max_in_flight = 1000;
   absl::Time connected_at;
 };
+
+// What an adapter takes of a schedule.
+inline EngineOffer OfferOf(const AdapterInfo& info) {
+  EngineOffer offer;
+  for (const EngineOption& option : info.capabilities.options) {
+    offer.options[option.name] = option.type;
+  }
+  offer.priority = info.capabilities.priority;
+  offer.expires = info.capabilities.expires;
+  return offer;
+}
 
 struct AdapterStatus {
   AdapterInfo info;
@@ -104,6 +122,62 @@ struct FireRef {
   FireId id;
 };
 
+// What an adapter is asked about its engine, as it is at that moment.
+struct AdapterQuestion {
+  enum class What : uint8_t {
+    kTasks,    // That the workers know.
+    kQueues,   // And what waits in them.
+    kWorkers,  // That are alive.
+    kPurge,    // To empty a queue.
+  };
+  What what = What::kTasks;
+  std::string queue;  // kPurge.
+
+  friend bool operator==(const AdapterQuestion&, const AdapterQuestion&) = default;
+};
+
+// UNIMPLEMENTED if an adapter that can do `can` cannot answer `question`.
+inline absl::Status CheckCan(const AdapterCapabilities& can, const AdapterQuestion& question) {
+  using What = AdapterQuestion::What;
+  const char* lacking = nullptr;
+  if (question.what == What::kQueues && !can.list_queues) lacking = "tell its queues";
+  if (question.what == What::kWorkers && !can.list_workers) lacking = "tell its workers";
+  if (question.what == What::kPurge && !can.purge) lacking = "empty a queue";
+  if (lacking == nullptr) return absl::OkStatus();
+  return absl::UnimplementedError(
+      absl::StrCat("the adapter cannot ", lacking,
+                   ": its broker has no way to, or it is older than this scheduler"));
+}
+
+// The proto's QueueState.
+struct QueueState {
+  std::string name;
+  int64_t depth = 0;  // Messages that wait for a worker.
+  std::optional<int64_t> in_progress;
+  std::optional<int> workers;
+};
+
+// The proto's WorkerState.
+struct WorkerState {
+  std::string name;
+  std::vector<std::string> queues;
+  std::optional<int> running, concurrency;
+  std::optional<absl::Time> heartbeat;
+};
+
+// What was asked for; the rest is empty.
+struct AdapterAnswer {
+  std::vector<std::string> tasks;
+  std::vector<QueueState> queues;
+  std::vector<WorkerState> workers;
+  int64_t purged = 0;  // Messages.
+};
+
+// Called once, from any thread, perhaps before the asking returns.  Must not block.  UNAVAILABLE:
+// the adapter could not, did not answer in time, or is gone; whether a queue was purged is then
+// unknown.  RESOURCE_EXHAUSTED: it was not asked, as it owes too many answers.
+using OnAnswer = absl::AnyInvocable<void(absl::StatusOr<AdapterAnswer>)>;
+
 // One connected adapter.  Thread-safe; valid as long as someone holds it.
 class AdapterLink {
  public:
@@ -117,6 +191,8 @@ class AdapterLink {
   // Asks what became of fires, at most kFiresPerLookUp: before the next look-up await
   // AdapterEvents::OnLookedUp.  What is found comes as any outcome does.
   virtual void LookUp(const std::vector<FireRef>& fires) = 0;
+  // Asks a question that its capabilities say it can answer; at `deadline` it has not.
+  virtual void Ask(const AdapterQuestion& question, MonoTime deadline, OnAnswer done) = 0;
 };
 
 // What links tell the dispatcher.  Called from transport threads; must not block on I/O.

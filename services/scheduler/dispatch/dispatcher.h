@@ -119,6 +119,11 @@ class Dispatcher final : public AdapterEvents {
 
   // --- For people ---
 
+  // Asks an adapter that is connected; besides what OnAnswer says: NOT_FOUND if it is not,
+  // UNIMPLEMENTED if it cannot answer such a question.
+  void Ask(const std::string& engine, const std::string& instance, const AdapterQuestion& question,
+           OnAnswer done) ABSL_LOCKS_EXCLUDED(mu_);
+
   // Why fires of `engine` wait: kNoAdapter, kEngineUnavailable or kNone.
   FireReason WaitReason(const std::string& engine) const ABSL_LOCKS_EXCLUDED(mu_);
   // Adapters of the engine are connected, and none can tell how runs end.
@@ -128,6 +133,8 @@ class Dispatcher final : public AdapterEvents {
       ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<EngineStatus> Engines() const ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<AdapterStatus> Adapters() const ABSL_LOCKS_EXCLUDED(mu_);
+  // What they take of a schedule.
+  EngineOffers Offers() const ABSL_LOCKS_EXCLUDED(mu_);
   int64_t queued() const ABSL_LOCKS_EXCLUDED(mu_);
 
   // --- AdapterEvents ---

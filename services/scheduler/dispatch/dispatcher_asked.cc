@@ -3,9 +3,9 @@
 #include <utility>
 
 #include "services/scheduler/dispatch/dispatcher.h"
+#include "services/scheduler/limits.h"
 
 namespace z4j::scheduler {
-
 bool Dispatcher::Holds(FireId id) {
   MonotoneMutexLock lock(&mu_);
   const Entry* entry = queue_.Find(id);
@@ -53,6 +53,23 @@ void Dispatcher::CancelAtEngine(const std::string& engine, const std::string& in
   if (ask != nullptr) ask->Cancel(key, id, terminate);
 }
 
+void Dispatcher::Ask(const std::string& engine, const std::string& instance,
+                     const AdapterQuestion& question, OnAnswer done) {
+  std::shared_ptr<AdapterLink> ask;
+  absl::Status refused;
+  {
+    MonotoneMutexLock lock(&mu_);
+    if (const LinkSet::Link* link = links_.Instance(engine, instance); link == nullptr) {
+      refused = absl::NotFoundError("the adapter is not connected to this node");
+    } else {
+      refused = CheckCan(link->info.capabilities, question);
+      ask = link->link;
+    }
+  }
+  if (!refused.ok()) return done(refused);
+  ask->Ask(question, clock_.MonoNow() + kAskMax, std::move(done));
+}
+
 FireReason Dispatcher::WaitReason(const std::string& engine) const {
   MonotoneMutexLock lock(&mu_);
   return WaitReasonLocked(engine);
@@ -94,6 +111,11 @@ std::vector<EngineStatus> Dispatcher::Engines() const {
 std::vector<AdapterStatus> Dispatcher::Adapters() const {
   MonotoneMutexLock lock(&mu_);
   return links_.Statuses();
+}
+
+EngineOffers Dispatcher::Offers() const {
+  MonotoneMutexLock lock(&mu_);
+  return links_.Offers();
 }
 
 int64_t Dispatcher::queued() const {

@@ -92,6 +92,16 @@ LinkSet::Link* LinkSet::Preferred(const std::string& engine, const std::string& 
   return found->second.front().get();
 }
 
+const LinkSet::Link* LinkSet::Instance(const std::string& engine,
+                                       const std::string& instance) const {
+  const auto found = engines_.find(engine);
+  if (found == engines_.end()) return nullptr;
+  for (const auto& link : found->second) {
+    if (link->info.instance == instance) return link.get();
+  }
+  return nullptr;
+}
+
 bool LinkSet::IsBlind(const std::string& engine) const {
   const auto found = engines_.find(engine);
   return found != engines_.end() && std::none_of(found->second.begin(), found->second.end(),
@@ -158,6 +168,14 @@ std::vector<AdapterStatus> LinkSet::Statuses() const {
     }
   }
   return statuses;
+}
+
+EngineOffers LinkSet::Offers() const {
+  EngineOffers offers;
+  for (const auto& [engine, group] : engines_) {
+    for (const auto& link : group) offers[engine].push_back(OfferOf(link->info));
+  }
+  return offers;
 }
 
 int64_t LinkSet::InFlight(const std::string& engine) const {

@@ -51,6 +51,8 @@ class LinkSet {
   bool Serves(const std::string& engine, const std::string& queue) const;
   // An instance to ask about a fire that `instance` took: itself, or any of the engine.
   Link* Preferred(const std::string& engine, const std::string& instance);
+  // The instance; null if it is not connected.
+  const Link* Instance(const std::string& engine, const std::string& instance) const;
   // Instances are connected, and none can tell how runs end.
   bool IsBlind(const std::string& engine) const;
   // Why it is not told how runs end that `instance` took, in a sentence; empty: it is.  Others of
@@ -66,6 +68,7 @@ class LinkSet {
 
   std::vector<std::string> Engines() const;
   std::vector<AdapterStatus> Statuses() const;
+  EngineOffers Offers() const;
   int64_t InFlight(const std::string& engine) const;
   int64_t InFlight() const;  // Of all.
   // Nobody will ask for what is in flight any more.

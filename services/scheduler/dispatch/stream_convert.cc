@@ -1,6 +1,7 @@
 #include "services/scheduler/dispatch/stream_convert.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "services/base/field_error.h"
@@ -33,10 +34,38 @@ size_t HintBytes(const v1::Capabilities& capabilities) {
   return end;
 }
 
+// None if it is not representable: the years 1 to 9999 are what a Timestamp may hold, and
+// PostgreSQL takes.
+std::optional<absl::Time> TimeOf(const google::protobuf::Timestamp& time) {
+  if (time.seconds() < -62135596800 || time.seconds() > 253402300799 || time.nanos() < 0) {
+    return std::nullopt;
+  }
+  return absl::FromUnixMicros(time.seconds() * 1'000'000 + time.nanos() / 1000);
+}
+
 template <typename Message>
 absl::StatusOr<FireId> FireIdOf(const Message& message) {
   ASSIGN_OR_RETURN(const Uuid id, Uuid::FromBytes(message.fire_id()));
   return FireId{id};
+}
+
+QueueState ToQueue(const v1::QueueState& queue) {
+  QueueState state;
+  state.name = queue.name();
+  state.depth = std::max<int64_t>(queue.depth(), 0);
+  if (queue.has_in_progress()) state.in_progress = queue.in_progress();
+  if (queue.has_workers()) state.workers = queue.workers();
+  return state;
+}
+
+WorkerState ToWorker(const v1::WorkerState& worker) {
+  WorkerState state;
+  state.name = worker.name();
+  state.queues = {worker.queues().begin(), worker.queues().end()};
+  if (worker.has_running()) state.running = worker.running();
+  if (worker.has_concurrency()) state.concurrency = worker.concurrency();
+  if (worker.has_heartbeat_time()) state.heartbeat = TimeOf(worker.heartbeat_time());
+  return state;
 }
 
 }  // namespace
@@ -51,6 +80,9 @@ AdapterCapabilities ToCapabilities(const v1::Capabilities& capabilities) {
   result.priority = capabilities.priority();
   result.expires = capabilities.expires();
   result.lookup = capabilities.lookup();
+  result.list_queues = capabilities.list_queues();
+  result.list_workers = capabilities.list_workers();
+  result.purge = capabilities.purge();
   for (const v1::EngineOption& option : capabilities.options()) {
     result.options.push_back({option.name(), option.type(), option.description()});
   }
@@ -174,11 +206,7 @@ absl::StatusOr<std::vector<Outcome>> ToOutcomes(const v1::Outcomes& outcomes, ab
     Outcome& to = converted.emplace_back();
     ASSIGN_OR_RETURN(to.id, FireIdOf(outcome));
     to.key = DecodeFireRef(outcome.fire_ref());
-    const google::protobuf::Timestamp& time = outcome.time();
-    // The years 1 to 9999: what a Timestamp may hold, and PostgreSQL takes.
-    const bool valid = outcome.has_time() && time.seconds() >= -62135596800 &&
-                       time.seconds() <= 253402300799 && time.nanos() >= 0;
-    to.at = valid ? absl::FromUnixMicros(time.seconds() * 1'000'000 + time.nanos() / 1000) : now;
+    to.at = outcome.has_time() ? TimeOf(outcome.time()).value_or(now) : now;
     to.error = outcome.error();
     switch (outcome.state()) {
       case v1::Outcome::STATE_RUNNING:
@@ -208,6 +236,33 @@ absl::StatusOr<std::vector<Outcome>> ToOutcomes(const v1::Outcomes& outcomes, ab
     }
   }
   return converted;
+}
+
+void SetQuestion(const AdapterQuestion& question, v1::ControlRequest* out) {
+  switch (question.what) {
+    case AdapterQuestion::What::kTasks:
+      out->mutable_list_tasks();
+      return;
+    case AdapterQuestion::What::kQueues:
+      out->mutable_list_queues();
+      return;
+    case AdapterQuestion::What::kWorkers:
+      out->mutable_list_workers();
+      return;
+    case AdapterQuestion::What::kPurge:
+      out->mutable_purge_queue()->set_queue(question.queue);
+      return;
+  }
+}
+
+absl::StatusOr<AdapterAnswer> ToAnswer(const v1::ControlReply& reply) {
+  if (!reply.error().empty()) return absl::UnavailableError(reply.error());
+  AdapterAnswer answer;
+  answer.tasks = {reply.tasks().begin(), reply.tasks().end()};
+  for (const v1::QueueState& queue : reply.queues()) answer.queues.push_back(ToQueue(queue));
+  for (const v1::WorkerState& worker : reply.workers()) answer.workers.push_back(ToWorker(worker));
+  answer.purged = reply.purged();
+  return answer;
 }
 
 }  // namespace z4j::scheduler

@@ -31,6 +31,10 @@ absl::StatusOr<std::vector<DispatchResult>> ToResults(const v1::DispatchResults&
 // Times that are absent or not representable become `now`.
 absl::StatusOr<std::vector<Outcome>> ToOutcomes(const v1::Outcomes& outcomes, absl::Time now);
 
+void SetQuestion(const AdapterQuestion& question, v1::ControlRequest* out);
+// UNAVAILABLE with its error if it has one.
+absl::StatusOr<AdapterAnswer> ToAnswer(const v1::ControlReply& reply);
+
 }  // namespace z4j::scheduler
 
 #endif  // Z4J_SCHEDULER_DISPATCH_STREAM_CONVERT_H_

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "services/scheduler/dispatch/stream_convert.h"
 #include "services/scheduler/limits.h"
 
@@ -77,6 +78,48 @@ void StreamLink::LookUp(const std::vector<FireRef>& fires) {
     asked->set_fire_ref(EncodeFireRef(fire.key));
   }
   Push(std::move(message));
+}
+
+void StreamLink::Ask(const AdapterQuestion& question, MonoTime deadline, OnAnswer done) {
+  absl::Status refused;
+  {
+    absl::MutexLock lock(&mu_);
+    if (call_ == nullptr || closing_.has_value()) {
+      refused = absl::UnavailableError("the adapter is not connected any more");
+    } else if (asks_.full()) {
+      refused = absl::ResourceExhaustedError(absl::StrCat("the adapter owes ", kAsksPerAdapterMax,
+                                                          " answers; try again in some seconds"));
+    } else {
+      const int64_t id = next_control_++;
+      asks_.Add(id, deadline, std::move(done));
+      v1::ConnectResponse message;
+      message.mutable_control()->set_id(id);
+      SetQuestion(question, message.mutable_control());
+      Push(std::move(message));
+    }
+  }
+  if (!refused.ok()) done(refused);
+}
+
+void StreamLink::Answered(const v1::ControlReply& reply) {
+  OnAnswer done;
+  {
+    absl::MutexLock lock(&mu_);
+    done = asks_.Take(reply.id());
+  }
+  if (done) done(ToAnswer(reply));
+}
+
+void StreamLink::GiveUpLateAsks(MonoTime now) {
+  std::vector<OnAnswer> late;
+  {
+    absl::MutexLock lock(&mu_);
+    late = asks_.TakeLate(now);
+  }
+  for (OnAnswer& done : late) {
+    done(absl::UnavailableError(
+        absl::StrCat("the adapter did not answer within ", absl::FormatDuration(kAskMax))));
+  }
 }
 
 bool StreamLink::IsLookUp(int64_t id) const {
@@ -176,9 +219,16 @@ void StreamLink::OnWritten(bool ok) {
 }
 
 void StreamLink::Detach() {
-  absl::MutexLock lock(&mu_);
-  call_ = nullptr;
-  queue_.clear();
+  std::vector<OnAnswer> unanswered;
+  {
+    absl::MutexLock lock(&mu_);
+    call_ = nullptr;
+    queue_.clear();
+    unanswered = asks_.TakeAll();
+  }
+  for (OnAnswer& done : unanswered) {
+    done(absl::UnavailableError("the adapter disconnected before it answered"));
+  }
 }
 
 void StreamLink::Heard(MonoTime now) {

@@ -14,6 +14,7 @@
 #include "absl/synchronization/mutex.h"
 #include "services/base/clock.h"
 #include "services/scheduler/dispatch/adapter_link.h"
+#include "services/scheduler/dispatch/awaited_answers.h"
 #include "z4j/scheduler/v1/adapter.pb.h"
 
 namespace z4j::scheduler {
@@ -39,6 +40,8 @@ class StreamLink final : public AdapterLink {
   bool Send(std::vector<DispatchItem> items) override ABSL_LOCKS_EXCLUDED(mu_);
   void Cancel(const FireKey& key, FireId id, bool terminate) override ABSL_LOCKS_EXCLUDED(mu_);
   void LookUp(const std::vector<FireRef>& fires) override ABSL_LOCKS_EXCLUDED(mu_);
+  void Ask(const AdapterQuestion& question, MonoTime deadline, OnAnswer done) override
+      ABSL_LOCKS_EXCLUDED(mu_);
 
   // --- The server's side ---
   void Welcome(const std::string& node) ABSL_LOCKS_EXCLUDED(mu_);
@@ -50,10 +53,12 @@ class StreamLink final : public AdapterLink {
   // Ends it although the peer may not be reading.
   void Abort(const grpc::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
   bool closed() const ABSL_LOCKS_EXCLUDED(mu_);
+  // Answers for the adapter what it should have answered by now.
+  void GiveUpLateAsks(MonoTime now) ABSL_LOCKS_EXCLUDED(mu_);
 
   // --- The call's side ---
   void OnWritten(bool ok) ABSL_LOCKS_EXCLUDED(mu_);
-  // The call is gone; it is not used again.
+  // The call is gone; it is not used again.  Whoever awaits an answer has it.
   void Detach() ABSL_LOCKS_EXCLUDED(mu_);
   void Heard(MonoTime now) ABSL_LOCKS_EXCLUDED(mu_);
   void SetCapabilities(AdapterCapabilities capabilities) ABSL_LOCKS_EXCLUDED(mu_);
@@ -65,6 +70,8 @@ class StreamLink final : public AdapterLink {
   void Settled(int64_t role_epoch, int64_t sequence, bool durable, MonoTime now)
       ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Passes the answer to who asked; does nothing if nobody did, or it was too late.
+  void Answered(const v1::ControlReply& reply) ABSL_LOCKS_EXCLUDED(mu_);
   // Whether control request `id` was a look-up.
   bool IsLookUp(int64_t id) const ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -91,6 +98,7 @@ class StreamLink final : public AdapterLink {
   std::optional<MonoTime> stuck_since_ ABSL_GUARDED_BY(mu_);
   int64_t ack_ ABSL_GUARDED_BY(mu_) = 0;  // To be written; 0: none.
   int64_t next_control_ ABSL_GUARDED_BY(mu_) = 1;
+  AwaitedAnswers asks_ ABSL_GUARDED_BY(mu_);  // By control id.
   int64_t look_up_ ABSL_GUARDED_BY(mu_) = 0;  // Control id of the last look-up.
   MonoTime last_heard_ ABSL_GUARDED_BY(mu_);
 };

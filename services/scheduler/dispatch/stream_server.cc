@@ -161,6 +161,7 @@ absl::Status StreamServer::Impl::Call::Handle() {
                  {{"instance", link_->Info().instance}, {"error", reply.error()}});
     }
     if (link_->IsLookUp(reply.id())) server_.events_.OnLookedUp(*link_);
+    link_->Answered(reply);
   } else {
     return absl::InvalidArgumentError("Hello comes once, and every message says something");
   }
@@ -213,8 +214,14 @@ void StreamServer::Impl::Gone(const std::shared_ptr<StreamLink>& link) {
 }
 
 void StreamServer::Impl::CheckStreams() {
-  MonotoneMutexLock lock(&mu_);
   const MonoTime now = clock_.MonoNow();
+  std::set<std::shared_ptr<StreamLink>> links;
+  {
+    MonotoneMutexLock lock(&mu_);
+    links = links_;
+  }
+  for (const auto& link : links) link->GiveUpLateAsks(now);  // Calls who asked: not under the lock.
+  MonotoneMutexLock lock(&mu_);
   for (const auto& link : links_) {
     if (now - link->last_heard() > kHeartbeatInterval * kHeartbeatsMissedMax) {
       link->Abort(grpc::Status(grpc::StatusCode::UNAVAILABLE, "no heartbeat"));

@@ -27,8 +27,8 @@ class StreamServer {
   // Tells every adapter whether this node leads, now and when it connects.
   void SetLeader(bool leader);
 
-  // Ends streams that are dead, and those whose outcomes could not be stored.  The thread calls it
-  // every second; tests may instead.
+  // Ends streams that are dead, and those whose outcomes could not be stored; and gives up
+  // questions that were not answered in time.  The thread calls it every second; tests may instead.
   void CheckStreams();
   void Start();
 

@@ -190,6 +190,7 @@ absl::Status Committer::Transact(const std::vector<Group>& groups, std::vector<R
     }
   }
   bool nothing = false;
+  const EngineOffers offers = options_.offers();
   const absl::Status status =
       store_.Transact(std::vector<ScheduleKey>(keys.begin(), keys.end()),
                       std::vector<std::string>(request_ids.begin(), request_ids.end()),
@@ -197,7 +198,7 @@ absl::Status Committer::Transact(const std::vector<Group>& groups, std::vector<R
                         results.clear();
                         // Read under the head's lock, so that entries stand in the order of their
                         // times.
-                        Working working(read, WholeMicros(clock_.Now()));
+                        Working working(read, WholeMicros(clock_.Now()), &offers);
                         for (const Group& group : groups) {
                           if (group.atomic) {
                             RunAtomic(group.mutations, options_.new_id, working, results);

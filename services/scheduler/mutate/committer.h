@@ -13,6 +13,7 @@
 #include "services/base/clock.h"
 #include "services/base/uuid.h"
 #include "services/scheduler/audit/chain.h"
+#include "services/scheduler/core/engine_fit.h"
 #include "services/scheduler/mutate/mutation.h"
 #include "services/scheduler/store/schedule_store.h"
 
@@ -39,6 +40,9 @@ class Committer {
     std::function<void()> on_commit = [] {};
     // Where ids of schedules and triggers come from.
     std::function<Uuid()> new_id = [] { return Uuid::Random(); };
+    // What the adapters that are connected take of a schedule.  Asked once a transaction, on the
+    // committer's thread; it must not block.
+    std::function<EngineOffers()> offers = [] { return EngineOffers(); };
   };
 
   // All outlive this.  Starts the thread.

@@ -47,6 +47,7 @@ absl::StatusOr<Decision> DecideAction(const StoredSchedule* current, const Creat
     interval->anchor = moment.now;
   }
   RETURN_IF_ERROR(ValidateSchedule(schedule, moment.now));
+  RETURN_IF_ERROR(CheckFit(schedule, moment));
   if (current != nullptr) {
     return absl::AlreadyExistsError(absl::StrCat("'", ResourceName(KeyOf(mutation.action)),
                                                  "' exists already; choose another name"));
@@ -145,10 +146,24 @@ absl::Status CheckPayload(const char* field, const std::string& text, JsonShape 
   return FieldError(field, absl::StrCat(Quoted(text), " ", fault));
 }
 
+// A fire with engine options that every adapter rejects is better not made.  Adapters may have no
+// use for priority and expires of a schedule that was accepted, and some run it all the same.
+absl::Status CheckWouldBeTaken(const Schedule& schedule, const Moment& moment) {
+  Schedule options;
+  options.engine = schedule.engine;
+  options.engine_options = schedule.engine_options;
+  const absl::Status fit = CheckFit(options, moment);
+  if (fit.ok()) return fit;
+  return absl::FailedPreconditionError(
+      absl::StrCat("'", ResourceName({schedule.project, schedule.name}),
+                   "' would be rejected; update it first: ", fit.message()));
+}
+
 absl::StatusOr<Decision> DecideAction(const StoredSchedule* current, const TriggerSchedule& trigger,
                                       const Mutation& mutation, const Moment& moment) {
   RETURN_IF_ERROR(CheckPayload("args_json", trigger.args_json, JsonShape::kArray));
   RETURN_IF_ERROR(CheckPayload("kwargs_json", trigger.kwargs_json, JsonShape::kObject));
+  RETURN_IF_ERROR(CheckWouldBeTaken(current->schedule, moment));
   const ScheduleId id = current->schedule.id;
   Fire fire;
   fire.key.schedule = id;
@@ -277,6 +292,10 @@ Decision Changed(Effect effect, const StoredSchedule* current, StoredSchedule af
   decision.audit.after = EncodeSchedule(after.schedule);
   decision.result.schedule = std::move(after);
   return decision;
+}
+
+absl::Status CheckFit(const Schedule& schedule, const Moment& moment) {
+  return moment.offers == nullptr ? absl::OkStatus() : CheckEngineFit(schedule, *moment.offers);
 }
 
 absl::Status CheckEtag(const Schedule& current, const std::string& etag) {

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/base/uuid.h"
+#include "services/scheduler/core/engine_fit.h"
 #include "services/scheduler/mutate/mutation.h"
 
 // What a mutation comes to.  Pure: told the schedule as it is, the time and a fresh id.
@@ -15,9 +16,10 @@ namespace z4j::scheduler {
 
 // What Decide is told besides the mutation.
 struct Moment {
-  absl::Time now;        // Whole microseconds.
-  int64_t revision = 0;  // Of the audit entry that this mutation will get.
-  Uuid fresh_id;         // For what it creates.
+  absl::Time now;                        // Whole microseconds.
+  int64_t revision = 0;                  // Of the audit entry that this mutation will get.
+  Uuid fresh_id;                         // For what it creates.
+  const EngineOffers* offers = nullptr;  // Of the adapters that are connected; null: not known.
 };
 
 struct Decision {
@@ -43,7 +45,8 @@ struct Decision {
 //   NOT_FOUND            no such schedule
 //   ALREADY_EXISTS       create: the name is taken
 //   ABORTED              the etag is stale
-//   FAILED_PRECONDITION  not in this state
+//   FAILED_PRECONDITION  not in this state; trigger: no adapter that is connected would take its
+//                        engine options
 absl::StatusOr<Decision> Decide(const StoredSchedule* current, const Mutation& mutation,
                                 const Moment& moment);
 
@@ -52,6 +55,8 @@ absl::StatusOr<Decision> Decide(const StoredSchedule* current, const Mutation& m
 // The decision that turns `current` (null: created) into `after` and writes `fires`.
 Decision Changed(Decision::Effect effect, const StoredSchedule* current, StoredSchedule after,
                  std::vector<Fire> fires, std::string action, const Moment& moment);
+// INVALID_ARGUMENT if no adapter that is connected would take what `schedule` asks of its engine.
+absl::Status CheckFit(const Schedule& schedule, const Moment& moment);
 absl::Status CheckEtag(const Schedule& current, const std::string& etag);
 
 // The automatic fires of `stored` that no leader has decided yet up to `until`, as one SKIPPED row

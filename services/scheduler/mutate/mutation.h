@@ -87,9 +87,9 @@ struct QuarantineSchedule {
   std::string reason;
 };
 
-// A change of the cluster itself, which is not in the store: its audit entry alone is written.
-// Whoever makes the change does so when that is there, so that none is made without; and writes
-// another if it came to nothing.
+// A change of the cluster itself, or of what an engine holds, which is not in the store: its audit
+// entry alone is written.  Whoever makes the change does so when that is there, so that none is
+// made without; and writes another if it came to nothing.
 struct RecordClusterChange {
   std::string action;         // "member.remove"
   std::string resource;       // "cluster/members/n3"

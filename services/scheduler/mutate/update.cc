@@ -103,6 +103,8 @@ absl::StatusOr<Decision> DecideUpdate(const StoredSchedule& current, const Updat
   RETURN_IF_ERROR(ApplyMask(update, edited));
   SettleAnchor(before, moment.now, edited);
   RETURN_IF_ERROR(ValidateSchedule(edited, moment.now));
+  // An edit of something else is no occasion to refuse what was accepted before.
+  if (EngineFitDiffers(before, edited)) RETURN_IF_ERROR(CheckFit(edited, moment));
 
   const bool quarantined = before.state == ScheduleState::kQuarantined;
   StoredSchedule after = current;

@@ -24,7 +24,7 @@ absl::StatusOr<MutationResult> Working::Run(const Mutation& mutation, const Uuid
                      "deletion by itself"));
   }
   const Moment moment{now_, read_->head.seq + static_cast<int64_t>(writes_.audit.size()) + 1,
-                      fresh_id};
+                      fresh_id, offers_};
   ASSIGN_OR_RETURN(Decision decision, Decide(Find(key), mutation, moment));
   MutationResult result = decision.result;
   if (mutation.validate_only) return result;

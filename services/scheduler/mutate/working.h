@@ -19,8 +19,9 @@ namespace z4j::scheduler {
 // that several mutations of one schedule see each other.  A copy is a savepoint.  Pure; one thread.
 class Working {
  public:
-  // `read` outlives this and its copies.  `now` holds whole microseconds.
-  Working(const ReadSet& read, absl::Time now) : read_(&read), now_(now) {}
+  // `read` and `offers` (see Moment) outlive this and its copies.  `now` holds whole microseconds.
+  Working(const ReadSet& read, absl::Time now, const EngineOffers* offers)
+      : read_(&read), now_(now), offers_(offers) {}
 
   // Decides `mutation` and, unless it is refused or only validated, takes up what it comes to.  A
   // request id seen before gets its answer again and does nothing.  Codes as Decide, and
@@ -41,6 +42,7 @@ class Working {
 
   const ReadSet* read_;
   absl::Time now_;
+  const EngineOffers* offers_;
   // Schedules that were changed; none: deleted.
   std::map<ScheduleKey, std::optional<StoredSchedule>> changed_;
   std::map<std::string, StoredRequest> requests_;  // Answered, by id.

@@ -59,12 +59,7 @@ void SetStatus(const ClusterStatus& status, v1::GetStatusResponse* out) {
   out->set_tzdata_version(TzdataVersion());
   SetCounts(status.schedules, out->mutable_schedules());
   for (const EngineBacklog& engine : status.engines) {
-    v1::EngineStatus* added = out->add_engines();
-    added->set_engine(engine.engine);
-    added->set_pending(engine.pending);
-    added->set_in_flight(engine.in_flight);
-    added->set_adapters(engine.adapters);
-    added->set_reason(engine.reason);
+    SetEngineStatus(engine, out->add_engines());
   }
   if (status.consensus) SetConsensus(*status.consensus, out->mutable_consensus());
   AnswerRoom room;

@@ -92,8 +92,14 @@ class ClusterView {
   // Codes as ClusterService.AddMember, PromoteMember and RemoveMember.
   virtual absl::StatusOr<std::vector<ConsensusPeerState>> ChangeMembers(const MemberWish& wish,
                                                                         const Caller& caller) = 0;
+  // What each engine has to do on this node, by name.
+  virtual std::vector<EngineBacklog> Engines() = 0;
   // Adapters connected to this node.
   virtual std::vector<AdapterStatus> Adapters() = 0;
+  // Asks one of them.  Does not wait.  As OnAnswer says, and NOT_FOUND if it is not connected,
+  // UNIMPLEMENTED if it cannot answer such a question.
+  virtual void Ask(const std::string& engine, const std::string& instance,
+                   const AdapterQuestion& question, OnAnswer done) = 0;
   // Why PENDING fires of `engine` wait now: kNoAdapter, kEngineUnavailable, or kNone.
   virtual FireReason WaitReason(const std::string& engine) = 0;
   // Why this node is not told how runs end that `instance` of `engine` took, and what to change, in

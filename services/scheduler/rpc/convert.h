@@ -22,6 +22,8 @@
 // path; whether a value makes sense is validation's.
 namespace z4j::scheduler {
 
+struct EngineBacklog;
+
 using Faults = std::vector<FieldViolation>;
 
 // --- Values ---
@@ -71,6 +73,7 @@ std::string KindName(v1::SpecKind kind);
 
 void SetFire(const Fire& fire, const ScheduleKey& schedule, v1::Fire* out);
 void SetAuditEntry(const AuditEntry& entry, v1::AuditEntry* out);
+void SetEngineStatus(const EngineBacklog& engine, v1::EngineStatus* out);
 void SetAdapterStatus(const AdapterStatus& status, v1::AdapterStatus* out);
 
 }  // namespace z4j::scheduler

@@ -1,4 +1,5 @@
 // Fires, audit entries, adapters: records that only go out.
+#include "services/scheduler/rpc/cluster_view.h"
 #include "services/scheduler/rpc/convert.h"
 #include "services/scheduler/rpc/names.h"
 
@@ -53,6 +54,14 @@ void SetAuditEntry(const AuditEntry& entry, v1::AuditEntry* out) {
   out->set_mac(entry.mac);
 }
 
+void SetEngineStatus(const EngineBacklog& engine, v1::EngineStatus* out) {
+  out->set_engine(engine.engine);
+  out->set_pending(engine.pending);
+  out->set_in_flight(engine.in_flight);
+  out->set_adapters(engine.adapters);
+  out->set_reason(engine.reason);
+}
+
 void SetAdapterStatus(const AdapterStatus& status, v1::AdapterStatus* out) {
   const AdapterInfo& info = status.info;
   out->set_engine(info.engine);
@@ -69,6 +78,9 @@ void SetAdapterStatus(const AdapterStatus& status, v1::AdapterStatus* out) {
   can->set_priority(info.capabilities.priority);
   can->set_expires(info.capabilities.expires);
   can->set_lookup(info.capabilities.lookup);
+  can->set_list_queues(info.capabilities.list_queues);
+  can->set_list_workers(info.capabilities.list_workers);
+  can->set_purge(info.capabilities.purge);
   for (const EngineOption& option : info.capabilities.options) {
     v1::EngineOption* added = can->add_options();
     added->set_name(option.name);

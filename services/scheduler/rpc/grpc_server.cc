@@ -13,6 +13,7 @@
 #include "services/scheduler/limits.h"
 #include "services/scheduler/rpc/audit_service.h"
 #include "services/scheduler/rpc/cluster_service.h"
+#include "services/scheduler/rpc/engine_service.h"
 #include "services/scheduler/rpc/fire_service.h"
 #include "services/scheduler/rpc/schedule_service.h"
 #include "z4j/scheduler/v1/adapter.grpc.pb.h"
@@ -26,6 +27,7 @@ std::vector<std::string> HealthNames() {
           v1::FireService::service_full_name(),
           v1::AuditService::service_full_name(),
           v1::ClusterService::service_full_name(),
+          v1::EngineService::service_full_name(),
           v1::AdapterService::service_full_name()};
 }
 
@@ -67,7 +69,8 @@ struct GrpcServer::Impl {
         schedules(context),
         fires(context),
         audit(context),
-        cluster(context) {}
+        cluster(context),
+        engines(context) {}
 
   WorkerPool pool;
   WatchHub hub;
@@ -77,6 +80,7 @@ struct GrpcServer::Impl {
   FireServiceImpl fires;
   AuditServiceImpl audit;
   ClusterServiceImpl cluster;
+  EngineServiceImpl engines;
   int port = 0;
   std::unique_ptr<grpc::Server> server;
   std::unique_ptr<HealthReporter> health;  // Null: it does not serve yet, or no more.
@@ -100,6 +104,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const std::string&
   builder.RegisterService(&impl->fires);
   builder.RegisterService(&impl->audit);
   builder.RegisterService(&impl->cluster);
+  builder.RegisterService(&impl->engines);
   for (grpc::Service* service : parts.more) builder.RegisterService(service);
   impl->server = builder.BuildAndStart();
   if (impl->server == nullptr || (impl->port == 0 && listen.rfind("unix:", 0) != 0)) {

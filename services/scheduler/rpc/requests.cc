@@ -1,11 +1,9 @@
 #include "services/scheduler/rpc/requests.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "services/base/status_macros.h"
 #include "services/scheduler/core/text_rules.h"
@@ -73,18 +71,6 @@ absl::StatusOr<std::set<std::string>> ParseMask(const v1::UpdateScheduleRequest&
     return FieldError("update_mask", "names no field, and none is set: there is nothing to change");
   }
   return mask;
-}
-
-bool HasType(const std::string& text, const std::string& type) {
-  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded()) return false;
-  if (type == "string") return json.is_string();
-  if (type == "integer") return json.is_number_integer();
-  if (type == "number") return json.is_number();
-  if (type == "boolean") return json.is_boolean();
-  if (type == "object") return json.is_object();
-  if (type == "array") return json.is_array();
-  return true;  // A type of a newer adapter.
 }
 
 }  // namespace
@@ -229,32 +215,6 @@ absl::StatusOr<FireListing> ParseFireList(const v1::ListFiresRequest& request) {
   ASSIGN_OR_RETURN(query.limit, PageSize(request.page_size()));
   ASSIGN_OR_RETURN(query.after, ReadPageToken(request));
   return listing;
-}
-
-absl::Status CheckEngineOptions(const std::string& engine,
-                                const std::map<std::string, std::string>& options,
-                                const std::vector<AdapterStatus>& adapters) {
-  std::map<std::string, std::string> types;
-  for (const AdapterStatus& adapter : adapters) {
-    if (adapter.info.engine != engine) continue;
-    for (const EngineOption& option : adapter.info.capabilities.options) {
-      types[option.name] = option.type;
-    }
-  }
-  if (types.empty()) return absl::OkStatus();
-  Faults faults;
-  for (const auto& [name, value] : options) {
-    const std::string path = absl::StrCat("engine_options.", name);
-    const auto type = types.find(name);
-    if (type == types.end()) {
-      faults.push_back(
-          {path, absl::StrCat("is no option of ", engine, "; name (type) of each: ",
-                              absl::StrJoin(types, "), ", absl::PairFormatter(" (")), ")")});
-    } else if (!HasType(value, type->second)) {
-      faults.push_back({path, absl::StrCat("must be a JSON ", type->second)});
-    }
-  }
-  return ErrorIfAny(std::move(faults));
 }
 
 }  // namespace z4j::scheduler

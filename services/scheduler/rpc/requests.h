@@ -32,12 +32,6 @@ absl::StatusOr<FireListing> ParseFireList(const v1::ListFiresRequest& request);
 absl::StatusOr<ScheduleQuery> ParseFilter(const std::string& project,
                                           const v1::ScheduleFilter& filter);
 
-// Checks engine options against what the engine's connected adapters declare: an unknown name, or
-// a value of another type, is INVALID_ARGUMENT.  OK if none has declared any.
-absl::Status CheckEngineOptions(const std::string& engine,
-                                const std::map<std::string, std::string>& options,
-                                const std::vector<AdapterStatus>& adapters);
-
 }  // namespace z4j::scheduler
 
 #endif  // Z4J_SCHEDULER_RPC_REQUESTS_H_

@@ -22,46 +22,20 @@ auto FillSchedule(Response* response) {
   };
 }
 
-// Checks the engine options that `mutation` would set.
-absl::StatusOr<Mutation> WithCheckedOptions(RpcContext& rpc, absl::StatusOr<Mutation> mutation) {
-  if (!mutation.ok()) return mutation;
-  absl::Status options;
-  if (const auto* create = std::get_if<CreateSchedule>(&mutation->action)) {
-    options = CheckEngineOptions(create->schedule.engine, create->schedule.engine_options,
-                                 rpc.cluster.Adapters());
-  }
-  const auto* update = std::get_if<UpdateSchedule>(&mutation->action);
-  const auto takes = [&](const char* field) {
-    return update->mask.empty() || update->mask.contains(field);
-  };
-  if (update != nullptr && (takes("engine_options") || takes("engine"))) {
-    // Options and engine must fit together as they will be.
-    ASSIGN_OR_RETURN(StoredSchedule stored, rpc.store.GetSchedule(update->key));
-    if (takes("engine")) stored.schedule.engine = update->values.engine;
-    if (takes("engine_options")) stored.schedule.engine_options = update->values.engine_options;
-    options = CheckEngineOptions(stored.schedule.engine, stored.schedule.engine_options,
-                                 rpc.cluster.Adapters());
-  }
-  RETURN_IF_ERROR(WithRequestPaths(options, "schedule"));
-  return mutation;
-}
-
 }  // namespace
 
 ScheduleServiceImpl::Reactor* ScheduleServiceImpl::CreateSchedule(
     Context* context, const v1::CreateScheduleRequest* request,
     v1::CreateScheduleResponse* response) {
   return AnswerMutation(
-      rpc_, context, [this, request] { return WithCheckedOptions(rpc_, ParseCreate(*request)); },
-      FillSchedule(response));
+      rpc_, context, [request] { return ParseCreate(*request); }, FillSchedule(response));
 }
 
 ScheduleServiceImpl::Reactor* ScheduleServiceImpl::UpdateSchedule(
     Context* context, const v1::UpdateScheduleRequest* request,
     v1::UpdateScheduleResponse* response) {
   return AnswerMutation(
-      rpc_, context, [this, request] { return WithCheckedOptions(rpc_, ParseUpdate(*request)); },
-      FillSchedule(response));
+      rpc_, context, [request] { return ParseUpdate(*request); }, FillSchedule(response));
 }
 
 ScheduleServiceImpl::Reactor* ScheduleServiceImpl::DeleteSchedule(

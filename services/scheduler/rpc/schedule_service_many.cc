@@ -110,17 +110,9 @@ absl::Status ScheduleServiceImpl::BatchCreate(const v1::BatchCreateSchedulesRequ
   std::vector<Mutation> mutations;
   std::vector<int> items;  // Which item each mutation is.
   for (int i = 0; i < parsed.size(); ++i) {
-    absl::Status status = parsed[i].status();
-    if (status.ok()) {
-      const Schedule& schedule =
-          std::get<z4j::scheduler::CreateSchedule>(parsed[i]->action).schedule;
-      status = WithRequestPaths(
-          CheckEngineOptions(schedule.engine, schedule.engine_options, rpc_.cluster.Adapters()),
-          path(i));
-    }
-    if (!status.ok()) {
-      if (!request.allow_partial()) return status;
-      results[i] = status;
+    if (!parsed[i].ok()) {
+      if (!request.allow_partial()) return parsed[i].status();
+      results[i] = parsed[i].status();
       continue;
     }
     parsed[i]->caller = CallerOf(context);

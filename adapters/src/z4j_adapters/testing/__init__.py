@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from z4j_adapters.testing.conformance import AdapterContract, ContractTasks, Watcher, make_fire
+from z4j_adapters.testing.conformance import AdapterContract
+from z4j_adapters.testing.kit import ContractTasks, IdleQueue, Watcher, make_fire
 
-__all__ = ["AdapterContract", "ContractTasks", "Watcher", "make_fire"]
+__all__ = ["AdapterContract", "ContractTasks", "IdleQueue", "Watcher", "make_fire"]

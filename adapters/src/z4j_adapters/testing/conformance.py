@@ -1,125 +1,27 @@
 """The contract of EngineAdapter as a pytest class.
 
 Subclass `AdapterContract` in a test module with asyncio tests on (pytest-asyncio, auto mode) and
-give it a fixture `adapter`: a started EngineAdapter whose engine has running workers that know
-the tasks of `ContractTasks`.
+give it four fixtures: `adapter`, a started EngineAdapter whose engine has running workers that
+know the tasks of `ContractTasks`; `tasks`, which reads what they ran; `watcher`, a Watcher of the
+adapter; and `idle`, an IdleQueue.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import time
-import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from z4j_adapters._adapter import EngineAdapter
 from z4j_adapters._errors import ControlFailed
-from z4j_adapters._models import (
-    Delivery,
-    Fire,
-    FireRef,
-    Outcome,
-    OutcomeState,
-    Result,
-    ResultCode,
-    TaskTemplate,
-)
+from z4j_adapters._models import Delivery, FireRef, OutcomeState, ResultCode
+from z4j_adapters.testing.kit import ContractTasks, Watcher, codes, make_fire
+from z4j_adapters.testing.queue_contract import QueueContract
 
-__all__ = ["AdapterContract", "ContractTasks", "Watcher", "make_fire"]
-
-_SPACE = uuid.UUID("6f1a2c1e-0f6e-5a51-8f0a-2b0f3f1d7c11")
-_run = uuid.uuid4().hex
-_count = 0
-_templates: dict[tuple[Any, ...], TaskTemplate] = {}
+__all__ = ["AdapterContract"]
 
 
-def make_fire(
-    task: str,
-    args: Sequence[Any] = (),
-    kwargs: Mapping[str, Any] | None = None,
-    *,
-    due_us: int | None = None,
-    **template: Any,
-) -> Fire:
-    """Make a fire with an id of its own, due now; more keywords go to the template."""
-    global _count
-    _count += 1
-    options = template.pop("engine_options", {})
-    fields = (task, json.dumps(list(args)), json.dumps(dict(kwargs or {})))
-    key = (*fields, *sorted(template.items()), json.dumps(options, sort_keys=True))
-    if key not in _templates:
-        _templates[key] = TaskTemplate(
-            len(_templates) + 1,
-            "projects/default/schedules/contract",
-            *fields,
-            engine_options={name: json.dumps(value) for name, value in options.items()},
-            **template,
-        )
-    fire_id = str(uuid.uuid5(_SPACE, f"{_run}/{_count}"))
-    due_us = int(time.time() * 1e6) if due_us is None else due_us
-    return Fire(fire_id, b"ref-%d" % _count, _templates[key], due_us)
-
-
-class ContractTasks:
-    """Tasks that the engine's workers must know, and how to read what they were called with."""
-
-    echo = "contract.echo"
-    """Takes anything, records (task id, args, kwargs), returns."""
-    fail = "contract.fail"
-    """Raises ValueError("as it should")."""
-    unknown = "contract.nobody_knows_this"
-    """Known to no worker."""
-
-    async def runs(self) -> list[tuple[str, list[Any], dict[str, Any]]]:
-        """Return (task id, args, kwargs) of every run of `echo` so far."""
-        raise NotImplementedError
-
-
-class Watcher:
-    """Collects an adapter's outcomes and lets a test await them."""
-
-    def __init__(self, adapter: EngineAdapter) -> None:
-        self.outcomes: list[Outcome] = []
-        self._changed = asyncio.Condition()
-        self._task = asyncio.create_task(self._collect(adapter))
-
-    async def _collect(self, adapter: EngineAdapter) -> None:
-        async for batch in adapter.observe():
-            async with self._changed:
-                self.outcomes += batch
-                self._changed.notify_all()
-
-    async def finals(self, fires: Sequence[Fire], timeout_s: float = 30.0) -> dict[str, Outcome]:
-        """Await the end of every fire; AssertionError names how many are missing."""
-        wanted = {fire.id for fire in fires}
-
-        def found() -> dict[str, Outcome]:
-            return {o.fire_id: o for o in self.outcomes if o.state.is_final and o.fire_id in wanted}
-
-        async with self._changed:
-            try:
-                await asyncio.wait_for(
-                    self._changed.wait_for(lambda: len(found()) == len(wanted)), timeout_s
-                )
-            except asyncio.TimeoutError:
-                missing = len(wanted) - len(found())
-                raise AssertionError(f"{missing} of {len(wanted)} fires did not end") from None
-        return found()
-
-    async def close(self) -> None:
-        """Stop collecting."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-
-
-def _codes(results: Sequence[Result]) -> Counter[ResultCode]:
-    return Counter(result.code for result in results)
-
-
-class AdapterContract:
+class AdapterContract(QueueContract):
     """Claims about any EngineAdapter; see the module's text for the fixtures it wants."""
 
     async def test_runs_the_task_and_reports_start_and_end(
@@ -152,10 +54,10 @@ class AdapterContract:
         halves = fires[:500], fires[500:]
         first = [r for half in halves for r in await adapter.dispatch(half)]
         again = [r for half in halves for r in await adapter.dispatch(half)]
-        assert _codes(first) == {ResultCode.ACCEPTED: 1000}
+        assert codes(first) == {ResultCode.ACCEPTED: 1000}
         once = adapter.capabilities().delivery is Delivery.EFFECTIVELY_ONCE
         if once:
-            assert _codes(again) == {ResultCode.DUPLICATE: 1000}
+            assert codes(again) == {ResultCode.DUPLICATE: 1000}
         ends = await watcher.finals(fires, timeout_s=60)
         assert {o.state for o in ends.values()} == {OutcomeState.SUCCEEDED}
         runs = Counter(run[0] for run in await tasks.runs() if run[1] == ["twice"])
@@ -168,12 +70,12 @@ class AdapterContract:
         """At least once each, where the adapter promises no more."""
         fires = [make_fire(tasks.echo, ["race"]) for _ in range(50)]
         answers = await asyncio.gather(*(adapter.dispatch(fires) for _ in range(4)))
-        codes = _codes([r for answer in answers for r in answer])
+        counts = codes([r for answer in answers for r in answer])
         await watcher.finals(fires)
         runs = Counter(run[0] for run in await tasks.runs() if run[1] == ["race"])
         assert set(runs) == {fire.id for fire in fires}
         if adapter.capabilities().delivery is Delivery.EFFECTIVELY_ONCE:
-            assert codes == {ResultCode.ACCEPTED: 50, ResultCode.DUPLICATE: 150}
+            assert counts == {ResultCode.ACCEPTED: 50, ResultCode.DUPLICATE: 150}
             assert set(runs.values()) == {1}
 
     async def test_a_task_that_raises_ends_failed_with_the_engines_message(
@@ -212,10 +114,10 @@ class AdapterContract:
     ) -> None:
         good = make_fire(tasks.echo, ["good"])
         bad = make_fire(tasks.echo, ["bad"], engine_options={"no_such_option": 1})
-        codes = {r.fire_id: r for r in await adapter.dispatch([bad, good])}
-        assert codes[good.id].code is ResultCode.ACCEPTED
-        assert codes[bad.id].code is ResultCode.REJECTED
-        assert "no_such_option" in codes[bad.id].message
+        by_id = {r.fire_id: r for r in await adapter.dispatch([bad, good])}
+        assert by_id[good.id].code is ResultCode.ACCEPTED
+        assert by_id[bad.id].code is ResultCode.REJECTED
+        assert "no_such_option" in by_id[bad.id].message
         await watcher.finals([good])
 
     async def test_every_outcome_is_of_a_fire_that_was_dispatched(

@@ -44,6 +44,11 @@ class MemoryLink final : public AdapterLink {
     looked_up_.push_back(fires);
   }
 
+  void Ask(const AdapterQuestion& question, MonoTime, OnAnswer done) override {
+    absl::MutexLock lock(&mu_);
+    asked_.emplace_back(question, std::move(done));
+  }
+
   void Close() {
     absl::MutexLock lock(&mu_);
     closed_ = true;
@@ -62,6 +67,11 @@ class MemoryLink final : public AdapterLink {
     absl::MutexLock lock(&mu_);
     return std::exchange(looked_up_, {});
   }
+  // The questions since the last call, and who awaits the answers.
+  std::vector<std::pair<AdapterQuestion, OnAnswer>> TakeAsked() {
+    absl::MutexLock lock(&mu_);
+    return std::exchange(asked_, {});
+  }
 
  private:
   AdapterInfo info_;
@@ -70,6 +80,7 @@ class MemoryLink final : public AdapterLink {
   std::vector<DispatchItem> sent_ ABSL_GUARDED_BY(mu_);
   std::vector<Cancelled> cancelled_ ABSL_GUARDED_BY(mu_);
   std::vector<std::vector<FireRef>> looked_up_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::pair<AdapterQuestion, OnAnswer>> asked_ ABSL_GUARDED_BY(mu_);
 };
 
 // One answer for each of `items`.

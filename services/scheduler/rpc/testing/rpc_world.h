@@ -5,6 +5,7 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -20,6 +21,7 @@
 #include "services/scheduler/store/memory_schedule_store.h"
 #include "z4j/scheduler/v1/audit.grpc.pb.h"
 #include "z4j/scheduler/v1/cluster.grpc.pb.h"
+#include "z4j/scheduler/v1/engine.grpc.pb.h"
 #include "z4j/scheduler/v1/fire.grpc.pb.h"
 #include "z4j/scheduler/v1/schedule_service.grpc.pb.h"
 
@@ -46,7 +48,13 @@ class FakeClusterView final : public ClusterView {
     wishes.emplace_back(wish, caller);
     return members;
   }
+  std::vector<EngineBacklog> Engines() override { return status.engines; }
   std::vector<AdapterStatus> Adapters() override { return status.adapters; }
+  void Ask(const std::string& engine, const std::string& instance, const AdapterQuestion& question,
+           OnAnswer done) override {
+    TakeFromGrpc(this);
+    on_ask(absl::StrCat(engine, " ", instance), question, std::move(done));
+  }
   void CancelFire(const std::string& engine, const Fire& fire, bool terminate) override {
     cancelled.push_back(absl::StrCat(engine, " ", fire.id.ToString(), terminate ? " kill" : ""));
   }
@@ -63,6 +71,9 @@ class FakeClusterView final : public ClusterView {
   absl::StatusOr<std::string> transfer_result = std::string();
   absl::StatusOr<std::vector<ConsensusPeerState>> members = std::vector<ConsensusPeerState>();
   std::vector<std::pair<MemberWish, Caller>> wishes;
+  // Who is asked: "celery one".
+  std::function<void(const std::string&, const AdapterQuestion&, OnAnswer)> on_ask =
+      [](const std::string&, const AdapterQuestion&, OnAnswer done) { done(AdapterAnswer()); };
   FireReason wait_reason = FireReason::kNone;
   std::map<std::string, std::string> blind;  // Why, by "engine instance".
   std::vector<std::string> cancelled;
@@ -76,6 +87,14 @@ class RpcTest : public testing::Test {
     options.on_commit = [this] {
       if (server_) server_->OnCommit();
     };
+    options.offers = [this] {
+      TakeFromGrpc(&cluster_);
+      EngineOffers offers;
+      for (const AdapterStatus& adapter : cluster_.Adapters()) {
+        offers[adapter.info.engine].push_back(OfferOf(adapter.info));
+      }
+      return offers;
+    };
     committer_ = std::make_unique<Committer>(store_, keys_, clock_, std::move(options));
     auto server =
         GrpcServer::Start("127.0.0.1:0", {}, {store_, *committer_, keys_, clock_, cluster_, {}});
@@ -88,6 +107,7 @@ class RpcTest : public testing::Test {
     fires_ = v1::FireService::NewStub(channel_);
     audit_ = v1::AuditService::NewStub(channel_);
     status_ = v1::ClusterService::NewStub(channel_);
+    engines_ = v1::EngineService::NewStub(channel_);
   }
   ~RpcTest() override {
     server_->Stop(absl::ZeroDuration());
@@ -137,6 +157,11 @@ class RpcTest : public testing::Test {
   Z4J_CALL(AddMember, ClusterService, status_)
   Z4J_CALL(PromoteMember, ClusterService, status_)
   Z4J_CALL(RemoveMember, ClusterService, status_)
+  Z4J_CALL(ListEngines, EngineService, engines_)
+  Z4J_CALL(ListTasks, EngineService, engines_)
+  Z4J_CALL(ListQueues, EngineService, engines_)
+  Z4J_CALL(ListWorkers, EngineService, engines_)
+  Z4J_CALL(PurgeQueue, EngineService, engines_)
 #undef Z4J_CALL
 
   static std::string NameOf(const std::string& id) {
@@ -174,6 +199,7 @@ class RpcTest : public testing::Test {
   std::unique_ptr<v1::FireService::Stub> fires_;
   std::unique_ptr<v1::AuditService::Stub> audit_;
   std::unique_ptr<v1::ClusterService::Stub> status_;
+  std::unique_ptr<v1::EngineService::Stub> engines_;
 };
 
 }  // namespace z4j::scheduler

@@ -65,11 +65,11 @@ class ArqBook(Book):
     """See Book.  Also learns which tasks end without a result that can be read."""
 
     def __init__(self, app: ArqApp) -> None:
+        super().__init__()
         self._app = app
         self._load = app.deserializer or read_pickle
         self._client: Any = None
         self._script: Any = None
-        self._closed_ids: set[str] = set()
         self._aborted: set[str] = set()
         self.unkept: frozenset[str] = frozenset()
         """Tasks of which a job ended and left no result."""
@@ -94,11 +94,6 @@ class ArqBook(Book):
                             task = routes[fire_id].partition("\0")[2]
                             seen += self._sightings(fire_id, task, said)
         return seen
-
-    def take_closed(self) -> set[str]:
-        """Hand over the ids seen since the last time of which nothing can be seen any more."""
-        taken, self._closed_ids = self._closed_ids, set()
-        return taken
 
     def note_abort(self, fire_id: str, asked: bool) -> None:
         """A worker is asked to stop this one; not every serializer can write that it did."""
@@ -148,7 +143,7 @@ class ArqBook(Book):
                 self.unreadable -= {task}
                 return seen
         self._aborted.discard(fire_id)
-        self._closed_ids.add(fire_id)
+        self.forget(fire_id)
         if said == GONE and len(self.unkept) < TASKS_NAMED_MAX:
             self.unkept |= {task}
         if said == UNREADABLE and len(self.unreadable) < TASKS_NAMED_MAX:

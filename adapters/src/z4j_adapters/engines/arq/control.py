@@ -22,7 +22,7 @@ from z4j_adapters._errors import ControlFailed
 from z4j_adapters.engines.arq.app import ArqApp
 from z4j_adapters.engines.arq.results import REMOVED
 
-__all__ = ["Control"]
+__all__ = ["REMOVED_TTL_MS", "Control", "cancelled_result"]
 
 REMOVED_TTL_MS = 86_400_000
 
@@ -57,7 +57,7 @@ class Control:
         keys = [queue, *(prefix + fire_id for prefix in prefixes)]
         now_ms = round(time.time() * 1000)
         with self._errors() as client:
-            left = self._cancelled_result(fire_id, queue, now_ms)
+            left = cancelled_result(self._app, fire_id, queue, now_ms)
             said = client.eval(REMOVE_SCRIPT, len(keys), *keys, fire_id, left, REMOVED_TTL_MS)
         return str(said.decode())
 
@@ -95,29 +95,6 @@ class Control:
             with contextlib.suppress(Exception):
                 client.close()
 
-    def _cancelled_result(self, fire_id: str, queue: str, now_ms: int) -> bytes:
-        # Not every serializer of a user's can write an exception; each can write a text.
-        serializer = self._app.serializer
-        why = asyncio.CancelledError(REMOVED) if serializer is None else REMOVED
-        result: bytes | None = serialize_result(
-            "<unknown>",
-            (),
-            {},
-            1,
-            now_ms,
-            False,
-            why,
-            now_ms,
-            now_ms,
-            fire_id,
-            queue,
-            fire_id,
-            serializer=serializer,
-        )
-        if result is None:
-            raise ControlFailed("the app's job_serializer cannot write a result")
-        return result
-
     @contextlib.contextmanager
     def _errors(self) -> Iterator[Any]:
         try:
@@ -127,3 +104,32 @@ class Control:
         except (OSError, redis.RedisError) as error:
             self.close()
             raise ControlFailed(f"redis: {error or type(error).__name__}") from error
+
+
+def cancelled_result(app: ArqApp, fire_id: str, queue: str, now_ms: int) -> bytes:
+    """Write the result that arq's own abort would leave.
+
+    Raises:
+        ControlFailed: The app's serializer cannot.
+    """
+    # Not every serializer of a user's can write an exception; each can write a text.
+    serializer = app.serializer
+    why = asyncio.CancelledError(REMOVED) if serializer is None else REMOVED
+    result: bytes | None = serialize_result(
+        "<unknown>",
+        (),
+        {},
+        1,
+        now_ms,
+        False,
+        why,
+        now_ms,
+        now_ms,
+        fire_id,
+        queue,
+        fire_id,
+        serializer=serializer,
+    )
+    if result is None:
+        raise ControlFailed("the app's job_serializer cannot write a result")
+    return result

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from arq.version import VERSION
 
 from z4j_adapters._errors import ControlFailed, EngineUnavailable
-from z4j_adapters._models import Capabilities, Delivery, Fire, Result
+from z4j_adapters._models import Capabilities, Delivery
 from z4j_adapters.engines.arq.app import ArqOptions, load_app
 from z4j_adapters.engines.arq.book import ArqBook
 from z4j_adapters.engines.arq.control import Control
 from z4j_adapters.engines.arq.envelope import Envelope, EnvelopeFactory
 from z4j_adapters.engines.arq.options import ENGINE_OPTIONS
 from z4j_adapters.engines.arq.publisher import ArqPublisher
+from z4j_adapters.engines.arq.queues import ArqInspector
 from z4j_adapters.engines.common.polled import PolledEngine
 from z4j_adapters.engines.common.templates import EnvelopeCache
 
@@ -41,28 +41,12 @@ class ArqEngine(PolledEngine):
         envelopes: EnvelopeCache[Envelope] = EnvelopeCache(
             EnvelopeFactory(self._app, options.queues).build
         )
-        self._overtaking: set[str] | None = None
-        super().__init__(publisher, self._arq_book, envelopes, self._app.broker)
+        inspector = ArqInspector(self._app, options.queues)
+        super().__init__(publisher, self._arq_book, envelopes, self._app.broker, inspector)
 
     @property
     def engine_version(self) -> str:
         return str(VERSION)
-
-    async def dispatch(self, fires: Sequence[Fire]) -> list[Result]:
-        results = await super().dispatch(fires)
-        if self._overtaking is not None:
-            self._overtaking.update(fire.id for fire in fires)
-        return results
-
-    async def _read(self, routes: Mapping[str, str]) -> None:
-        self._overtaking = handed_over = set[str]()
-        try:
-            await super()._read(routes)
-        finally:
-            self._overtaking = None
-        # Their ends will never be known; unless they were handed over after the reading.
-        for fire_id in self._arq_book.take_closed() - handed_over:
-            self._asked.pop(fire_id, None)
 
     async def cancel(self, fire_id: str, *, terminate: bool) -> None:
         try:
@@ -121,6 +105,8 @@ class ArqEngine(PolledEngine):
             priority=False,
             expires=True,
             lookup=True,
+            list_queues=True,
+            purge=True,
             options=ENGINE_OPTIONS,
         )
 

@@ -9,9 +9,12 @@ from typing import Any
 from arq.constants import job_key_prefix, result_key_prefix
 
 from z4j_adapters.engines.arq.app import ArqApp
-from z4j_adapters.engines.common.publisher import Parcel, RedisPublisher, ScriptCall
+from z4j_adapters.engines.common.publisher import Parcel, QueueNames, RedisPublisher, ScriptCall
 
-__all__ = ["ArqPublisher", "dedupe_key", "read_dedupe"]
+__all__ = ["QUEUES_KEY", "ArqPublisher", "dedupe_key", "read_dedupe"]
+
+QUEUES_KEY = "z4j:arq:queues"
+"""Names of the queues that were published to; arq itself keeps none."""
 
 # KEYS: the queue, then dedupe, job and result key of each job.  ARGV: the dedupe keys' time to live
 # in ms, then of each job the dedupe value, its time to live in ms (none left: it is written
@@ -75,6 +78,7 @@ class ArqPublisher(RedisPublisher):
         self._app = app
         self._dedupe_ttl_ms = max(1, int(dedupe_ttl_s * 1000))
         self._score_ms, self._score_count = 0, 0
+        self._queue_names = QueueNames(QUEUES_KEY, app.queue)
 
     def _group(self, parcel: Parcel) -> str:
         queue: str = parcel.envelope.queue
@@ -95,6 +99,12 @@ class ArqPublisher(RedisPublisher):
             args += (value, ttl_ms, job, self._score(now_ms), fire.id)
             size += len(job) + len(value)
         return ScriptCall(parcels, keys, args, size)
+
+    def _opened(self, client: Any) -> None:
+        self._queue_names.connected()
+
+    def _before(self, client: Any, groups: Sequence[str]) -> None:
+        self._queue_names.tell(client, groups)
 
     def _score(self, now_ms: int) -> float:
         """Place a job in its queue, behind those before it.

@@ -12,7 +12,14 @@ from celery.app.utils import find_app
 
 from z4j_adapters._errors import ConfigurationError
 
-__all__ = ["CeleryOptions", "connect_options", "has_priority_queues", "is_redis", "load_app"]
+__all__ = [
+    "CeleryOptions",
+    "connect_options",
+    "has_priority_queues",
+    "is_redis",
+    "load_app",
+    "open_redis",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,20 @@ def connect_options(app: Any) -> dict[str, object]:
         options["socket_timeout"] = configured.get("socket_timeout") or 5.0
         options["socket_connect_timeout"] = configured.get("socket_connect_timeout") or 2.0
     return options
+
+
+def open_redis(app: Any) -> tuple[Any, Any]:
+    """Connect to a broker that is Redis.
+
+    Returns:
+        The connection, whose release ends it all, and a client of redis-py.
+    """
+    import redis
+
+    # kombu's channel knows TLS, Sentinel, sockets and credentials; its pool is all we take.
+    connection = app.connection_for_write(transport_options=connect_options(app))
+    connection.connect()
+    return connection, redis.Redis(connection_pool=connection.channel().pool)
 
 
 def is_redis(app: Any) -> bool:

@@ -58,6 +58,14 @@ class Control:
         }
         return sorted(name for name in names if not name.startswith("celery."))
 
+    def ask(self, command: str) -> dict[str, Any]:
+        """Send a command that only reads; returns the replies by worker.
+
+        Raises:
+            ControlFailed: The broker does not answer.
+        """
+        return self._broadcast(command)
+
     def _broadcast(
         self, command: str, arguments: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:

@@ -11,16 +11,15 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
-import redis
 from kombu.exceptions import KombuError
 
 from z4j_adapters._errors import EngineUnavailable
 from z4j_adapters._models import Result, ResultCode
-from z4j_adapters.engines.celery.app import connect_options
+from z4j_adapters.engines.celery.app import connect_options, open_redis
 from z4j_adapters.engines.celery.envelope import due_text
 from z4j_adapters.engines.common.publisher import Parcel, Publisher, RedisPublisher, ScriptCall
 
-__all__ = ["CeleryRedisPublisher", "KombuPublisher"]
+__all__ = ["CeleryRedisPublisher", "KombuPublisher", "RedisNames"]
 
 # KEYS: the queue's list, then one dedupe key a message.  ARGV: time to live in ms, then fire_ref
 # and message in turn.  Returns 1 for pushed and 0 for known, a message each.  The keys go again if
@@ -47,6 +46,32 @@ return answer
 """
 
 
+class RedisNames:
+    """Names of the keys in Redis, Celery's and ours."""
+
+    def __init__(self, app: Any) -> None:
+        options = app.connection_for_write().transport_options
+        self._prefix = options.get("global_keyprefix", "")
+        self._sep = options.get("sep") or "\x06\x16"
+        self.steps: tuple[int, ...] = tuple(options.get("priority_steps") or (0, 3, 6, 9))
+        """Of priorities, what workers take first at the front."""
+        self.queues = f"{self._prefix}z4j:queues"
+        """Set of the queues that were published to."""
+
+    def list(self, queue: str, step: int) -> str:
+        """Where messages of a priority step are."""
+        key = self._prefix + queue
+        return f"{key}{self._sep}{step}" if step else key
+
+    def lists(self, queue: str) -> Sequence[str]:
+        """All lists of a queue."""
+        return [self.list(queue, step) for step in self.steps]
+
+    def dedupe(self, queue: str, fire_id: str) -> str:
+        """What says that a fire was handed over, and holds its fire_ref."""
+        return f"{self._prefix}z4j:{{{self._prefix}{queue}}}:{fire_id}"
+
+
 class CeleryRedisPublisher(RedisPublisher):
     """Pushes on the lists that Celery's workers pop."""
 
@@ -56,10 +81,7 @@ class CeleryRedisPublisher(RedisPublisher):
         super().__init__()
         self._app = app
         self._ttl_ms = max(1, int(dedupe_ttl_s * 1000))
-        options = app.connection_for_write().transport_options
-        self._prefix = options.get("global_keyprefix", "")
-        self._sep = options.get("sep") or "\x06\x16"
-        self._queues_key = f"{self._prefix}z4j:queues"
+        self._names = RedisNames(app)
         self._queues: set[str] = set()
         self._told_queues: set[str] = set()
         self._tag_head = str(uuid4())[:24]
@@ -71,9 +93,8 @@ class CeleryRedisPublisher(RedisPublisher):
 
     def _call(self, group: tuple[str, int], parcels: Sequence[Parcel]) -> ScriptCall:
         queue, step = group
-        head = self._dedupe_head(queue)
-        key = self._prefix + queue
-        keys = [f"{key}{self._sep}{step}" if step else key]
+        head = self._names.dedupe(queue, "")
+        keys = [self._names.list(queue, step)]
         args: list[Any] = [self._ttl_ms]
         now_s, due_us, due, size = time.time(), -1, "", 0
         for fire, envelope in parcels:
@@ -94,7 +115,7 @@ class CeleryRedisPublisher(RedisPublisher):
         with self._errors():
             client = self._connect()
             for queue in sorted(self._queues):
-                head = self._dedupe_head(queue)
+                head = self._names.dedupe(queue, "")
                 values = client.mget([head + fire_id for fire_id in fire_ids])
                 found.update({i: v for i, v in zip(fire_ids, values, strict=True) if v is not None})
         return found
@@ -107,26 +128,19 @@ class CeleryRedisPublisher(RedisPublisher):
             with contextlib.suppress(Exception):
                 connection.release()
 
-    def _dedupe_head(self, queue: str) -> str:
-        return f"{self._prefix}z4j:{{{self._prefix}{queue}}}:"
-
     def _before(self, client: Any, groups: Sequence[tuple[str, int]]) -> None:
         """Remember the queues in Redis: an adapter started later must find our dedupe keys."""
         if new := {queue for queue, _ in groups} - self._told_queues:
-            client.sadd(self._queues_key, *new)
+            client.sadd(self._names.queues, *new)
             self._told_queues |= new
             self._queues |= new
 
     def _open(self) -> Any:
-        # kombu's channel knows TLS, Sentinel, sockets and credentials; its pool is all we take.
-        self._connection = self._app.connection_for_write(
-            transport_options=connect_options(self._app)
-        )
-        self._connection.connect()
-        return redis.Redis(connection_pool=self._connection.channel().pool)
+        self._connection, client = open_redis(self._app)
+        return client
 
     def _opened(self, client: Any) -> None:
-        self._queues |= {q.decode() for q in client.smembers(self._queues_key)}
+        self._queues |= {q.decode() for q in client.smembers(self._names.queues)}
 
     def _failures(self) -> tuple[type[BaseException], ...]:
         return (*super()._failures(), KombuError)

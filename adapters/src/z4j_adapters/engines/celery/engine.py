@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 import celery
 
-from z4j_adapters._adapter import EngineAdapter
 from z4j_adapters._errors import ConfigurationError, ControlFailed, EngineUnavailable
 from z4j_adapters._models import (
     Capabilities,
@@ -36,8 +35,10 @@ from z4j_adapters.engines.celery.dispatch import CeleryRedisPublisher, KombuPubl
 from z4j_adapters.engines.celery.factory import EnvelopeFactory
 from z4j_adapters.engines.celery.observe import EventWatch, ResultWatch, WorkerNote
 from z4j_adapters.engines.celery.options import ENGINE_OPTIONS
+from z4j_adapters.engines.celery.queues import AmqpQueues, RedisQueues
 from z4j_adapters.engines.celery.results import ResultReader, readable_backend
 from z4j_adapters.engines.celery.workers import Workers
+from z4j_adapters.engines.common.inspector import Desk, InspectedEngine, Inspector
 from z4j_adapters.engines.common.outbox import Outbox
 from z4j_adapters.engines.common.publisher import Publisher
 from z4j_adapters.engines.common.templates import EnvelopeCache
@@ -56,7 +57,7 @@ LOOK_UP_IDS_MAX = 1000
 WATCH_WITHIN_S = 3.0  # At the start; a broker that takes longer is watched when it comes.
 
 
-class CeleryEngine(EngineAdapter):
+class CeleryEngine(InspectedEngine):
     """See EngineAdapter.  Publishing, both kinds of look-up and control each have one thread."""
 
     name = "celery"
@@ -75,6 +76,8 @@ class CeleryEngine(EngineAdapter):
         self._finder: Publisher = self._new_publisher()
         self._control = Control(self._app)
         self._tracker = Tracker()
+        self._inspector = self._new_inspector()
+        self._desk = Desk(self._inspector or Inspector(), self._tracker, self._emit)
         self._workers = Workers(options.worker_lost_after_s)
         self._threads = {
             name: ThreadPoolExecutor(1, thread_name_prefix=f"celery-{name}")
@@ -146,6 +149,12 @@ class CeleryEngine(EngineAdapter):
         if self._redis:
             return CeleryRedisPublisher(self._app, self._options.dedupe_ttl_s)
         return KombuPublisher(self._app)
+
+    def _new_inspector(self) -> Inspector | None:
+        if self._redis:
+            return RedisQueues(self._app, self._options)
+        kind = self._app.connection_for_write().transport.driver_type
+        return AmqpQueues(self._app, self._options) if kind == "amqp" else None
 
     # --- Watching -----------------------------------------------------------------------------
 
@@ -285,6 +294,9 @@ class CeleryEngine(EngineAdapter):
             priority=self._redis or has_priority_queues(self._app),
             expires=True,
             lookup=self._reader is not None,
+            list_queues=self._inspector is not None,
+            list_workers=self._inspector is not None,
+            purge=self._inspector is not None,
             options=ENGINE_OPTIONS,
         )
 
@@ -332,6 +344,7 @@ class CeleryEngine(EngineAdapter):
         watches = [watch for watch in (self._events, self._results) if watch is not None]
         for watch in watches:
             watch.stop()
+        await self._desk.close()
         await self._in_thread("publish", self._outbox.close)
         await self._in_thread("find", self._finder.close)
         for watch in watches:

@@ -11,9 +11,15 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from z4j_adapters._adapter import EngineAdapter
 from z4j_adapters._errors import ControlFailed, EngineUnavailable
-from z4j_adapters._models import Fire, FireRef, Outcome, Result, ResultCode
+from z4j_adapters._models import (
+    Fire,
+    FireRef,
+    Outcome,
+    Result,
+    ResultCode,
+)
+from z4j_adapters.engines.common.inspector import Desk, InspectedEngine, Inspector
 from z4j_adapters.engines.common.outbox import Outbox
 from z4j_adapters.engines.common.publisher import Publisher
 from z4j_adapters.engines.common.templates import EnvelopeCache
@@ -36,6 +42,9 @@ ASKED_MAX = 500_000  # ~150 MB; what is forgotten is found when the scheduler as
 class Book(abc.ABC):
     """What the broker and the result store know of fires.  Blocks; belongs to one thread."""
 
+    def __init__(self) -> None:
+        self._forgotten: set[str] = set()
+
     @abc.abstractmethod
     def read(self, routes: Mapping[str, str]) -> list[Sighting]:
         """Say how far fires have come, by id; leaves out those of which nothing is new.
@@ -45,6 +54,19 @@ class Book(abc.ABC):
         Raises:
             EngineUnavailable: It does not answer.
         """
+
+    def forget(self, fire_id: str) -> None:
+        """Said by `read` of a fire of which the engine has nothing any more, and never will.
+
+        How it ended is not known, and nothing is reported: it is only not asked after again,
+        unless it is handed over once more.
+        """
+        self._forgotten.add(fire_id)
+
+    def take_forgotten(self) -> set[str]:
+        """Hand over what was forgotten since the last time."""
+        taken, self._forgotten = self._forgotten, set()
+        return taken
 
     @abc.abstractmethod
     def routes(self, fire_ids: Sequence[str]) -> dict[str, str]:
@@ -68,14 +90,19 @@ class _Asked:
         self.route, self.since = route, since
 
 
-class PolledEngine(EngineAdapter):
-    """Publishing, asking and control each have one thread.
+class PolledEngine(InspectedEngine):
+    """Publishing, asking and control each have one thread, and so have looks and purges.
 
     Envelopes have a `route`: text that leads from a fire to its state, such as its queue.
     """
 
     def __init__(
-        self, publisher: Publisher, book: Book | None, envelopes: EnvelopeCache[Any], broker: str
+        self,
+        publisher: Publisher,
+        book: Book | None,
+        envelopes: EnvelopeCache[Any],
+        broker: str,
+        inspector: Inspector | None = None,
     ) -> None:
         self._outbox = Outbox(publisher, envelopes, broker)
         self._envelopes = envelopes
@@ -85,8 +112,11 @@ class PolledEngine(EngineAdapter):
             name: ThreadPoolExecutor(1, thread_name_prefix=f"{self.name}-{name}")
             for name in ("publish", "ask", "control")
         }
+        self._desk = Desk(inspector or Inspector(), self._tracker, self._emit)
         self._asked: dict[str, _Asked] = {}
         self._next: list[tuple[float, str]] = []
+        self._overtaking: set[str] | None = None
+        """Handed over while the book looks; None: it does not."""
         self._out: list[Outcome] = []
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -109,6 +139,8 @@ class PolledEngine(EngineAdapter):
             raise
         self._emit(self._tracker.settle(results))
         now = time.monotonic()
+        if self._overtaking is not None:
+            self._overtaking.update(routes)
         for fire_id, route in routes.items():
             self._await_end(fire_id, route, now)
         return results
@@ -165,13 +197,24 @@ class PolledEngine(EngineAdapter):
         return due
 
     async def _read(self, routes: Mapping[str, str]) -> None:
-        assert self._book is not None
-        for sighting in await self._in_thread("ask", self._book.read, routes):
+        self._overtaking = handed_over = set[str]()
+        try:
+            seen, forgotten = await self._in_thread("ask", self._ask_book, routes)
+        finally:
+            self._overtaking = None
+        # What was handed over meanwhile was not there yet when the book looked.
+        for fire_id in forgotten - handed_over:
+            self._asked.pop(fire_id, None)
+        for sighting in seen:
             outcome = self._tracker.see(sighting)
             if outcome is not None:
                 self._emit([outcome])
             if self._tracker.has_ended(sighting.id):
                 self._asked.pop(sighting.id, None)
+
+    def _ask_book(self, routes: Mapping[str, str]) -> tuple[list[Sighting], set[str]]:
+        assert self._book is not None
+        return self._book.read(routes), self._book.take_forgotten()
 
     async def lookup_outcomes(self, fires: Sequence[FireRef]) -> list[Outcome]:
         if self._book is None or not self.capabilities().lookup:
@@ -179,7 +222,7 @@ class PolledEngine(EngineAdapter):
         ids = [fire.id for fire in fires]
         try:
             routes = await self._in_thread("ask", self._book.routes, ids)
-            seen = await self._in_thread("ask", self._book.read, routes)
+            seen, forgotten = await self._in_thread("ask", self._ask_book, routes)
         except EngineUnavailable as error:
             raise ControlFailed(str(error)) from error
         now = time.monotonic()
@@ -189,7 +232,7 @@ class PolledEngine(EngineAdapter):
         told = [outcome for s in seen if (outcome := self._tracker.tell(s)) is not None]
         ended = {outcome.fire_id for outcome in told if outcome.state.is_final}
         for fire_id, route in routes.items():
-            if fire_id not in ended:
+            if fire_id not in ended and fire_id not in forgotten:
                 self._await_end(fire_id, route, now)
         return told
 
@@ -216,6 +259,7 @@ class PolledEngine(EngineAdapter):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._desk.close()
         await self._in_thread("publish", self._outbox.close)
         if self._book is not None:
             await self._in_thread("ask", self._book.close)

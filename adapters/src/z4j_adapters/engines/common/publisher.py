@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import contextlib
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import redis
@@ -14,7 +14,7 @@ from redis.retry import Retry
 from z4j_adapters._errors import EngineUnavailable
 from z4j_adapters._models import Fire, Result, ResultCode
 
-__all__ = ["Parcel", "Publisher", "RedisPublisher", "ScriptCall"]
+__all__ = ["Parcel", "Publisher", "QueueNames", "RedisPublisher", "ScriptCall"]
 
 # A script holds Redis up while it runs, and Lua's unpack() has a bound of some thousands.
 MESSAGES_PER_SCRIPT_MAX = 200
@@ -69,6 +69,31 @@ class ScriptCall(NamedTuple):
     args: list[Any]
     size_bytes: int
     """Of the arguments, roughly."""
+
+
+class QueueNames:
+    """The set of queues that were published to, of engines that keep none themselves."""
+
+    def __init__(self, key: str, default: str) -> None:
+        """`default` is known to everybody, and not written down."""
+        self._key = key
+        self._default = default
+        self._told = {default}
+
+    def tell(self, client: Any, names: Iterable[str]) -> None:
+        """Write down those that are new since the client was connected."""
+        if new := set(names) - self._told:
+            client.sadd(self._key, *new)
+            self._told |= new
+
+    def connected(self) -> None:
+        """Redis may have been emptied meanwhile."""
+        self._told = {self._default}
+
+    @staticmethod
+    def read(client: Any, key: str) -> set[str]:
+        """Read what `tell` wrote."""
+        return {name.decode() for name in client.smembers(key)}
 
 
 class RedisPublisher(Publisher):

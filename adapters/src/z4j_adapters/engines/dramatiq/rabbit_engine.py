@@ -20,6 +20,7 @@ from z4j_adapters.engines.dramatiq.factory import DEFAULT_QUEUE, EnvelopeFactory
 from z4j_adapters.engines.dramatiq.options import RABBIT_OPTIONS
 from z4j_adapters.engines.dramatiq.rabbit_letters import Heard
 from z4j_adapters.engines.dramatiq.rabbit_publish import DramatiqRabbitPublisher
+from z4j_adapters.engines.dramatiq.rabbit_queues import RabbitQueues
 from z4j_adapters.engines.dramatiq.rabbit_watch import RabbitWatch
 
 __all__ = ["DramatiqRabbitEngine"]
@@ -43,7 +44,8 @@ class DramatiqRabbitEngine(PolledEngine):
         self._leaving, self._deaf = False, ""
         self._listening: asyncio.Task[None] | None = None
         envelopes = EnvelopeCache(EnvelopeFactory(setup).build)
-        super().__init__(self._rabbit, None, envelopes, _address(setup))
+        inspector = RabbitQueues(setup, lambda: self._rabbit.queues)
+        super().__init__(self._rabbit, None, envelopes, _address(setup), inspector)
 
     @property
     def engine_version(self) -> str:
@@ -116,6 +118,8 @@ class DramatiqRabbitEngine(PolledEngine):
             priority=bool(self._setup.broker.max_priority),
             expires=True,
             lookup=not hint,
+            list_queues=True,
+            purge=True,
             options=RABBIT_OPTIONS,
         )
 

@@ -57,6 +57,7 @@ class RedisBook(Book):
     """See Book.  The `route` is queue, newline, actor."""
 
     def __init__(self, setup: Setup, *, dedupe_ttl_s: float, lost_after_s: float) -> None:
+        super().__init__()
         self._broker = setup.broker
         self._keys = Keys(setup.broker.namespace)
         self._ends = EndStore(self._keys, dedupe_ttl_s)
@@ -80,6 +81,7 @@ class RedisBook(Book):
                 missing = [fire_id for fire_id in missing if fire_id not in ends]
                 self._read_dead_letters(client, queue, missing)
                 running += self._search(client, queue, missing)
+                missing = [fire_id for fire_id in missing if fire_id in self._traces]
                 found = self._settle({i: routes[i] for i in missing})
                 stored = {i: e for i, e in found.items() if e.state is not OutcomeState.LOST}
                 self._ends.write(client, stored)
@@ -171,8 +173,16 @@ class RedisBook(Book):
             elif place is not None:
                 trace.bury(place)
             elif trace.gone_at is not None and now - trace.gone_at >= self._lost_after_s:
-                trace.bury(lost())
+                self._give_up(client, fire_id, trace)
         return waiting
+
+    def _give_up(self, client: Any, fire_id: str, trace: Trace) -> None:
+        """Only what was in its queue can be lost: a hand-over that failed left nothing."""
+        if trace.was_here or client.exists(Keys.fire(fire_id)):
+            trace.bury(lost())
+        else:
+            self.forget(fire_id)
+            self._traces.pop(fire_id)
 
     def _settle(self, routes: Mapping[str, str]) -> dict[str, End]:
         """Say of which missing fires the end is clear."""

@@ -15,6 +15,7 @@ from z4j_adapters.engines.dramatiq.factory import EnvelopeFactory
 from z4j_adapters.engines.dramatiq.options import REDIS_OPTIONS
 from z4j_adapters.engines.dramatiq.redis_book import RedisBook
 from z4j_adapters.engines.dramatiq.redis_publish import DramatiqRedisPublisher
+from z4j_adapters.engines.dramatiq.redis_queues import RedisQueues
 
 __all__ = ["DramatiqRedisEngine"]
 
@@ -34,6 +35,7 @@ class DramatiqRedisEngine(PolledEngine):
             None if setup.outcomes_hint else self._redis_book,
             EnvelopeCache(EnvelopeFactory(setup).build),
             _address(setup),
+            RedisQueues(setup, options.dedupe_ttl_s),
         )
 
     @property
@@ -75,6 +77,8 @@ class DramatiqRedisEngine(PolledEngine):
             priority=False,
             expires=True,
             lookup=not hint,
+            list_queues=True,
+            purge=True,
             options=REDIS_OPTIONS,
         )
 

@@ -24,6 +24,8 @@ class Keys:
         self._head = namespace
         self.heartbeats = f"{namespace}:__heartbeats__"
         self.notes = self.queue(NOTE_QUEUE)
+        self.queues = f"z4j:dramatiq:queues:{namespace}"
+        """Names of the queues that were published to; Dramatiq itself keeps none."""
 
     def queue(self, queue: str) -> str:
         """List of ids."""

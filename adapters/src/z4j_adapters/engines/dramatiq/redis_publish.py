@@ -9,9 +9,10 @@ from typing import Any
 from dramatiq.middleware import MiddlewareError
 
 from z4j_adapters._models import Fire, Result, ResultCode
-from z4j_adapters.engines.common.publisher import Parcel, RedisPublisher, ScriptCall
+from z4j_adapters.engines.common.publisher import Parcel, QueueNames, RedisPublisher, ScriptCall
 from z4j_adapters.engines.dramatiq.app import Setup
 from z4j_adapters.engines.dramatiq.envelope import due_text
+from z4j_adapters.engines.dramatiq.factory import DEFAULT_QUEUE
 from z4j_adapters.engines.dramatiq.redis_keys import Keys, new_client
 
 __all__ = ["DramatiqRedisPublisher"]
@@ -62,6 +63,7 @@ class DramatiqRedisPublisher(RedisPublisher):
         self._keys = Keys(setup.broker.namespace)
         self._ttl_ms = max(1, int(dedupe_ttl_s * 1000))
         self._prepared: dict[str, Any] = {}
+        self._queue_names = QueueNames(self._keys.queues, DEFAULT_QUEUE)
 
     def publish(self, parcels: Sequence[Parcel]) -> list[Result]:
         """See Publisher."""
@@ -117,6 +119,12 @@ class DramatiqRedisPublisher(RedisPublisher):
         with self._errors():
             values = self._connect().mget([Keys.fire(fire_id) for fire_id in fire_ids])
         return {i: v.split(b"\n", 2)[2] for i, v in zip(fire_ids, values, strict=True) if v}
+
+    def _opened(self, client: Any) -> None:
+        self._queue_names.connected()
+
+    def _before(self, client: Any, groups: Sequence[str]) -> None:
+        self._queue_names.tell(client, groups)
 
     def _open(self) -> Any:
         return new_client(self._broker)

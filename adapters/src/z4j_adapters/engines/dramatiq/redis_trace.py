@@ -16,10 +16,12 @@ EXPIRY_MARGIN_S = 1.0  # Between our clock and a worker's.
 class Trace:
     """Since this adapter knows of it."""
 
-    __slots__ = ("dead", "dead_at", "gone_at", "place", "waiting_at_s")
+    __slots__ = ("dead", "dead_at", "gone_at", "place", "waiting_at_s", "was_here")
 
     def __init__(self, place: Place) -> None:
         self.place = place
+        self.was_here = False
+        """Its message was found at least once."""
         self.waiting_at_s = 0.0
         """Last time at which it was in its queue and no worker had it."""
         self.gone_at: float | None = None
@@ -31,7 +33,7 @@ class Trace:
 
     def is_here(self) -> None:
         """Its message was found."""
-        self.gone_at = None
+        self.gone_at, self.was_here = None, True
 
     def bury(self, end: End) -> None:
         """It has ended, other than well."""

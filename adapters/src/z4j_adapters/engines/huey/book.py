@@ -76,6 +76,7 @@ class HueyBook(_Reader, Book):
 
     def __init__(self, huey: Any, options: HueyOptions) -> None:
         super().__init__(huey)
+        Book.__init__(self)
         self._finder = new_publisher(huey.storage, options.dedupe_ttl_s)
         self._workers = Workers(options.worker_lost_after_s)
         self._vanished = Vanished(options.worker_lost_after_s, self.queued)
@@ -91,10 +92,19 @@ class HueyBook(_Reader, Book):
             ends = self._stored_ends([i for i in waiting if i not in marks])
             lost = self._lost(running, [i for i in waiting if i not in ends], routes)
             lost = {i: why for i, why in lost.items() if i not in self._stored_ends([i])}
+            self._forget_unknown([i for i in waiting if i not in marks and i not in ends])
         seen = [s for i, mark in marks.items() if i not in lost for s in _sightings(i, mark)]
         now = time.time()
         seen += [Sighting(i, state, now, error) for i, (state, error) in ends.items()]
         return seen + [Sighting(i, OutcomeState.LOST, now, why) for i, why in lost.items()]
+
+    def _forget_unknown(self, fire_ids: Sequence[str]) -> None:
+        """Of what left no mark and no result, and has no dedupe key: it was not handed over, or so
+        long ago that the key has run out."""
+        unknown = set(fire_ids).difference(self._finder.refs(fire_ids) if fire_ids else ())
+        if unknown and (queue := self._vanished.queue_now()) is not None:
+            for fire_id in unknown - queue:
+                self.forget(fire_id)
 
     def _stored_ends(self, fire_ids: Sequence[str]) -> dict[str, tuple[OutcomeState, str]]:
         if not fire_ids or not self._huey.results:

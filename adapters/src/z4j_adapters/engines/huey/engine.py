@@ -15,6 +15,7 @@ from z4j_adapters.engines.huey.factory import EnvelopeFactory
 from z4j_adapters.engines.huey.instance import HueyOptions, load_huey, where
 from z4j_adapters.engines.huey.options import ENGINE_OPTIONS
 from z4j_adapters.engines.huey.publish import new_publisher
+from z4j_adapters.engines.huey.queues import new_inspector
 
 __all__ = ["HueyEngine"]
 
@@ -37,6 +38,7 @@ class HueyEngine(PolledEngine):
             HueyBook(self._huey, options),
             EnvelopeCache(factory.build),
             where(self._huey.storage),
+            new_inspector(self._huey),
         )
         self._control = Control(self._huey)
         self._consumers = Consumers()
@@ -89,6 +91,8 @@ class HueyEngine(PolledEngine):
             priority=bool(self._huey.storage.priority),
             expires=True,
             lookup=self._consumers.attached or bool(self._huey.results),
+            list_queues=True,
+            purge=True,
             options=ENGINE_OPTIONS,
         )
 

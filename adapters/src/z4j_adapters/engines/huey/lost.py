@@ -78,7 +78,7 @@ class Vanished:
             del self._waiting_since[oldest]
             self._missing_since.pop(oldest, None)
         old = [i for i in waiting if now - self._waiting_since.get(i, now) >= self._lost_after_s]
-        if not old or (queue := self._queue_now(now)) is None:
+        if not old or (queue := self.queue_now()) is None:
             return []
         lost = []
         for fire_id in old:
@@ -88,7 +88,9 @@ class Vanished:
                 lost.append(fire_id)
         return lost
 
-    def _queue_now(self, now: float) -> set[str] | None:
+    def queue_now(self) -> set[str] | None:
+        """Read what is in the queue, if it was not read just before; None: too much to read."""
+        now = time.monotonic()
         if now >= self._read_again_at:
             self._queue = self._read_queue()
             self._read_again_at = now + self._lost_after_s / 4

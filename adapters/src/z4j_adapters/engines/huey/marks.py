@@ -201,6 +201,22 @@ class SqliteMarks(MarkStore):
     def clean(self) -> None:
         self._change("delete from z4j_mark where until < ?", time.time())
 
+    def make_table(self) -> None:
+        """Make it if it is not there; `put_in` needs it."""
+        self._make_table()
+
+    def put_in(self, cursor: Any, fire_ids: Iterable[str], mark: Mark) -> None:
+        """Replace marks as a part of the caller's own transaction."""
+        rows = [
+            (self._storage.name, each, mark.encode(), mark.at_s, mark.at_s + mark.keep_s)
+            for each in fire_ids
+        ]
+        cursor.executemany(
+            "insert or replace into z4j_mark (queue, kind, key, value, at, until) "
+            "values (?, 'run', ?, ?, ?, ?)",
+            rows,
+        )
+
     def _put(
         self, kind: str, key: str, value: str, at_s: float, keep_s: float, where: str = ""
     ) -> None:

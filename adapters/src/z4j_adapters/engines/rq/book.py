@@ -52,6 +52,7 @@ class RqBook(Book):
     """Reads jobs in one round trip, and looks closer at those that failed, run or are gone."""
 
     def __init__(self, app: RqApp, result_ttl_s: int, lost_after_s: float | None) -> None:
+        super().__init__()
         self._app = app
         self._route = str(result_ttl_s)
         self._lost_after_s = lost_after_s
@@ -190,6 +191,7 @@ class RqBook(Book):
             known_at_s = max(self._seen.get(fire_id, 0.0), mark.at_ms / 1000 if mark else 0.0)
             kept_s = int(route) if route != "-1" else float("inf")
             if not known_at_s or now_s - known_at_s > kept_s - CLOCKS_APART_S:
+                self.forget(fire_id)
                 continue
             expires_s = mark.expires_ms / 1000 if mark else 0.0
             if expires_s and now_s > expires_s - CLOCKS_APART_S:

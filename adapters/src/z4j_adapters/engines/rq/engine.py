@@ -13,6 +13,7 @@ from z4j_adapters.engines.rq.control import Control
 from z4j_adapters.engines.rq.dispatch import RqPublisher
 from z4j_adapters.engines.rq.envelope import EnvelopeFactory
 from z4j_adapters.engines.rq.options import ENGINE_OPTIONS
+from z4j_adapters.engines.rq.queues import RqInspector
 
 __all__ = ["RqEngine"]
 
@@ -30,6 +31,7 @@ class RqEngine(PolledEngine):
             RqBook(app, options.result_ttl_s, options.worker_lost_after_s),
             EnvelopeCache(factory.build),
             app.broker,
+            RqInspector(app),
         )
         self._control = Control(app)
 
@@ -58,6 +60,9 @@ class RqEngine(PolledEngine):
             priority=False,
             expires=True,
             lookup=True,
+            list_queues=True,
+            list_workers=True,
+            purge=True,
             options=ENGINE_OPTIONS,
         )
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -15,13 +15,17 @@ from z4j_adapters._models import (
     FireRef,
     Outcome,
     OutcomeState,
+    QueueState,
     Result,
     ResultCode,
+    WorkerState,
 )
 from z4j_adapters._version import __version__
+from z4j_adapters.engines.common.inspector import check_queue
 
 REMEMBERED_MAX = 1_000_000  # Ids known for deduplication; the oldest go first.
 ENDS_KEPT_MAX = 100_000  # As a result backend would; the oldest go first.
+DEFAULT_QUEUE = "stub"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class StubOptions:
     up; none: it cannot tell."""
     run_s: float = 0.0
     """How long a run takes."""
+    workers: int | None = None
+    """How many runs there are at once; more wait, 0: all do.  None: any number."""
 
 
 class StubEngine(EngineAdapter):
@@ -56,6 +62,7 @@ class StubEngine(EngineAdapter):
         self._tasks = sorted(tasks)
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._timers: dict[str, tuple[Fire, asyncio.TimerHandle]] = {}
+        self._waiting: dict[str, deque[Fire]] = {DEFAULT_QUEUE: deque()}
         self._out: list[Outcome] = []
         self._ends: OrderedDict[str, Outcome] = OrderedDict()
         self._wake = asyncio.Event()
@@ -79,7 +86,12 @@ class StubEngine(EngineAdapter):
             if fire.id not in self._seen:
                 code = ResultCode.ACCEPTED
                 self._seen[fire.id] = None
-                self._begin(fire)
+                waiting = self._waiting.setdefault(_queue_of(fire), deque())
+                if self._options.workers is None:
+                    self._begin(fire)
+                else:
+                    waiting.append(fire)
+                    self._begin_next()
             results.append(Result(fire.id, fire.ref, code))
         while len(self._seen) > REMEMBERED_MAX:
             self._seen.popitem(last=False)
@@ -94,10 +106,41 @@ class StubEngine(EngineAdapter):
                 yield batch
 
     async def cancel(self, fire_id: str, *, terminate: bool) -> None:
-        if (timer := self._timers.pop(fire_id, None)) is None:
-            raise ControlFailed("the run is unknown or has ended")
-        timer[1].cancel()
-        self._report(timer[0], OutcomeState.CANCELLED)
+        if (timer := self._timers.pop(fire_id, None)) is not None:
+            timer[1].cancel()
+            self._report(timer[0], OutcomeState.CANCELLED)
+            self._begin_next()
+            return
+        for waiting in self._waiting.values():
+            for fire in waiting:
+                if fire.id == fire_id:
+                    waiting.remove(fire)
+                    self._report(fire, OutcomeState.CANCELLED)
+                    return
+        raise ControlFailed("the run is unknown or has ended")
+
+    async def list_queues(self) -> list[QueueState]:
+        running = Counter(_queue_of(fire) for fire, _ in self._timers.values())
+        workers = 0 if self._options.workers == 0 else 1
+        return [
+            QueueState(name, len(waiting), running[name], workers)
+            for name, waiting in sorted(self._waiting.items())
+        ]
+
+    async def list_workers(self) -> list[WorkerState]:
+        if self._options.workers == 0:
+            return []
+        now = datetime.now(timezone.utc)
+        queues = tuple(sorted(self._waiting))
+        return [WorkerState("stub@here", queues, len(self._timers), self._options.workers, now)]
+
+    async def purge_queue(self, name: str) -> int:
+        check_queue(name, self._waiting)
+        waiting = self._waiting[name]
+        count = len(waiting)
+        while waiting:
+            self._report(waiting.popleft(), OutcomeState.CANCELLED)
+        return count
 
     async def lookup_outcomes(self, fires: Sequence[FireRef]) -> list[Outcome]:
         if not self.capabilities().lookup:
@@ -121,6 +164,9 @@ class StubEngine(EngineAdapter):
             terminate=True,
             expires=True,
             lookup=told,
+            list_queues=True,
+            list_workers=True,
+            purge=True,
         )
 
     def health(self) -> str:
@@ -132,6 +178,12 @@ class StubEngine(EngineAdapter):
             timer.cancel()
         self._timers.clear()
         self._wake.set()
+
+    def _begin_next(self) -> None:
+        workers = self._options.workers or 0
+        for waiting in self._waiting.values():
+            while waiting and len(self._timers) < workers:
+                self._begin(waiting.popleft())
 
     def _begin(self, fire: Fire) -> None:
         expires_s = fire.template.expires_s
@@ -148,7 +200,8 @@ class StubEngine(EngineAdapter):
             self._timers[fire.id] = (fire, loop.call_later(self._options.run_s, self._end, fire))
 
     def _end(self, fire: Fire, at: datetime | None = None) -> None:
-        self._timers.pop(fire.id, None)
+        if self._timers.pop(fire.id, None) is not None and self._options.workers:
+            asyncio.get_running_loop().call_soon(self._begin_next)
         template = fire.template
         if self._tasks and template.task not in self._tasks:
             self._report(fire, OutcomeState.FAILED, f"no task is named {template.task!r}")
@@ -174,3 +227,7 @@ class StubEngine(EngineAdapter):
         if self._options.outcomes in ("all", "final"):
             self._out.append(outcome)
             self._wake.set()
+
+
+def _queue_of(fire: Fire) -> str:
+    return fire.template.queue or DEFAULT_QUEUE

@@ -6,7 +6,7 @@ import argparse
 
 from z4j_adapters._adapter import EngineAdapter
 from z4j_adapters._command import EngineCommand
-from z4j_adapters._options import Parser, seconds
+from z4j_adapters._options import Parser, count, seconds
 
 __all__ = ["COMMAND"]
 
@@ -28,12 +28,13 @@ def _add_options(parser: Parser) -> None:
         help="report start and end of runs, only the end, or nothing (default: all)",
     )
     parser.option("run-time", type=seconds, help="how long a run takes (default: no time)")
+    parser.option("workers", type=count, help="runs at once; others wait (default: any number)")
 
 
 def _make(options: argparse.Namespace) -> EngineAdapter:
     from z4j_adapters.engines.stub import StubEngine, StubOptions
 
-    return StubEngine(StubOptions(options.outcomes, options.run_time or 0.0))
+    return StubEngine(StubOptions(options.outcomes, options.run_time or 0.0, options.workers))
 
 
 COMMAND = EngineCommand(

@@ -39,6 +39,7 @@ class ResultBook(Book):
     """Knows results alone: for a broker that tells nothing of its messages."""
 
     def __init__(self, results: ResultStore) -> None:
+        super().__init__()
         self._results = results
 
     def read(self, routes: Mapping[str, str]) -> list[Sighting]:
@@ -85,6 +86,9 @@ class RedisBook(ResultBook):
             # A dedupe key may run out while a fire's result is still waited for.
             marks = {i: self._gone[i][1] for i in unfinished if i in self._gone}
             marks |= self._marks(unfinished)
+            for fire_id in unfinished:
+                if fire_id not in marks and fire_id not in self._looked:
+                    self.forget(fire_id)  # It was not handed over, or too long ago.
             cancelled = [i for i, mark in marks.items() if mark.entry == CANCELLED]
             now_s = time.time()
             seen += [Sighting(i, OutcomeState.CANCELLED, now_s) for i in cancelled]

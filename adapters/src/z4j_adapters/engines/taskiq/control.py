@@ -11,7 +11,7 @@ from z4j_adapters.engines.taskiq.connect import redis_client
 from z4j_adapters.engines.taskiq.marks import CANCELLED, Mark, mark_key, mark_tail, read_mark
 from z4j_adapters.engines.taskiq.where import queued_messages
 
-__all__ = ["Control"]
+__all__ = ["Control", "cancelled_mark"]
 
 # KEYS: the list, the dedupe key.  ARGV: the message, the key's new value.  Returns 1 if the
 # message was there.
@@ -76,7 +76,7 @@ class Control:
         for message in queued_messages(self._client, mark.queue):
             if fire_id.encode() in message and self._is_of(message, fire_id):
                 keys = (mark.queue, mark_key(fire_id))
-                args = (message, _cancelled(mark))
+                args = (message, cancelled_mark(mark))
                 if self._client.eval(LIST_CANCEL, 2, *keys, *args):
                     return True
         return False
@@ -91,7 +91,7 @@ class Control:
     def _from_stream(self, fire_id: str, mark: Mark) -> bool:
         keys = (mark.queue, mark_key(fire_id))
         numbers = mark.entry.split("-")
-        args = (mark.entry, *numbers, self._group, _cancelled(mark))
+        args = (mark.entry, *numbers, self._group, cancelled_mark(mark))
         return bool(self._client.eval(STREAM_CANCEL, 2, *keys, *args))
 
     def close(self) -> None:
@@ -99,5 +99,6 @@ class Control:
         self._client.close()
 
 
-def _cancelled(mark: Mark) -> bytes:
+def cancelled_mark(mark: Mark) -> bytes:
+    """Write the dedupe key's value of a fire that was taken back."""
     return CANCELLED.encode() + mark_tail(mark.route) + mark.ref

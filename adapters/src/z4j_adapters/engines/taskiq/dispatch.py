@@ -8,10 +8,10 @@ from typing import Any
 
 from z4j_adapters._errors import TaskRejected
 from z4j_adapters._models import Result, ResultCode
-from z4j_adapters.engines.common.publisher import Parcel, RedisPublisher, ScriptCall
+from z4j_adapters.engines.common.publisher import Parcel, QueueNames, RedisPublisher, ScriptCall
 from z4j_adapters.engines.taskiq.connect import redis_client
 from z4j_adapters.engines.taskiq.hooks import Hooks
-from z4j_adapters.engines.taskiq.marks import mark_key, read_mark
+from z4j_adapters.engines.taskiq.marks import QUEUES_KEY, mark_key, read_mark
 
 __all__ = ["ListPublisher", "Sealer", "StreamPublisher"]
 
@@ -123,6 +123,7 @@ class ListPublisher(RedisPublisher):
         self._broker = broker
         self._sealer = sealer
         self._settings: list[Any] = [max(1, int(dedupe_ttl_s * 1000))]
+        self._queue_names = QueueNames(QUEUES_KEY, str(broker.queue_name))
 
     def publish(self, parcels: Sequence[Parcel]) -> list[Result]:
         """See Publisher."""
@@ -154,6 +155,12 @@ class ListPublisher(RedisPublisher):
 
     def _open(self) -> Any:
         return redis_client(self._broker)
+
+    def _opened(self, client: Any) -> None:
+        self._queue_names.connected()
+
+    def _before(self, client: Any, groups: Sequence[Any]) -> None:
+        self._queue_names.tell(client, groups)
 
 
 class StreamPublisher(ListPublisher):

@@ -11,6 +11,7 @@ from taskiq.result_backends.dummy import DummyResultBackend
 
 from z4j_adapters._errors import ControlFailed
 from z4j_adapters._models import Capabilities, Delivery, OutcomeState
+from z4j_adapters.engines.common.inspector import Inspector
 from z4j_adapters.engines.common.polled import Book, PolledEngine
 from z4j_adapters.engines.common.publisher import Publisher
 from z4j_adapters.engines.common.templates import EnvelopeCache
@@ -23,6 +24,7 @@ from z4j_adapters.engines.taskiq.dispatch import ListPublisher, Sealer, StreamPu
 from z4j_adapters.engines.taskiq.envelope import EnvelopeFactory
 from z4j_adapters.engines.taskiq.hooks import Hooks
 from z4j_adapters.engines.taskiq.options import ENGINE_OPTIONS
+from z4j_adapters.engines.taskiq.queues import ListInspector, StreamInspector
 from z4j_adapters.engines.taskiq.results import ResultStore, kept_s, readable_backend
 from z4j_adapters.engines.taskiq.route import Router
 from z4j_adapters.engines.taskiq.where import ListWhereabouts, StreamWhereabouts, Whereabouts
@@ -56,6 +58,7 @@ class TaskiqEngine(PolledEngine):
             self._new_book(),
             EnvelopeCache(factory.build),
             where_is(self._broker),
+            self._new_inspector(),
         )
 
     @property
@@ -71,6 +74,14 @@ class TaskiqEngine(PolledEngine):
             )
         kind = StreamPublisher if self._stream else ListPublisher
         return kind(self._broker, self._sealer, self._options.dedupe_ttl_s)
+
+    def _new_inspector(self) -> Inspector:
+        if not self._router.redis:
+            from z4j_adapters.engines.taskiq.rabbit_queues import RabbitQueues
+
+            return RabbitQueues(self._broker, self._options.queues)
+        kind = StreamInspector if self._stream else ListInspector
+        return kind(self._broker, self._options.queues)
 
     def _new_book(self) -> Book | None:
         if not readable_backend(self._broker.result_backend):
@@ -114,6 +125,8 @@ class TaskiqEngine(PolledEngine):
             priority=self._router.highest_priority > 0,
             expires=False,
             lookup=self._book is not None,
+            list_queues=True,
+            purge=True,
             options=ENGINE_OPTIONS,
         )
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["CANCELLED", "Mark", "mark_key", "mark_tail", "read_mark", "route_of"]
+__all__ = ["CANCELLED", "QUEUES_KEY", "Mark", "mark_key", "mark_tail", "read_mark", "route_of"]
 
 CANCELLED = "cancelled"
+QUEUES_KEY = "z4j:taskiq:queues"
+"""Names of the queues that were published to; TaskIQ itself keeps none."""
 
 
 class Mark(NamedTuple):

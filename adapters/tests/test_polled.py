@@ -1,12 +1,14 @@
-"""An engine that is asked goes on being asked, whatever its book meets."""
+"""An engine that is asked goes on being asked until the end is known, or can be no more."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pytest
-from z4j_adapters import Capabilities, Fire, OutcomeState, Result, ResultCode, TaskTemplate
+from harness import eventually
+from z4j_adapters import Capabilities, Fire, FireRef, OutcomeState, Result, ResultCode, TaskTemplate
 from z4j_adapters.engines.common import polled
 from z4j_adapters.engines.common.polled import Book, PolledEngine
 from z4j_adapters.engines.common.publisher import Parcel, Publisher
@@ -90,4 +92,68 @@ async def test_outcomes_come_although_a_look_at_the_broker_failed_on_a_bug(
     assert (await watcher.finals([fire], 5))[fire.id].state is OutcomeState.SUCCEEDED
     assert "not what was expected" in caplog.text
     await watcher.close()
+    await engine.close()
+
+
+class ForgetfulBook(StumblingBook):
+    """Has forgotten all, and says how often it was asked."""
+
+    asked = 0
+
+    def read(self, routes: Mapping[str, str]) -> list[Sighting]:
+        self.asked += 1
+        for fire_id in routes:
+            self.forget(fire_id)
+        return []
+
+    def routes(self, fire_ids: Sequence[str]) -> dict[str, str]:
+        return dict.fromkeys(fire_ids, "")
+
+
+class KeepingEngine(Engine):
+    """Can be asked."""
+
+    def capabilities(self) -> Capabilities:
+        return Capabilities(lookup=True)
+
+
+async def test_a_fire_that_the_engine_has_forgotten_is_asked_after_no_more_and_gets_no_end() -> (
+    None
+):
+    book = ForgetfulBook()
+    engine = KeepingEngine(Sink(), book, EnvelopeCache(build), "nowhere")
+    await engine.start()
+    watcher = Watcher(engine)
+    fire: Fire = make_fire("any")
+    await engine.dispatch([fire])
+    await eventually("a question", lambda: book.asked == 1 and not engine._asked)
+    assert await engine.lookup_outcomes([FireRef(fire.id, fire.ref)]) == []
+    assert not engine._asked
+    await engine.dispatch([fire])  # Handed over once more: it may be there now.
+    assert list(engine._asked) == [fire.id]
+    await eventually("another question", lambda: book.asked == 3 and not engine._asked)
+    assert watcher.outcomes == []
+    await watcher.close()
+    await engine.close()
+
+
+async def test_a_fire_that_is_handed_over_while_the_book_looks_is_not_forgotten() -> None:
+    looking, go_on = threading.Event(), threading.Event()
+
+    class SlowBook(ForgetfulBook):
+        def read(self, routes: Mapping[str, str]) -> list[Sighting]:
+            looking.set()
+            go_on.wait(10)
+            return super().read(routes)
+
+    engine = KeepingEngine(Sink(), SlowBook(), EnvelopeCache(build), "nowhere")
+    await engine.start()
+    fire: Fire = make_fire("any")
+    await engine.dispatch([fire])
+    await eventually("a look", looking.is_set)
+    await engine.dispatch([fire])
+    looking.clear()
+    go_on.set()
+    await eventually("the next look", looking.is_set)  # It is asked after again.
+    await eventually("the end of it", lambda: not engine._asked)
     await engine.close()
