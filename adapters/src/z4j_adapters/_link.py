@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,7 +31,7 @@ RECONNECT_MIN_S, RECONNECT_MAX_S = 0.02, 0.2  # A new leader should find us befo
 WELCOME_TIMEOUT_S = 10.0
 LEAVE_TIMEOUT_S = 1.0
 RESULTS_PER_MESSAGE_MAX = 1000
-CONTROLS_AT_ONCE_MAX = 16  # People ask; more at once are a loop somewhere.
+CONTROLS_AT_ONCE_MAX = 256  # Many fires may be cancelled at once; more is a loop somewhere.
 ANSWER_WITHIN_S = 9.0  # For lists; whoever asks the scheduler waits 10.
 LISTED_MAX = 5000  # ~1 MB; the server takes 4.
 # gRPC's own back-off would hold a fresh channel back for a second after a refused connection, and
@@ -322,8 +322,6 @@ class _Session:
             answer = await self._answer(request)
         except ControlFailed as failure:
             answer = {"error": str(failure)}
-        except asyncio.TimeoutError:
-            answer = {"error": f"{self._engine.name} did not answer within {ANSWER_WITHIN_S:g} s"}
         except Exception as bug:
             log.exception("a bug: control request %s failed", request.WhichOneof("request"))
             answer = {"error": f"a bug in the adapter, see its log: {type(bug).__name__}: {bug}"}
@@ -343,11 +341,9 @@ class _Session:
             asked = _convert.fire_refs_of(request.look_up)
             await self._link._outcomes.add(await engine.lookup_outcomes(asked))
         elif kind == "list_queues":
-            queues = await asyncio.wait_for(engine.list_queues(), ANSWER_WITHIN_S)
-            return {"queues": _bounded("queues", queues)}
+            return {"queues": _bounded("queues", await self._in_time(engine.list_queues()))}
         elif kind == "list_workers":
-            workers = await asyncio.wait_for(engine.list_workers(), ANSWER_WITHIN_S)
-            return {"workers": _bounded("workers", workers)}
+            return {"workers": _bounded("workers", await self._in_time(engine.list_workers()))}
         elif kind == "purge_queue":
             if self._link.draining:
                 raise ControlFailed("the adapter is shutting down")
@@ -357,6 +353,13 @@ class _Session:
         else:
             raise ControlFailed("this adapter does not know the request; update z4j-adapters")
         return {}
+
+    async def _in_time(self, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            return await asyncio.wait_for(work, ANSWER_WITHIN_S)
+        except asyncio.TimeoutError:
+            text = f"{self._engine.name} did not answer within {ANSWER_WITHIN_S:g} s"
+            raise ControlFailed(text) from None
 
 
 def _bounded(what: str, listed: list[T]) -> list[T]:

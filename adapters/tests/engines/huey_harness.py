@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from conftest import RecordedTasks
-from harness import Process, wait_for
+from harness import Process, RedisServer, wait_for
+from z4j_adapters import Fire, Result, ResultCode
 from z4j_adapters.engines.huey.engine import HueyEngine
 from z4j_adapters.engines.huey.instance import HueyOptions
 from z4j_adapters.testing import Watcher
@@ -93,3 +96,44 @@ async def opened(**options: Any) -> AsyncIterator[tuple[HueyEngine, Watcher]]:
     finally:
         await watcher.close()
         await engine.close()
+
+
+QUEUE = "huey.redis.contractapp"
+
+
+Make = Callable[..., HueyConsumer]
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> HueyTasks:
+    """Where consumers record runs."""
+    return HueyTasks(tmp_path / "runs.jsonl")
+
+
+@pytest.fixture
+def consumer(tmp_path: Path, server: RedisServer, record: HueyTasks) -> Iterator[Make]:
+    """Makes consumers, with what arguments and settings the test likes."""
+    made: list[HueyConsumer] = []
+
+    def make(*args: str, **settings: Any) -> HueyConsumer:
+        if "filename" not in settings:
+            settings.setdefault("url", server.url)
+        made.append(HueyConsumer(tmp_path, record.path, *args, **settings))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.stop(signal.SIGKILL)
+
+
+async def handed_over(engine: HueyEngine, fires: Sequence[Fire]) -> list[Result]:
+    """Hands over in batches until the broker has all, as the scheduler does."""
+    results: list[Result] = []
+    for start in range(0, len(fires), 500):
+        batch = fires[start : start + 500]
+        told = await engine.dispatch(batch)
+        while any(result.code is ResultCode.UNAVAILABLE for result in told):
+            await asyncio.sleep(0.02)
+            told = await engine.dispatch(batch)
+        results += told
+    return results

@@ -21,6 +21,7 @@ T = TypeVar("T")
 MESSAGES_PER_PART = 500
 OUTCOMES_WAITING_MAX = 20_000  # ~10 MB; a purge waits for the scheduler to take them.
 LOOK_EVERY_S = 0.02
+LOOKS_AT_ONCE_MAX = 4  # Some take a second; more wait for each other.
 
 
 class Removed(NamedTuple):
@@ -37,7 +38,7 @@ class Removed(NamedTuple):
 class Inspector:
     """What the broker says of queues and workers; this one says nothing.
 
-    Blocks.  `queues` and `workers` belong to one thread, `depth` and `remove` to another.
+    Blocks.  `queues` and `workers` are called from several threads, `depth` and `remove` from one.
     All raise EngineUnavailable if the broker does not answer.
     """
 
@@ -90,8 +91,8 @@ class Desk:
         self._tracker = tracker
         self._emit = emit
         self._threads = {
-            name: ThreadPoolExecutor(1, thread_name_prefix=f"inspect-{name}")
-            for name in ("look", "purge")
+            name: ThreadPoolExecutor(count, thread_name_prefix=f"inspect-{name}")
+            for name, count in (("look", LOOKS_AT_ONCE_MAX), ("purge", 1))
         }
         self._closing = False
         self._purging = asyncio.Lock()

@@ -91,7 +91,7 @@ class _Asked:
 
 
 class PolledEngine(InspectedEngine):
-    """Publishing, asking and control each have one thread, and so have looks and purges.
+    """Publishing, asking, control and purges each have one thread, and looks have some.
 
     Envelopes have a `route`: text that leads from a fire to its state, such as its queue.
     """

@@ -80,7 +80,7 @@ def pop_oldest(
 
 
 class RedisInspector(Inspector, abc.ABC):
-    """Its two threads share a client, which is closed after an error and made again."""
+    """Its threads share a client, which is closed after an error and made again."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
