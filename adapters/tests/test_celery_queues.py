@@ -17,10 +17,10 @@ async def test_a_purge_takes_all_priorities_and_others_messages_and_leaves_other
     server: RedisServer, opened: Opened
 ) -> None:
     Celery(broker=server.url).send_task("any", queue="mail")
+    fires = [make_fire("contract.echo", queue="mail", priority=p) for p in (-100, 0, 0, 100)]
+    async with opened() as (before, _):
+        await before.dispatch([*fires, make_fire("contract.echo", queue="post")])
     async with opened() as (engine, watcher):
-        fires = [make_fire("contract.echo", queue="mail", priority=p) for p in (-100, 0, 0, 100)]
-        other = make_fire("contract.echo", queue="post")
-        await engine.dispatch([*fires, other])
         states = {queue.name: queue for queue in await engine.list_queues()}
         assert {name: queue.depth for name, queue in states.items()} == {
             "celery": 0,
@@ -34,19 +34,8 @@ async def test_a_purge_takes_all_priorities_and_others_messages_and_leaves_other
         assert await engine.purge_queue("mail") == 5
         ends = await watcher.finals(fires)
         assert {end.state for end in ends.values()} == {OutcomeState.CANCELLED}
+        assert {end.fire_ref for end in ends.values()} == {fire.ref for fire in fires}
         assert server.client().llen("post") == 1
-
-
-async def test_an_adapter_started_later_knows_whose_messages_it_purges(
-    server: RedisServer, opened: Opened
-) -> None:
-    fire = make_fire("contract.echo", queue="mail")
-    async with opened() as (first, _):
-        await first.dispatch([fire])
-    async with opened() as (second, watcher):
-        assert await second.purge_queue("mail") == 1
-        end = (await watcher.finals([fire]))[fire.id]
-        assert (end.state, end.fire_ref) == (OutcomeState.CANCELLED, fire.ref)
 
 
 async def test_workers_tell_what_they_have_and_what_they_can(
