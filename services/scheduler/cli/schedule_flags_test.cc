@@ -43,9 +43,8 @@ TEST(ScheduleFlagsTest, EveryFlagGivenBecomesItsFieldAndAPathInTheMask) {
 
 TEST(ScheduleFlagsTest, TheRetryOfRunsIsOnePathHoweverManyFlagsSayIt) {
   const Parsed parsed = Parse(
-      "--run-attempts 3 --run-initial-backoff 30s --run-backoff-multiplier 1.5 --run-max-backoff "
-      "2h "
-      "--run-retry-on failed,expired-in-queue --on-lost retry");
+      "--run-attempts 3 --run-initial-backoff 30s --run-backoff-multiplier 1.5 "
+      "--run-max-backoff 2h --run-retry-on failed,expired-in-queue --on-lost retry");
   ASSERT_OK(parsed.status);
   const v1::RunRetry& retry = parsed.schedule.run_retry();
   EXPECT_EQ(retry.max_attempts(), 3);
