@@ -14,7 +14,7 @@ import pytest
 from conftest import RecordedTasks
 from engines.arq_harness import RESULT, opened
 from harness import RedisServer, eventually
-from z4j_adapters import ConfigurationError, OutcomeState
+from z4j_adapters import ConfigurationError, FireRef, OutcomeState
 from z4j_adapters.engines.arq.pickles import read_pickle
 from z4j_adapters.engines.arq.results import error_text, sightings_of
 from z4j_adapters.testing import make_fire
@@ -155,3 +155,15 @@ async def test_a_fire_that_redis_forgot_is_asked_after_no_more_and_blames_nobody
 def test_a_cancelled_future_of_the_task_is_no_cancelled_run() -> None:
     result = stored(concurrent.futures.CancelledError())
     assert sightings_of("i", result)[-1].state is OutcomeState.FAILED
+
+
+async def test_a_worker_that_looks_for_an_expired_job_does_not_run_it(server: RedisServer) -> None:
+    fires, client = [make_fire("t"), make_fire("t")], server.client()
+    async with opened(broker=server.url) as (engine, _):
+        await engine.dispatch(fires)
+    for fire in fires:
+        client.set(f"arq:in-progress:{fire.id}", 1)
+    client.delete(f"arq:job:{fires[1].id}")
+    async with opened(broker=server.url) as (engine, _):
+        told = await engine.lookup_outcomes([FireRef(fire.id, fire.ref) for fire in fires])
+        assert [(o.fire_id, o.state) for o in told] == [(fires[0].id, OutcomeState.RUNNING)]
