@@ -57,14 +57,16 @@ void FireOracle::Wrote(FencingToken token, absl::Time was, absl::Time is) {
     Fail(absl::StrCat("the database took a write of token ", token.value, ", and its fence is at ",
                       newest_.value));
   }
-  // Who was live in between was gone before it did anything, or has not heard that it leads and
-  // raises the fence again.
+  // Who was live in between was gone before it did anything; or has not heard that it leads and
+  // raises the fence again, if that was not an earlier try that came late.
   const bool nothing_between = token != live_ || raises_ > 0;
   raises_ = std::max(0, raises_ - 1);
-  if (nothing_between && !silences_.empty() && was <= silences_.back().to) {
-    silences_.back().to = is;
+  if (nothing_between && !silences_.empty() && was <= silences_.back().perhaps_to) {
+    Silence& last = silences_.back();
+    if (token != live_ && was <= last.to) last.to = is;
+    last.perhaps_to = is;
   } else if (is - was > scheduler::kOnTimeGrace - kClockSlack) {
-    silences_.push_back({was, is, token == live_});
+    silences_.push_back({was, is, is, token == live_});
   }
   live_ = token;
 }
@@ -122,7 +124,7 @@ void FireOracle::Decided(const Fire& fire) {
 bool FireOracle::MayBeMissed(absl::Time first, absl::Time last) const {
   return std::any_of(silences_.begin(), silences_.end(), [&](const Silence& silence) {
     return silence.from - kClockSlack <= first &&
-           last <= silence.to - scheduler::kOnTimeGrace + kClockSlack;
+           last <= silence.perhaps_to - scheduler::kOnTimeGrace + kClockSlack;
   });
 }
 

@@ -79,6 +79,7 @@ class FireOracle {
   // where the policy says so, if it was another one that wrote then.
   struct Silence {
     absl::Time from, to;
+    absl::Time perhaps_to;  // What was due by then may be missed, and need not be.
     bool of_one;
   };
   std::vector<Silence> silences_;
