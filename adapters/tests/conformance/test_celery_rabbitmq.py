@@ -20,6 +20,7 @@ from z4j_adapters.testing import AdapterContract
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 
 pytestmark = [
+    pytest.mark.engine("celery", "RabbitMQ"),
     pytest.mark.skipif(not SERVER.exists(), reason="rabbitmq-server is not installed"),
     pytest.mark.timeout(240),
 ]

@@ -22,6 +22,8 @@ from harness import Process, RedisServer, eventually
 from z4j_adapters import ControlFailed, Fire, FireRef, OutcomeState, ResultCode
 from z4j_adapters.testing import Watcher, make_fire
 
+pytestmark = pytest.mark.engine("arq", "Redis")
+
 Workers = Callable[..., ArqWorker]
 
 CANCELLED, EXPIRED, FAILED = OutcomeState.CANCELLED, OutcomeState.EXPIRED, OutcomeState.FAILED
@@ -74,6 +76,7 @@ async def test_the_queue_is_served_in_the_order_of_the_hand_over(
         assert [run[1] for run in record.read()] == [[n] for n in range(150)]
 
 
+@pytest.mark.shows("expiry")
 async def test_expired_in_the_queue_ends_expired_and_does_not_run(
     server: RedisServer, worker: Workers, record: RecordedTasks
 ) -> None:
@@ -135,6 +138,7 @@ async def test_without_kept_results_nothing_is_claimed_and_the_hint_names_the_ta
         await eventually("no more questions", lambda: not engine._asked)
 
 
+@pytest.mark.shows("worker killed")
 async def test_a_killed_workers_jobs_run_again_or_end_lost_where_arq_must_not(
     server: RedisServer, worker: Workers, record: RecordedTasks
 ) -> None:
@@ -189,6 +193,7 @@ async def test_two_thousand_fires_sent_twice_run_once_each(
 
 
 @pytest.mark.parametrize("server", [True], indirect=True, ids=["durable"])
+@pytest.mark.shows("broker restarted")
 async def test_a_redis_restart_mid_burst_loses_nothing(
     server: RedisServer, worker: Workers, record: RecordedTasks
 ) -> None:
@@ -268,6 +273,7 @@ async def test_an_adapter_killed_again_and_again_mid_burst_loses_and_repeats_not
     assert Counter(run[0] for run in record.read()) == {fire.id: 1 for fire in fires}
 
 
+@pytest.mark.shows("cancel")
 async def test_cancelled_before_its_start_it_leaves_the_queue_as_arqs_own_abort_would(
     server: RedisServer, worker: Workers, record: RecordedTasks
 ) -> None:
@@ -288,12 +294,13 @@ async def test_cancelled_before_its_start_it_leaves_the_queue_as_arqs_own_abort_
     pool = await create_pool(RedisSettings(port=server.port))
     with pytest.raises(asyncio.CancelledError):
         await Job(gone.id, pool).result(timeout=1)
-    await pool.aclose()
+    await pool.connection_pool.disconnect()
     async with opened(broker=server.url) as (engine, _):
         found = await engine.lookup_outcomes([FireRef(gone.id, gone.ref)])
         assert [o.state for o in found] == [CANCELLED]
 
 
+@pytest.mark.shows("stop")
 async def test_a_running_job_is_stopped_where_its_worker_allows_it(
     server: RedisServer, worker: Workers, record: RecordedTasks
 ) -> None:

@@ -20,6 +20,8 @@ from z4j_adapters.engines.huey import waiting
 from z4j_adapters.engines.huey.engine import HueyEngine
 from z4j_adapters.testing import make_fire
 
+pytestmark = pytest.mark.engine("huey", "Redis")
+
 QUEUE = "huey.redis.contractapp"
 
 Make = Callable[..., HueyConsumer]
@@ -77,6 +79,7 @@ async def test_two_thousand_fires_sent_twice_by_two_adapters_run_once(
     assert Counter(run[0] for run in record.read()) == {fire.id: 1 for fire in fires}
 
 
+@pytest.mark.shows("expiry")
 async def test_every_way_to_end_is_told_as_it_was(
     server: RedisServer, consumer: Make, record: HueyTasks
 ) -> None:
@@ -125,6 +128,8 @@ async def test_a_retry_stays_running_until_its_end(
         ]  # fmt: skip
 
 
+@pytest.mark.engine("huey", "Redis with priorities")
+@pytest.mark.shows("priority")
 async def test_higher_priorities_run_first_and_equal_ones_in_order(
     server: RedisServer, consumer: Make, record: HueyTasks
 ) -> None:
@@ -138,7 +143,15 @@ async def test_higher_priorities_run_first_and_equal_ones_in_order(
         assert [run[1][0] for run in record.read()] == [3, 7, 11, 1, 5, 9, 2, 6, 10, 0, 4, 8]
 
 
-@pytest.mark.parametrize("workers", ["thread", "process", "thread, on SQLite"])
+@pytest.mark.shows("worker killed")
+@pytest.mark.parametrize(
+    "workers",
+    [
+        "thread",
+        "process",
+        pytest.param("thread, on SQLite", marks=pytest.mark.engine("huey", "SQLite")),
+    ],
+)
 async def test_a_run_whose_consumer_is_killed_ends_lost_after_the_stated_time(
     tmp_path: Path, redis_server: RedisServer, consumer: Make, workers: str
 ) -> None:
@@ -228,6 +241,7 @@ async def test_an_end_that_could_not_be_marked_at_once_is_marked_when_the_broker
         assert (await watcher.finals([fire]))[fire.id].state is OutcomeState.SUCCEEDED
 
 
+@pytest.mark.shows("cancel")
 async def test_revoked_before_the_start_ends_cancelled_and_a_run_cannot_be_stopped(
     server: RedisServer, consumer: Make, record: HueyTasks
 ) -> None:
@@ -267,6 +281,7 @@ async def test_revoked_in_a_queue_too_long_to_search_ends_cancelled_when_its_tur
         assert redis_server.client().hkeys("huey.results.contractapp") == []
 
 
+@pytest.mark.shows("broker restarted")
 async def test_a_redis_restart_loses_nothing_and_work_resumes_by_itself(
     server: RedisServer, consumer: Make, record: HueyTasks
 ) -> None:

@@ -1,0 +1,65 @@
+"""Which engine, library and broker a test ran on, and what it showed: left in the test report.
+
+`@pytest.mark.engine(name, broker)` says on what a test runs, `@pytest.mark.shows(feature, …)` what
+of it works if the test passes.  Tests of the contract show it by being there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import version
+
+import pytest
+from z4j_adapters import Capabilities, Delivery, EngineAdapter
+from z4j_adapters.testing import AdapterContract
+
+CONTRACT = "contract"
+FEATURES = ("look-up", "cancel", "stop", "priority", "expiry", "broker restarted", "worker killed")
+
+
+def said(capabilities: Capabilities) -> list[str]:
+    """What an adapter says that it can do."""
+    words = {
+        "once": capabilities.delivery is Delivery.EFFECTIVELY_ONCE,
+        "look-up": capabilities.lookup,
+        "cancel": capabilities.cancel,
+        "stop": capabilities.terminate,
+        "priority": capabilities.priority,
+        "expiry": capabilities.expires,
+    }
+    return [word for word, true in words.items() if true]
+
+
+@pytest.hookimpl(tryfirst=True)  # Before `-m` chooses.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests of the contract, and refuses features that are not listed."""
+    for item in items:
+        if not item.get_closest_marker("engine"):
+            continue
+        kind = getattr(item, "cls", None) or object
+        if issubclass(kind, AdapterContract) and hasattr(AdapterContract, item.originalname):
+            item.add_marker(pytest.mark.shows(CONTRACT))
+        unknown = set(_features(item)) - {CONTRACT, *FEATURES}
+        if unknown:
+            raise pytest.UsageError(f"{item.nodeid} shows {unknown}, which is none of {FEATURES}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Notes them before the test closes its adapter."""
+    engine = item.get_closest_marker("engine")
+    if engine and (features := _features(item)):
+        name, broker = engine.args
+        note = item.user_properties.append
+        note(("engine", name))
+        note(("broker", broker))
+        note(("version", version(name)))
+        note(("shows", ", ".join(features)))
+        adapter = getattr(item, "funcargs", {}).get("adapter")
+        if CONTRACT in features and isinstance(adapter, EngineAdapter):
+            note(("says", ", ".join(said(adapter.capabilities()))))
+    return (yield)
+
+
+def _features(item: pytest.Item) -> list[str]:
+    return [feature for mark in item.iter_markers("shows") for feature in mark.args]
