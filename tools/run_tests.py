@@ -105,7 +105,7 @@ def adapter_tests(build: Path) -> list[PythonTests]:
     """Those of the adapters, in the environments of all versions that are tested."""
     # Workers of engines take long to start, and compute little.
     folder, two = "adapters/tests", ("-n", "2", "--dist", "loadfile")
-    # Of the oldest versions the contract, and what a test says it shows.
+    # Of the oldest versions the contract, and what the table of docs/engines.md says.
     oldest = ("-n", "4", "--dist", "loadfile", "-m", "shows")
     return [
         PythonTests(f"{folder}/engines", build, environment="venv-arq"),
@@ -149,6 +149,10 @@ def main() -> int:
         total += ctest(build)
     if not only_style and not only_cpp:
         adapters = sum((tests() for tests in adapter_tests(build)), Count())
+        if not adapters.failed:
+            adapters += check(
+                "table of docs/engines.md", [sys.executable, "tools/matrix.py", "--check"]
+            )
         total += adapters
         for folder in ("tests/differential", "tests/integration", "tests/chaos"):
             total += PythonTests(folder, build)()
