@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import redis
-from arq.constants import in_progress_key_prefix, result_key_prefix
+from arq.constants import in_progress_key_prefix, job_key_prefix, result_key_prefix
 
 from z4j_adapters._errors import EngineUnavailable
 from z4j_adapters._models import OutcomeState
@@ -29,13 +29,14 @@ TASKS_NAMED_MAX = 1000
 QUEUED, RUNNING, GONE, FORGOTTEN, UNREADABLE, LATER = range(6)
 
 # A worker ends a job in one transaction, so what one script sees fits together.  KEYS: the queue,
-# then result, in-progress and dedupe key of each job.  ARGV: bound of one result and of the
-# answer in bytes, then the ids.  Returns the result or a number of the above for each.
+# then result, in-progress, dedupe and job key of each job.  ARGV: bound of one result and of the
+# answer in bytes, then the ids.  Returns the result or a number of the above for each.  A job that
+# is in progress without its job key has expired: its worker is about to say so, and never runs it.
 READ_SCRIPT = f"""
 local answer, size = {{}}, 0
 for i = 3, #ARGV do
-  local at = 3 * (i - 3) + 2
-  local result, running, dedupe = KEYS[at], KEYS[at + 1], KEYS[at + 2]
+  local at = 4 * (i - 3) + 2
+  local result, running, dedupe, job = KEYS[at], KEYS[at + 1], KEYS[at + 2], KEYS[at + 3]
   local said = {QUEUED}
   local bytes = redis.pcall('STRLEN', result)
   if type(bytes) == 'table' or bytes > tonumber(ARGV[1]) then
@@ -48,7 +49,7 @@ for i = 3, #ARGV do
       size = size + bytes
     end
   elseif redis.call('EXISTS', running) == 1 then
-    said = {RUNNING}
+    said = redis.call('EXISTS', job) == 1 and {RUNNING} or {QUEUED}
   else
     local score = redis.pcall('ZSCORE', KEYS[1], ARGV[i])  -- An error if it is no queue at all.
     if type(score) ~= 'string' then
@@ -122,7 +123,8 @@ class ArqBook(Book):
     def _ask(self, queue: str, ids: Sequence[str]) -> list[Any]:
         keys = [queue]
         for i in ids:
-            keys += (result_key_prefix + i, in_progress_key_prefix + i, dedupe_key(i))
+            keys += (result_key_prefix + i, in_progress_key_prefix + i)
+            keys += (dedupe_key(i), job_key_prefix + i)
         answer: list[Any] = self._script(keys, [RESULT_BYTES_MAX, ANSWER_BYTES_MAX, *ids])
         return answer
 
