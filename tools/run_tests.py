@@ -72,18 +72,51 @@ def ctest(build: Path) -> Count:
     return total if ok or total.failed else total + Count(failed=1)
 
 
-def pytest(folder: str, build: Path, *args: str, python: str = sys.executable) -> Count:
-    """One folder of Python tests, in the environment of `python`."""
-    name = f"{Path(python).parent.parent.name}-{folder.replace('/', '-')}"
-    report = build / "results" / f"pytest-{name}.junit"
-    report.unlink(missing_ok=True)
-    ok = run(
-        f"Python tests in {folder}",
-        [python, "-m", "pytest", "-q", folder, *args, f"--junitxml={report}"],
-        Z4J_BUILD_DIR=str(build),
-    )
-    total = count_junit(report) if report.exists() else Count()
-    return total if ok or total.failed else total + Count(failed=1)
+@dataclass(frozen=True)
+class PythonTests:
+    """One folder of Python tests in one environment of build/."""
+
+    folder: str
+    build: Path
+    arguments: tuple[str, ...] = ()
+    environment: str = "venv"
+
+    @property
+    def report(self) -> Path:
+        """Where pytest writes what it found."""
+        name = f"{self.environment}-{self.folder.replace('/', '-')}"
+        return self.build / "results" / f"pytest-{name}.junit"
+
+    def __call__(self, *more: str) -> Count:
+        """Runs them."""
+        self.report.unlink(missing_ok=True)
+        python = str(ROOT / "build" / self.environment / "bin" / "python")
+        ok = run(
+            f"Python tests in {self.folder}",
+            [python, "-m", "pytest", "-q", self.folder, *self.arguments, *more,
+             f"--junitxml={self.report}"],
+            Z4J_BUILD_DIR=str(self.build),
+        )  # fmt: skip
+        total = count_junit(self.report) if self.report.exists() else Count()
+        return total if ok or total.failed else total + Count(failed=1)
+
+
+def adapter_tests(build: Path) -> list[PythonTests]:
+    """Those of the adapters, in the environments of all versions that are tested."""
+    # Workers of engines take long to start, and compute little.
+    folder, two = "adapters/tests", ("-n", "2", "--dist", "loadfile")
+    # Of the oldest versions the contract, and what the table of docs/engines.md says.
+    oldest = ("-n", "4", "--dist", "loadfile", "-m", "shows")
+    return [
+        PythonTests(f"{folder}/engines", build, environment="venv-arq"),
+        PythonTests(folder, build, two),
+        PythonTests(folder, build, oldest, environment="venv-oldest"),
+    ]
+
+
+def build_dir() -> Path:
+    """Where the C++ build is, and reports go: Z4J_BUILD_DIR, or build/dev."""
+    return Path(os.environ.get("Z4J_BUILD_DIR", ROOT / "build" / "dev")).resolve()
 
 
 def style() -> Count:
@@ -106,7 +139,7 @@ def style() -> Count:
 
 def main() -> int:
     """Runs all, prints the count."""
-    build = Path(os.environ.get("Z4J_BUILD_DIR", ROOT / "build" / "dev")).resolve()
+    build = build_dir()
     (build / "results").mkdir(parents=True, exist_ok=True)
     only_style, only_cpp = "--style" in sys.argv, "--cpp" in sys.argv
     total = Count()
@@ -115,12 +148,14 @@ def main() -> int:
     if not only_style:
         total += ctest(build)
     if not only_style and not only_cpp:
-        arq = str(ROOT / "build" / "venv-arq" / "bin" / "python")
-        total += pytest("adapters/tests/engines", build, python=arq)
-        # Workers of engines take long to start, and compute little.
-        total += pytest("adapters/tests", build, "-n", "2", "--dist", "loadfile")
+        adapters = sum((tests() for tests in adapter_tests(build)), Count())
+        if not adapters.failed:
+            adapters += check(
+                "table of docs/engines.md", [sys.executable, "tools/matrix.py", "--check"]
+            )
+        total += adapters
         for folder in ("tests/differential", "tests/integration", "tests/chaos"):
-            total += pytest(folder, build)
+            total += PythonTests(folder, build)()
     print(f"{total.passed} passed, {total.failed} failed")
     return 1 if total.failed or not total.passed else 0
 

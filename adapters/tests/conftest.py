@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fake_scheduler import FakeScheduler
 from harness import CeleryWorker, RedisServer
+from shown import pytest_collection_modifyitems as pytest_collection_modifyitems
+from shown import pytest_runtest_call as pytest_runtest_call
 from z4j_adapters import EngineAdapter, Runtime, RuntimeOptions
 from z4j_adapters.engines.stub import StubEngine
 from z4j_adapters.testing import ContractTasks, IdleQueue, Watcher

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from conftest import Opened, RecordedTasks
 from fake_scheduler import FakeScheduler, pb
 from harness import (
@@ -22,12 +23,15 @@ from z4j_adapters import OutcomeState, ResultCode
 from z4j_adapters.engines.celery.engine import CeleryEngine
 from z4j_adapters.testing import make_fire
 
+pytestmark = pytest.mark.engine("celery", "Redis")
+
 
 async def heard(engine: CeleryEngine, workers: int = 1) -> None:
     """Awaits that workers send task events."""
     await eventually("workers to send events", lambda: len(engine.workers_telling) >= workers)
 
 
+@pytest.mark.shows("cancel")
 async def test_revoked_before_the_start_ends_cancelled(
     opened: Opened, worker: Callable[..., CeleryWorker], record: RecordedTasks
 ) -> None:
@@ -43,6 +47,7 @@ async def test_revoked_before_the_start_ends_cancelled(
         assert record.read() == []
 
 
+@pytest.mark.shows("stop")
 async def test_terminated_in_the_run_ends_cancelled(
     opened: Opened, worker: Callable[..., CeleryWorker]
 ) -> None:
@@ -56,6 +61,7 @@ async def test_terminated_in_the_run_ends_cancelled(
         assert (await watcher.finals([fire]))[fire.id].state is OutcomeState.CANCELLED
 
 
+@pytest.mark.shows("expiry")
 async def test_expired_in_the_queue_ends_expired_and_does_not_run(
     opened: Opened, worker: Callable[..., CeleryWorker], record: RecordedTasks
 ) -> None:
@@ -70,6 +76,7 @@ async def test_expired_in_the_queue_ends_expired_and_does_not_run(
         assert [run[0] for run in record.read()] == [good.id]
 
 
+@pytest.mark.shows("priority")
 async def test_higher_priorities_run_first_and_equal_ones_in_order(
     opened: Opened, worker: Callable[..., CeleryWorker], record: RecordedTasks
 ) -> None:
@@ -108,6 +115,7 @@ async def test_a_retry_stays_running_until_its_end(
         assert states == [OutcomeState.RUNNING, OutcomeState.SUCCEEDED]
 
 
+@pytest.mark.shows("broker restarted")
 async def test_a_redis_restart_loses_nothing_and_work_resumes_by_itself(
     opened: Opened, server: RedisServer, worker: Callable[..., CeleryWorker], record: RecordedTasks
 ) -> None:

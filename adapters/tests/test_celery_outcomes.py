@@ -13,6 +13,8 @@ from harness import CeleryWorker, RedisServer, eventually
 from z4j_adapters import FireRef, OutcomeState, ResultCode
 from z4j_adapters.testing import make_fire
 
+pytestmark = pytest.mark.engine("celery", "Redis")
+
 
 async def test_a_killed_pool_process_ends_the_fire_lost(
     opened: Opened, worker: Callable[..., CeleryWorker]
@@ -26,6 +28,7 @@ async def test_a_killed_pool_process_ends_the_fire_lost(
         assert "WorkerLostError" in end.error
 
 
+@pytest.mark.shows("worker killed")
 async def test_a_killed_worker_ends_its_runs_lost(
     opened: Opened, worker: Callable[..., CeleryWorker]
 ) -> None:
@@ -80,6 +83,7 @@ async def test_results_stored_while_nobody_listened_are_found(
         assert (await watcher.finals([fire]))[fire.id].state is OutcomeState.SUCCEEDED
 
 
+@pytest.mark.shows("look-up")
 async def test_an_end_that_no_adapter_heard_is_looked_up(
     opened: Opened, server: RedisServer, worker: Callable[..., CeleryWorker]
 ) -> None:

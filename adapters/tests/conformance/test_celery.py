@@ -32,5 +32,6 @@ async def adapter(redis_server: RedisServer, worker: CeleryWorker) -> AsyncItera
     await engine.close()
 
 
+@pytest.mark.engine("celery", "Redis")
 class TestCeleryOnRedis(AdapterContract):
     """All of it."""

@@ -14,6 +14,7 @@ from z4j_adapters.engines.celery.engine import CeleryEngine
 from z4j_adapters.testing import AdapterContract
 
 pytestmark = [
+    pytest.mark.engine("celery", "RabbitMQ"),
     pytest.mark.skipif(not RABBIT_SERVER.exists(), reason="rabbitmq-server is not installed"),
     pytest.mark.timeout(240),
 ]

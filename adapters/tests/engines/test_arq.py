@@ -17,6 +17,8 @@ from harness import RedisServer, eventually
 from z4j_adapters import ControlFailed, FireRef, OutcomeState
 from z4j_adapters.testing import make_fire
 
+pytestmark = pytest.mark.engine("arq", "Redis")
+
 CANCELLED, EXPIRED, FAILED = OutcomeState.CANCELLED, OutcomeState.EXPIRED, OutcomeState.FAILED
 
 
@@ -35,6 +37,7 @@ async def test_the_queue_is_served_in_the_order_of_the_hand_over(
         assert [run[1] for run in record.read()] == [[n] for n in range(150)]
 
 
+@pytest.mark.shows("expiry")
 async def test_expired_in_the_queue_ends_expired_and_does_not_run(
     server: RedisServer, worker: Workers, record: RecordedTasks
 ) -> None:
@@ -96,6 +99,7 @@ async def test_without_kept_results_nothing_is_claimed_and_the_hint_names_the_ta
         await eventually("no more questions", lambda: not engine._asked)
 
 
+@pytest.mark.shows("cancel")
 async def test_cancelled_before_its_start_it_leaves_the_queue_as_arqs_own_abort_would(
     server: RedisServer, worker: Workers, record: RecordedTasks
 ) -> None:
@@ -116,12 +120,13 @@ async def test_cancelled_before_its_start_it_leaves_the_queue_as_arqs_own_abort_
     pool = await create_pool(RedisSettings(port=server.port))
     with pytest.raises(asyncio.CancelledError):
         await Job(gone.id, pool).result(timeout=1)
-    await pool.aclose()
+    await pool.connection_pool.disconnect()
     async with opened(broker=server.url) as (engine, _):
         found = await engine.lookup_outcomes([FireRef(gone.id, gone.ref)])
         assert [o.state for o in found] == [CANCELLED]
 
 
+@pytest.mark.shows("stop")
 async def test_a_running_job_is_stopped_where_its_worker_allows_it(
     server: RedisServer, worker: Workers, record: RecordedTasks
 ) -> None:

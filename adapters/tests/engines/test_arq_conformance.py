@@ -32,5 +32,6 @@ async def adapter(redis_server: RedisServer, worker: ArqWorker) -> AsyncIterator
     await engine.close()
 
 
+@pytest.mark.engine("arq", "Redis")
 class TestArq(AdapterContract):
     """All of it."""

@@ -50,7 +50,7 @@ async def test_redis_holds_what_enqueue_job_would_have_left(
     their_score = await pool.zscore("arq:queue", theirs.job_id)
     their_job = await pool.get(f"arq:job:{theirs.job_id}")
     their_ttl = await pool.pttl(f"arq:job:{theirs.job_id}")
-    await pool.aclose()
+    await pool.connection_pool.disconnect()
 
     async with opened(broker=server.url) as (engine, _):
         # As an app's settings would have it.

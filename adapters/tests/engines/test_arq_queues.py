@@ -31,7 +31,7 @@ async def test_a_purge_takes_others_jobs_too_and_leaves_what_waits_for_its_time(
     assert await later.status() is JobStatus.deferred
     with pytest.raises(ResultNotFound):
         await theirs.result(timeout=1)
-    await pool.aclose()
+    await pool.connection_pool.disconnect()
 
 
 async def test_an_adapter_that_comes_later_learns_that_a_fire_was_purged(

@@ -18,12 +18,15 @@ from harness import Process, RedisServer, eventually
 from z4j_adapters import FireRef, OutcomeState, ResultCode
 from z4j_adapters.testing import make_fire
 
+pytestmark = pytest.mark.engine("arq", "Redis")
+
 CANCELLED, EXPIRED, FAILED = OutcomeState.CANCELLED, OutcomeState.EXPIRED, OutcomeState.FAILED
 
 
 LOST, RUNNING, SUCCEEDED = OutcomeState.LOST, OutcomeState.RUNNING, OutcomeState.SUCCEEDED
 
 
+@pytest.mark.shows("worker killed")
 async def test_a_killed_workers_jobs_run_again_or_end_lost_where_arq_must_not(
     server: RedisServer, worker: Workers, record: RecordedTasks
 ) -> None:
@@ -78,6 +81,7 @@ async def test_two_thousand_fires_sent_twice_run_once_each(
 
 
 @pytest.mark.parametrize("server", [True], indirect=True, ids=["durable"])
+@pytest.mark.shows("broker restarted")
 async def test_a_redis_restart_mid_burst_loses_nothing(
     server: RedisServer, worker: Workers, record: RecordedTasks
 ) -> None:

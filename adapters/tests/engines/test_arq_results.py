@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from arq.worker import JobExecutionFailed
 from conftest import RecordedTasks
 from engines.arq_harness import RESULT, opened
 from harness import RedisServer, eventually
@@ -76,8 +77,6 @@ def stored(error: Any, function: str = "t", tries: int = 1) -> Any:
 
 
 def test_only_arqs_own_words_about_a_job_it_could_not_read_mean_expired() -> None:
-    from arq.worker import JobExecutionFailed
-
     expired = JobExecutionFailed("job expired")
     for result, state in [
         (stored(expired, "<unknown>"), OutcomeState.EXPIRED),
@@ -111,6 +110,23 @@ async def test_a_result_that_cannot_be_read_is_no_outcome_and_the_hint_says_so(
         assert "results of proj.odd cannot be read" in engine.capabilities().outcomes_hint
         await eventually("no more questions", lambda: not engine._asked)
         assert {o.fire_id for o in watcher.outcomes} == {good.id}
+
+
+async def test_a_worker_that_finds_an_expired_job_has_not_begun_it(server: RedisServer) -> None:
+    async with opened(broker=server.url) as (engine, watcher):
+        late, good = make_fire("t", expires_s=600.0), make_fire("t")
+        await engine.dispatch([late, good])
+        client = server.client()
+        client.delete(f"arq:job:{late.id}")
+        for fire in (late, good):  # As a worker does before it reads the job.
+            client.set(f"arq:in-progress:{fire.id}", b"1")
+        await eventually("a look", lambda: watcher.outcomes)
+        failed = {**RESULT, "s": False, "f": "<unknown>"}
+        late_result = {**failed, "r": JobExecutionFailed("job expired")}
+        client.set(f"arq:result:{late.id}", pickle.dumps(late_result))
+        await watcher.finals([late])
+        seen = [(o.fire_id, o.state) for o in watcher.outcomes]
+        assert seen == [(good.id, OutcomeState.RUNNING), (late.id, OutcomeState.EXPIRED)]
 
 
 async def test_large_results_are_read_in_several_answers(server: RedisServer) -> None:

@@ -20,6 +20,8 @@ from harness import Process, RedisServer, eventually
 from z4j_adapters import ControlFailed, FireRef, OutcomeState, ResultCode
 from z4j_adapters.testing import make_fire
 
+pytestmark = pytest.mark.engine("dramatiq", "Redis")
+
 Workers = Callable[..., DramatiqWorker]
 RUNNING, SUCCEEDED = OutcomeState.RUNNING, OutcomeState.SUCCEEDED
 
@@ -72,6 +74,7 @@ async def test_stored_results_bring_the_error_of_the_last_attempt_and_stay_there
         assert [k for k in server.client().scan_iter() if len(k) == 32]
 
 
+@pytest.mark.shows("expiry")
 async def test_expired_in_the_queue_ends_expired_and_does_not_run(
     server: RedisServer, worker: Workers, record: RecordedTasks
 ) -> None:
@@ -106,6 +109,7 @@ async def test_a_failure_after_the_expiry_of_a_run_that_began_before_it_is_no_ex
         assert end.state is OutcomeState.FAILED
 
 
+@pytest.mark.shows("worker killed")
 async def test_a_killed_workers_run_is_run_again_by_dramatiq_and_stays_running_until_then(
     server: RedisServer, worker: Workers, record: RecordedTasks
 ) -> None:
@@ -133,6 +137,7 @@ async def test_what_was_flushed_ends_lost_and_not_succeeded(server: RedisServer)
         assert "flushed" in end.error
 
 
+@pytest.mark.shows("broker restarted")
 async def test_a_redis_restart_loses_nothing_and_work_resumes_by_itself(
     server: RedisServer, worker: Workers, record: RecordedTasks
 ) -> None:
@@ -231,6 +236,7 @@ async def test_a_restarted_adapter_finds_what_ended_without_it_and_what_still_wa
         assert again == {good.id: SUCCEEDED, bad.id: OutcomeState.FAILED}
 
 
+@pytest.mark.shows("cancel")
 async def test_cancelled_in_the_queue_ends_cancelled_and_what_a_worker_has_cannot_be(
     server: RedisServer, worker: Workers, record: RecordedTasks
 ) -> None:

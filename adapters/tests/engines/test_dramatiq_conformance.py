@@ -37,6 +37,7 @@ async def adapter(
     await engine.close()
 
 
+@pytest.mark.engine("dramatiq", "Redis")
 class TestDramatiqOnRedis(AdapterContract):
     """All of it."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import AsyncIterator, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,11 @@ from z4j_adapters.engines.dramatiq.engine import new_engine
 from z4j_adapters.testing import AdapterContract, Watcher, make_fire
 
 pytestmark = [
+    pytest.mark.engine("dramatiq", "RabbitMQ"),
+    pytest.mark.skipif(
+        [int(part) for part in version("dramatiq").split(".")] < [2, 2],
+        reason="workers older than 2.2 leave no notes on RabbitMQ",
+    ),
     pytest.mark.skipif(not RABBIT_SERVER.exists(), reason="rabbitmq-server is not installed"),
     pytest.mark.timeout(240),
 ]
@@ -119,6 +125,7 @@ class TestDramatiqOnRabbit(AdapterContract):
             end = (await watcher.finals([fire]))[fire.id]
             assert (end.state, end.error) == (OutcomeState.FAILED, "LookupError: no such address")
 
+    @pytest.mark.shows("expiry")
     async def test_an_expired_fire_does_not_run_and_ends_expired(
         self, adapter: EngineAdapter, tasks: RecordedTasks, watcher: Watcher
     ) -> None:
@@ -144,6 +151,7 @@ class TestDramatiqOnRabbit(AdapterContract):
             assert ends[bad.id].state is OutcomeState.FAILED
 
 
+@pytest.mark.shows("priority")
 async def test_messages_wait_in_order_of_their_priority(rabbit: RabbitServer) -> None:
     async with opened(broker=rabbit.url, max_priority=10) as (engine, _):
         fires = [
@@ -174,6 +182,7 @@ async def test_a_queue_with_other_priorities_is_named_and_keeps_no_other_queue_b
         await eventually("the reason in its health", lambda: "z4j_outcomes" in engine.health())
 
 
+@pytest.mark.shows("worker killed")
 async def test_a_killed_workers_run_is_run_again_by_rabbitmq_and_ends_once(
     rabbit: RabbitServer, worker: DramatiqWorker, tasks: RecordedTasks
 ) -> None:
@@ -189,6 +198,7 @@ async def test_a_killed_workers_run_is_run_again_by_rabbitmq_and_ends_once(
         assert [run[0] for run in tasks.read()].count(fire.id) == 2
 
 
+@pytest.mark.shows("broker restarted")
 async def test_a_broker_restart_loses_nothing_and_work_resumes_by_itself(
     folder: Path, rabbit: RabbitServer, worker: DramatiqWorker, tasks: RecordedTasks
 ) -> None:

@@ -21,6 +21,8 @@ from z4j_adapters import ControlFailed, FireRef, OutcomeState, ResultCode
 from z4j_adapters.engines.huey import waiting
 from z4j_adapters.testing import make_fire
 
+pytestmark = pytest.mark.engine("huey", "Redis")
+
 
 async def test_two_thousand_fires_sent_twice_by_two_adapters_run_once(
     redis_server: RedisServer, consumer: Make, record: HueyTasks
@@ -39,6 +41,7 @@ async def test_two_thousand_fires_sent_twice_by_two_adapters_run_once(
     assert Counter(run[0] for run in record.read()) == {fire.id: 1 for fire in fires}
 
 
+@pytest.mark.shows("expiry")
 async def test_every_way_to_end_is_told_as_it_was(
     server: RedisServer, consumer: Make, record: HueyTasks
 ) -> None:
@@ -87,6 +90,8 @@ async def test_a_retry_stays_running_until_its_end(
         ]  # fmt: skip
 
 
+@pytest.mark.engine("huey", "Redis with priorities")
+@pytest.mark.shows("priority")
 async def test_higher_priorities_run_first_and_equal_ones_in_order(
     server: RedisServer, consumer: Make, record: HueyTasks
 ) -> None:
@@ -100,6 +105,7 @@ async def test_higher_priorities_run_first_and_equal_ones_in_order(
         assert [run[1][0] for run in record.read()] == [3, 7, 11, 1, 5, 9, 2, 6, 10, 0, 4, 8]
 
 
+@pytest.mark.shows("cancel")
 async def test_revoked_before_the_start_ends_cancelled_and_a_run_cannot_be_stopped(
     server: RedisServer, consumer: Make, record: HueyTasks
 ) -> None:

@@ -24,10 +24,14 @@ class Case(NamedTuple):
     storage: str = ""
 
 
-CASES = [
-    Case("RedisHuey", "thread", "redis"),
-    Case("PriorityRedisExpireHuey", "process", "redis-priority-expire"),
-    Case("SqliteHuey", "thread"),
+CASES = {
+    "Redis": Case("RedisHuey", "thread", "redis"),
+    "Redis with priorities": Case("PriorityRedisExpireHuey", "process", "redis-priority-expire"),
+    "SQLite": Case("SqliteHuey", "thread"),
+}
+PARAMS = [
+    pytest.param(case, id=case.kind, marks=pytest.mark.engine("huey", broker))
+    for broker, case in CASES.items()
 ]
 
 
@@ -38,7 +42,7 @@ class Running(NamedTuple):
     tasks: HueyTasks
 
 
-@pytest.fixture(scope="module", params=CASES, ids=lambda case: case.kind)
+@pytest.fixture(scope="module", params=PARAMS)
 def running(
     request: pytest.FixtureRequest, folder: Path, redis_server: RedisServer
 ) -> Iterator[Running]:

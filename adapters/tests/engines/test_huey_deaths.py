@@ -20,8 +20,18 @@ from harness import RedisServer, eventually
 from z4j_adapters import OutcomeState
 from z4j_adapters.testing import make_fire
 
+pytestmark = pytest.mark.engine("huey", "Redis")
 
-@pytest.mark.parametrize("workers", ["thread", "process", "thread, on SQLite"])
+
+@pytest.mark.shows("worker killed")
+@pytest.mark.parametrize(
+    "workers",
+    [
+        "thread",
+        "process",
+        pytest.param("thread, on SQLite", marks=pytest.mark.engine("huey", "SQLite")),
+    ],
+)
 async def test_a_run_whose_consumer_is_killed_ends_lost_after_the_stated_time(
     tmp_path: Path, redis_server: RedisServer, consumer: Make, workers: str
 ) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from engines.huey_harness import (
     NAME,
     SRC,
@@ -23,7 +24,10 @@ from harness import Process, RedisServer, assert_frozen_redis_is_unavailable, ev
 from z4j_adapters import FireRef, OutcomeState, ResultCode
 from z4j_adapters.testing import make_fire
 
+pytestmark = pytest.mark.engine("huey", "Redis")
 
+
+@pytest.mark.shows("broker restarted")
 async def test_a_redis_restart_loses_nothing_and_work_resumes_by_itself(
     server: RedisServer, consumer: Make, record: HueyTasks
 ) -> None:

@@ -37,5 +37,6 @@ async def adapter(redis_server: RedisServer, worker: RqWorker) -> AsyncIterator[
     await engine.close()
 
 
+@pytest.mark.engine("rq", "Redis")
 class TestRq(AdapterContract):
     """All of it."""

@@ -11,9 +11,12 @@ from rq.registry import CanceledJobRegistry, ScheduledJobRegistry
 from z4j_adapters import ControlFailed, OutcomeState
 from z4j_adapters.testing import make_fire
 
+pytestmark = pytest.mark.engine("rq", "Redis")
+
 pytest_plugins = ["engines.rq_kit"]
 
 
+@pytest.mark.shows("cancel")
 async def test_cancelled_before_the_start_ends_cancelled_and_never_runs(
     rq_server: RedisServer, rq_worker: Workers, rq_record: RqTasks
 ) -> None:
@@ -49,6 +52,7 @@ async def test_cancelled_while_it_waits_for_its_retry_ends_cancelled(
         assert registry.get_job_ids() == []
 
 
+@pytest.mark.shows("stop")
 async def test_terminated_in_the_run_ends_cancelled(
     rq_server: RedisServer, rq_worker: Workers
 ) -> None:

@@ -13,6 +13,8 @@ from z4j_adapters import OutcomeState
 from z4j_adapters.engines.rq import book
 from z4j_adapters.testing import make_fire
 
+pytestmark = pytest.mark.engine("rq", "Redis")
+
 pytest_plugins = ["engines.rq_kit"]
 
 
@@ -28,6 +30,7 @@ async def test_a_killed_process_of_a_run_ends_it_lost(
         assert "signal 9" in end.error
 
 
+@pytest.mark.shows("worker killed")
 async def test_a_killed_worker_ends_its_run_lost_after_the_stated_time(
     rq_server: RedisServer, rq_worker: Workers
 ) -> None:

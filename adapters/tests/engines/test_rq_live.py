@@ -16,6 +16,8 @@ from z4j_adapters.engines.rq.dispatch import HandedOver, dedupe_key
 from z4j_adapters.engines.rq.engine import RqEngine
 from z4j_adapters.testing import make_fire
 
+pytestmark = pytest.mark.engine("rq", "Redis")
+
 pytest_plugins = ["engines.rq_kit"]
 
 
@@ -65,6 +67,7 @@ async def test_a_run_that_rq_retries_stays_running_until_its_end(
         assert [run[1] for run in rq_record.read()] == [[1], [0]]
 
 
+@pytest.mark.shows("expiry")
 async def test_expired_in_the_queue_ends_expired_and_does_not_run(
     rq_server: RedisServer, rq_worker: Workers, rq_record: RqTasks
 ) -> None:

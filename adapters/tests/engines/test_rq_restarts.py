@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from engines.rq_kit import SIMPLE, RqTasks, RqWorker, Workers, opened_engine
 from fake_scheduler import FakeScheduler, pb
 from harness import Process, RedisServer, assert_frozen_redis_is_unavailable, eventually
@@ -15,9 +16,12 @@ from z4j_adapters import FireRef, OutcomeState, ResultCode
 from z4j_adapters.engines.rq.dispatch import dedupe_key
 from z4j_adapters.testing import make_fire
 
+pytestmark = pytest.mark.engine("rq", "Redis")
+
 pytest_plugins = ["engines.rq_kit"]
 
 
+@pytest.mark.shows("broker restarted")
 async def test_a_redis_restart_in_a_burst_loses_nothing_and_work_resumes_by_itself(
     tmp_path: Path, rq_record: RqTasks
 ) -> None:

@@ -23,7 +23,13 @@ from taskiq_redis import RedisStreamBroker
 from z4j_adapters import ControlFailed, FireRef, OutcomeState, ResultCode
 from z4j_adapters.testing import make_fire
 
-KINDS = pytest.mark.parametrize("kind", ["list", "stream"])
+KINDS = pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("list", marks=pytest.mark.engine("taskiq", "Redis lists")),
+        pytest.param("stream", marks=pytest.mark.engine("taskiq", "Redis streams")),
+    ],
+)
 
 
 @pytest.fixture
@@ -50,6 +56,7 @@ def both(server: RedisServer, **options: Any) -> dict[str, Any]:
 
 
 @KINDS
+@pytest.mark.shows("broker restarted")
 async def test_a_redis_restart_mid_burst_loses_nothing_and_repeats_nothing(
     kind: str, server: RedisServer, worker: Callable[..., TaskiqWorker], record: RecordedTasks
 ) -> None:
@@ -72,6 +79,8 @@ async def test_a_redis_restart_mid_burst_loses_nothing_and_repeats_nothing(
     assert Counter(run[0] for run in record.read()) == {fire.id: 1 for fire in fires}
 
 
+@pytest.mark.engine("taskiq", "Redis lists")
+@pytest.mark.shows("worker killed")
 async def test_a_list_workers_kill_mid_run_ends_lost_after_the_stated_time(
     server: RedisServer, worker: Callable[..., TaskiqWorker], record: RecordedTasks
 ) -> None:
@@ -87,6 +96,8 @@ async def test_a_list_workers_kill_mid_run_ends_lost_after_the_stated_time(
         assert "'contract.sleep' left queue 'taskiq'" in end.error
 
 
+@pytest.mark.engine("taskiq", "Redis streams")
+@pytest.mark.shows("worker killed")
 async def test_a_stream_workers_kill_mid_run_is_made_good_by_the_next_worker(
     server: RedisServer, worker: Callable[..., TaskiqWorker], record: RecordedTasks
 ) -> None:
@@ -126,6 +137,7 @@ async def test_what_left_its_queue_without_a_result_is_lost_and_what_waits_there
 
 
 @KINDS
+@pytest.mark.shows("cancel")
 async def test_cancelled_before_a_worker_fetched_it_ends_cancelled_and_does_not_run(
     kind: str, server: RedisServer, worker: Callable[..., TaskiqWorker], record: RecordedTasks
 ) -> None:

@@ -16,18 +16,21 @@ from engines.taskiq_help import tasks as tasks
 from engines.taskiq_help import worker as worker
 
 
+@pytest.mark.engine("taskiq", "Redis lists")
 class TestTaskiqOnListsWithoutApp(WithoutApp):
     """ListQueueBroker."""
 
     kind = "list"
 
 
+@pytest.mark.engine("taskiq", "Redis streams")
 class TestTaskiqOnStreamsWithoutApp(WithoutApp):
     """RedisStreamBroker."""
 
     kind = "stream"
 
 
+@pytest.mark.engine("taskiq", "Redis streams")
 class TestTaskiqOnStreamsWithApp(WithApp):
     """RedisStreamBroker."""
 

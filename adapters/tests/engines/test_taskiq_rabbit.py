@@ -25,6 +25,7 @@ from z4j_adapters.engines.taskiq.engine import TaskiqEngine
 from z4j_adapters.testing import IdleQueue, make_fire
 
 pytestmark = [
+    pytest.mark.engine("taskiq", "RabbitMQ"),
     pytest.mark.skipif(not RABBIT_SERVER.exists(), reason="rabbitmq-server is not installed"),
     pytest.mark.timeout(240),
 ]
@@ -99,6 +100,7 @@ async def test_what_reaches_no_queue_waits_with_the_scheduler_too(
         assert "no queue takes routing key 'nobody' yet" in results[0].message
 
 
+@pytest.mark.shows("priority")
 async def test_higher_priorities_run_first(
     rabbit: RabbitServer,
     redis_server: RedisServer,
@@ -124,6 +126,7 @@ async def test_higher_priorities_run_first(
             await engine.cancel(fires[0].id, terminate=False)
 
 
+@pytest.mark.shows("broker restarted")
 async def test_a_rabbitmq_restart_mid_burst_loses_nothing(
     rabbit: RabbitServer,
     redis_server: RedisServer,

@@ -55,6 +55,7 @@ def sentinel(folder: Path, redis_server: RedisServer) -> Iterator[SentinelServer
     server.stop()
 
 
+@pytest.mark.engine("taskiq", "Redis lists")
 class TestTaskiqOnListsOfSentinel(WithApp):
     """ListQueueSentinelBroker and RedisAsyncSentinelResultBackend."""
 
