@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import signal
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_run import run_to_the_end_and_leave
 from conftest import Opened, RecordedTasks
-from fake_scheduler import FakeScheduler, pb
 from harness import (
     CeleryWorker,
-    Process,
     RedisServer,
     assert_frozen_redis_is_unavailable,
     eventually,
@@ -166,29 +164,8 @@ async def test_the_command_runs_fires_and_leaves_on_sigterm_with_outcomes_delive
     tmp_path: Path, server: RedisServer, worker: Callable[..., CeleryWorker], record: RecordedTasks
 ) -> None:
     worker("--concurrency", "2").start()
-    node = FakeScheduler()
-    await node.start()
-    command = [sys.executable, "-m", "z4j_adapters", "celery", "--broker", server.url]
-    src = Path(__file__).resolve().parent.parent / "src"
-    process = Process(
-        [*command, "--scheduler", node.address], tmp_path, "adapter", PYTHONPATH=str(src)
-    )
-    process.start()
-    try:
-        await node.until("hello", lambda: node.hellos, 30)
-        fires = [make_fire("contract.echo", ["command", n % 7]) for n in range(200)]
-        node.dispatch(fires)
-        final = pb.Outcome.STATE_SUCCEEDED
-        await node.until(
-            "outcomes", lambda: sum(o.state == final for o in node.outcomes) == 200, 60
-        )
-        assert process.child
-        process.child.send_signal(signal.SIGTERM)
-        await eventually("exit", lambda: process.child and process.child.poll() is not None)
-        assert process.child.returncode == 0, process.log()
-    finally:
-        process.stop(signal.SIGKILL)
-        await node.stop()
+    fires = [make_fire("contract.echo", ["command", n % 7]) for n in range(200)]
+    await run_to_the_end_and_leave(tmp_path, ["celery", "--broker", server.url], fires)
     assert Counter(run[0] for run in record.read()) == {fire.id: 1 for fire in fires}
 
 

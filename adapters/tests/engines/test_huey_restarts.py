@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from command_run import run_to_the_end_and_leave
 from engines.huey_harness import (
     NAME,
-    SRC,
     HueyTasks,
     Make,
     handed_over,
@@ -19,8 +18,7 @@ from engines.huey_harness import (
 )
 from engines.huey_harness import consumer as consumer
 from engines.huey_harness import record as record
-from fake_scheduler import FakeScheduler, pb
-from harness import Process, RedisServer, assert_frozen_redis_is_unavailable, eventually
+from harness import RedisServer, assert_frozen_redis_is_unavailable, eventually
 from z4j_adapters import FireRef, OutcomeState, ResultCode
 from z4j_adapters.testing import make_fire
 
@@ -105,25 +103,7 @@ async def test_the_command_runs_fires_and_leaves_on_sigterm_with_outcomes_delive
     tmp_path: Path, server: RedisServer, consumer: Make, record: HueyTasks
 ) -> None:
     consumer("-w", "2").start()
-    node = FakeScheduler()
-    await node.start()
-    command = [sys.executable, "-m", "z4j_adapters", "huey", "--broker", server.url]
-    command += ["--name", NAME, "--scheduler", node.address]
-    process = Process(command, tmp_path, "adapter", PYTHONPATH=str(SRC))
-    process.start()
-    try:
-        await node.until("hello", lambda: node.hellos, 30)
-        fires = [make_fire("huey_app.echo", ["command", n % 7]) for n in range(200)]
-        node.dispatch(fires)
-        final = pb.Outcome.STATE_SUCCEEDED
-        await node.until(
-            "outcomes", lambda: sum(o.state == final for o in node.outcomes) == 200, 60
-        )
-        assert process.child
-        process.child.send_signal(signal.SIGTERM)
-        await eventually("exit", lambda: process.child and process.child.poll() is not None)
-        assert process.child.returncode == 0, process.log()
-    finally:
-        process.stop(signal.SIGKILL)
-        await node.stop()
+    fires = [make_fire("huey_app.echo", ["command", n % 7]) for n in range(200)]
+    arguments = ["huey", "--broker", server.url, "--name", NAME]
+    await run_to_the_end_and_leave(tmp_path, arguments, fires)
     assert Counter(run[0] for run in record.read()) == {fire.id: 1 for fire in fires}
