@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
 from tests.chaos.cluster import Cluster, Verdict, draw_seed, now_us
 from tests.chaos.nemeses import Nemesis
-from tests.chaos.network import ProxyNetwork
 
 # In the ordinary run, and (./dev chaos) in the long one.
 ROUNDS = int(os.environ.get("Z4J_CLUSTER_ROUNDS", "1"))
@@ -88,22 +85,6 @@ def harm(dice: random.Random) -> Harmer:
         return verdict
 
     return run
-
-
-@pytest.fixture(scope="module")
-def cluster_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Cluster]]:
-    """Starts a cluster with this election once for all tests of the module."""
-    with ExitStack() as stack:
-        made: dict[str, Cluster] = {}
-
-        def cluster(election: str) -> Cluster:
-            if election not in made:
-                folder: Path = tmp_path_factory.mktemp(election)
-                made[election] = Cluster(folder, election, ProxyNetwork(), stack)
-                made[election].create_schedules(SCHEDULES)
-            return made[election]
-
-        yield cluster
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -9,22 +9,29 @@ fire every second meanwhile (1 and 50 in the ordinary run, 10 and 1,000 in `./de
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from tests.chaos import nemeses
 from tests.chaos.cluster import Cluster, now_us
-from tests.chaos.conftest import ROUNDS, Harmer
+from tests.chaos.conftest import ROUNDS, SCHEDULES, Harmer
+from tests.chaos.network import ProxyNetwork
 
 ELECTIONS = os.environ.get("Z4J_ELECTIONS", "raft").split(",")
 FREEZE_MAX_S = 10.0 if ROUNDS > 1 else 2.0
 
 
 @pytest.fixture(scope="module", params=ELECTIONS)
-def cluster(request: pytest.FixtureRequest, cluster_of: Callable[[str], Cluster]) -> Cluster:
-    """One for each election."""
-    return cluster_of(request.param)
+def cluster(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Cluster]:
+    """One for each election; it is stopped before the next one starts."""
+    with ExitStack() as stack:
+        one = Cluster(tmp_path_factory.mktemp(request.param), request.param, ProxyNetwork(), stack)
+        one.create_schedules(SCHEDULES)
+        yield one
 
 
 def test_a_killed_leader_misses_and_doubles_nothing(cluster: Cluster, harm: Harmer) -> None:
