@@ -79,6 +79,8 @@ const char* NameOf(ScheduleState state) {
       return "finished";
     case ScheduleState::kQuarantined:
       return "quarantined";
+    case ScheduleState::kShadow:
+      return "shadow";
   }
   return "enabled";
 }

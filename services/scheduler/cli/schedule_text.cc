@@ -42,6 +42,7 @@ std::string SpecText(const v1::Schedule& schedule) {
     case v1::Spec::kSolar:
       return absl::StrCat(EnumText(*v1::SolarSpec::Event_descriptor(), spec.solar().event()),
                           " at ", spec.solar().latitude(), ", ", spec.solar().longitude());
+    case v1::Spec::kCalendarInterval:
     case v1::Spec::KIND_NOT_SET:
       break;
   }

@@ -50,6 +50,7 @@ enum class FireReason : uint8_t {
   kUserCancelled = 11,     // CANCELLED on request.
   kWorkerLost = 12,        // LOST: the worker vanished during the run.
   kExpiredInQueue = 13,    // FAILED: the engine dropped it past its expiry.
+  kShadow = 14,            // SKIPPED: the schedule is in shadow.
 };
 
 constexpr bool IsFinal(FireState state) { return state >= FireState::kSucceeded; }

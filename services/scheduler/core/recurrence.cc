@@ -55,7 +55,8 @@ absl::StatusOr<RecurrencePtr> CompileRecurrence(const Schedule& schedule) {
     return CompileWallInterval(*interval, AnchorOf(*interval, schedule),
                                WallClock(std::move(zone), schedule.gap, fold));
   }
-  return CompileSolar(std::get<SolarSpec>(schedule.spec));
+  if (const auto* solar = std::get_if<SolarSpec>(&schedule.spec)) return CompileSolar(*solar);
+  return FieldError("spec.calendar_interval", "is not there yet");
 }
 
 absl::Time AnchorOf(const IntervalSpec& spec, const Schedule& schedule) {

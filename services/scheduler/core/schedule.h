@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 #include "services/base/uuid.h"
 
@@ -36,6 +37,7 @@ struct CronSpec {
   std::string expression;
   std::string second, minute, hour, day_of_month, month, day_of_week, year, iso_week;
   DayMatch day_match = DayMatch::kOr;
+  int microsecond = 0;  // Of every due time, 0..999999.
 
   friend bool operator==(const CronSpec&, const CronSpec&) = default;
 };
@@ -81,7 +83,17 @@ struct SolarSpec {
   friend bool operator==(const SolarSpec&, const SolarSpec&) = default;
 };
 
-using Spec = std::variant<CronSpec, IntervalSpec, OneShotSpec, SolarSpec>;
+// Fires at `at_second` of the dates start_date + n * (years, months, weeks, days), n >= 0, on the
+// wall clock.  Dates that do not exist are skipped.
+struct CalendarIntervalSpec {
+  int years = 0, months = 0, weeks = 0, days = 0;  // At least one is positive.
+  int at_second = 0;                               // Of the day, 0..86399.
+  absl::CivilDay start_date;                       // The first date.
+
+  friend bool operator==(const CalendarIntervalSpec&, const CalendarIntervalSpec&) = default;
+};
+
+using Spec = std::variant<CronSpec, IntervalSpec, OneShotSpec, SolarSpec, CalendarIntervalSpec>;
 
 // What becomes of the times that came due while no leader was live.
 enum class CatchUp : uint8_t { kSkip = 1, kFireOne = 2, kFireAll = 3 };
@@ -123,7 +135,23 @@ struct RunRetry {
   friend bool operator==(const RunRetry&, const RunRetry&) = default;
 };
 
-enum class ScheduleState : uint8_t { kEnabled = 1, kPaused = 2, kFinished = 3, kQuarantined = 4 };
+// kShadow: its due times are recorded as SKIPPED(SHADOW), and none is dispatched.
+enum class ScheduleState : uint8_t {
+  kEnabled = 1,
+  kPaused = 2,
+  kFinished = 3,
+  kQuarantined = 4,
+  kShadow = 5
+};
+
+// The definition that a schedule was imported from; the proto message says the bounds.
+struct ImportSource {
+  std::string kind, version, locator, key, raw;
+  std::string digest;     // Of the definition as it was imported: SHA-256 in lower-case hex.
+  std::string import_id;  // The import that wrote it last.
+
+  friend bool operator==(const ImportSource&, const ImportSource&) = default;
+};
 
 // Who paused a schedule, why, since when and until when.
 struct Pause {
@@ -167,6 +195,9 @@ struct Schedule {
   RetryPolicy retry;
   std::optional<RunRetry> run_retry;  // None: a run that ended badly is not repeated.
   std::map<std::string, std::string> labels;
+  std::map<std::string, std::string> adapter_labels;  // Only adapters with all of them take it.
+  std::string affinity_key;  // Fires with the same one go to the same adapter.  Empty: to any.
+  std::optional<ImportSource> source;
 
   ScheduleState state = ScheduleState::kEnabled;
   std::optional<Pause> pause;  // Set exactly when `state` is kPaused.

@@ -70,6 +70,7 @@ struct AdapterInfo {
   AdapterCapabilities capabilities;
   std::vector<std::string> queues, tasks;  // Empty: any; not known.
   int max_in_flight = 1000;
+  std::map<std::string, std::string> labels;  // For Schedule::adapter_labels.
   absl::Time connected_at;
 };
 

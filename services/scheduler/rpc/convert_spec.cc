@@ -133,6 +133,7 @@ Spec ToSpec(const v1::Spec& spec, absl::string_view path, Faults& faults) {
       return ToOneShot(spec.one_shot(), absl::StrCat(path, ".one_shot"), faults);
     case v1::Spec::kSolar:
       return ToSolar(spec.solar(), absl::StrCat(path, ".solar"), faults);
+    case v1::Spec::kCalendarInterval:
     case v1::Spec::KIND_NOT_SET:
       break;
   }

@@ -193,8 +193,8 @@ class Reader {
     Reader inner(*value);
     std::string kind;
     inner("kind", kind);
-    for (const Spec& one :
-         {Spec(CronSpec()), Spec(IntervalSpec()), Spec(OneShotSpec()), Spec(SolarSpec())}) {
+    for (const Spec& one : {Spec(CronSpec()), Spec(IntervalSpec()), Spec(OneShotSpec()),
+                            Spec(SolarSpec()), Spec(CalendarIntervalSpec())}) {
       if (KindOf(one) != kind) continue;
       spec = one;
       std::visit([&](auto& s) { Visit(inner, s); }, spec);
@@ -260,7 +260,8 @@ absl::StatusOr<Schedule> DecodeSchedule(absl::string_view text) {
 }
 
 absl::string_view KindOf(const Spec& spec) {
-  constexpr absl::string_view kKinds[] = {"cron", "interval", "one_shot", "solar"};
+  constexpr absl::string_view kKinds[] = {"cron", "interval", "one_shot", "solar",
+                                          "calendar_interval"};
   static_assert(std::variant_size_v<Spec> == std::size(kKinds));
   return kKinds[spec.index()];
 }

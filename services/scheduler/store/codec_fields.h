@@ -47,6 +47,15 @@ void Visit(V& v, S& solar) {
   v("offset", solar.offset);
 }
 
+template <typename V, Is<CalendarIntervalSpec> S>
+void Visit(V& v, S& calendar) {
+  v("years", calendar.years);
+  v("months", calendar.months);
+  v("weeks", calendar.weeks);
+  v("days", calendar.days);
+  v("at_second", calendar.at_second);
+}
+
 template <typename V, Is<RetryPolicy> S>
 void Visit(V& v, S& retry) {
   v("max_attempts", retry.max_attempts);

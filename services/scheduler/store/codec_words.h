@@ -46,7 +46,8 @@ inline constexpr Word<OnLost> kOnLostWords[] = {
 inline constexpr Word<ScheduleState> kStateWords[] = {{ScheduleState::kEnabled, "enabled"},
                                                       {ScheduleState::kPaused, "paused"},
                                                       {ScheduleState::kFinished, "finished"},
-                                                      {ScheduleState::kQuarantined, "quarantined"}};
+                                                      {ScheduleState::kQuarantined, "quarantined"},
+                                                      {ScheduleState::kShadow, "shadow"}};
 
 inline const auto& WordsOf(GapPolicy) { return kGapWords; }
 inline const auto& WordsOf(FoldPolicy) { return kFoldWords; }
