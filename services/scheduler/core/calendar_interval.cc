@@ -178,9 +178,8 @@ absl::StatusOr<std::shared_ptr<const Recurrence>> CompileCalendarInterval(
   }
   if (recurrence->NextAfter(absl::InfinitePast()) == absl::InfiniteFuture()) {
     return FieldError(kPath,
-                      absl::StrCat("never comes due: its only date, ", DateText(spec.start_date),
-                                   ", has no ", TimeOfDayText(spec.at_second),
-                                   " in its zone; choose another time or gap policy"));
+                      absl::StrCat("never comes due: clocks skip ", TimeOfDayText(spec.at_second),
+                                   " on each of its dates; choose another time or gap policy"));
   }
   return recurrence;
 }
