@@ -26,6 +26,16 @@ inline constexpr int kCalendarYearMin = 1970;
 inline constexpr int kCalendarYearMax = 2199;
 inline constexpr absl::Duration kPeriodMin = absl::Seconds(1);
 inline constexpr absl::Duration kPeriodMax = absl::Hours(24 * 3653);  // Ten years.
+// Steps of a calendar interval: longer ones would come due once at most.
+inline constexpr int kCalendarYearsMax = 200;
+inline constexpr int kCalendarMonthsMax = 12 * kCalendarYearsMax;
+inline constexpr int kCalendarWeeksMax = 10'000;
+inline constexpr int kCalendarDaysMax = 100'000;
+inline constexpr int kFixedOffsetMinutesMax = 14 * 60;  // Of "UTC+14:00"; no zone is further off.
+// What lint takes for a queue that is doing well, and for too many schedules in one second: a
+// burst that a broker and its workers notice.
+inline constexpr absl::Duration kUsualQueueTime = absl::Minutes(1);
+inline constexpr int kSameSecondMin = 100;
 inline constexpr absl::Duration kJitterMax = absl::Hours(24);
 inline constexpr absl::Duration kSolarOffsetMax = absl::Hours(12);
 inline constexpr absl::Duration kExpiresMax = absl::Hours(24 * 366);

@@ -1,12 +1,14 @@
 #ifndef Z4J_SCHEDULER_CORE_CRON_FIELD_H_
 #define Z4J_SCHEDULER_CORE_CRON_FIELD_H_
 
+#include <array>
 #include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "services/scheduler/core/cron_parse.h"
 
@@ -46,6 +48,14 @@ struct Token {
   absl::string_view text;
   size_t position;
 };
+
+// The text of each field; "*" ("0" for the second) for one that is not given.
+using CronTexts = std::array<Token, kCronFieldCount>;
+
+// Takes the spec apart, without looking into the fields; the texts are views of `spec` or of
+// literals.  INVALID_ARGUMENT on "spec.cron.expression" or "spec.cron" if there are not the right
+// fields.
+absl::StatusOr<CronTexts> CronTextsOf(const CronSpec& spec);
 
 // What one field admits.
 struct CronFieldValues {

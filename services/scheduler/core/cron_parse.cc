@@ -20,10 +20,8 @@ namespace {
 
 constexpr char kExpressionPath[] = "spec.cron.expression";
 
-// The fields' texts; what is empty is not given.
-using FieldTexts = std::array<Token, kCronFieldCount>;
-
-absl::StatusOr<FieldTexts> SplitExpression(absl::string_view expression) {
+// What is empty is not given.
+absl::StatusOr<CronTexts> SplitExpression(absl::string_view expression) {
   static constexpr std::pair<absl::string_view, absl::string_view> kAliases[] = {
       {"@yearly", "0 0 1 1 *"}, {"@annually", "0 0 1 1 *"}, {"@monthly", "0 0 1 * *"},
       {"@weekly", "0 0 * * 0"}, {"@daily", "0 0 * * *"},    {"@midnight", "0 0 * * *"},
@@ -51,7 +49,7 @@ absl::StatusOr<FieldTexts> SplitExpression(absl::string_view expression) {
                                    "day_of_month month day_of_week) or 6 with the second first; a ",
                                    "year has its own field \"spec.cron.year\""));
   }
-  FieldTexts texts = {};
+  CronTexts texts = {};
   texts[kSecond] = {"0", 1};
   std::copy(words.begin(), words.end(), texts.begin() + (words.size() == 6 ? kSecond : kMinute));
   return texts;
@@ -59,7 +57,7 @@ absl::StatusOr<FieldTexts> SplitExpression(absl::string_view expression) {
 
 }  // namespace
 
-absl::StatusOr<CronFields> ParseCron(const CronSpec& spec) {
+absl::StatusOr<CronTexts> CronTextsOf(const CronSpec& spec) {
   const std::string* const spelled[kCronFieldCount] = {
       &spec.second, &spec.minute,      &spec.hour, &spec.day_of_month,
       &spec.month,  &spec.day_of_week, &spec.year, &spec.iso_week};
@@ -76,13 +74,22 @@ absl::StatusOr<CronFields> ParseCron(const CronSpec& spec) {
                       absl::StrCat("has ", chars, " characters; at most ", kCronTextCharsMax));
   }
 
-  FieldTexts texts = {};
+  CronTexts texts = {};
   if (is_spelled) {
     for (int f = 0; f < kCronFieldCount; ++f) texts[f] = {*spelled[f], 1};
     if (spec.second.empty()) texts[kSecond] = {"0", 1};
   } else {
     ASSIGN_OR_RETURN(texts, SplitExpression(spec.expression));
   }
+  for (Token& text : texts) {
+    if (text.text.empty()) text.text = "*";
+  }
+  return texts;
+}
+
+absl::StatusOr<CronFields> ParseCron(const CronSpec& spec) {
+  ASSIGN_OR_RETURN(const CronTexts texts, CronTextsOf(spec));
+  const bool is_spelled = spec.expression.empty();
 
   CronFields cron;
   std::array<CronFieldValues, kCronFieldCount> fields;
@@ -90,10 +97,13 @@ absl::StatusOr<CronFields> ParseCron(const CronSpec& spec) {
   for (int f = 0; f < kCronFieldCount; ++f) {
     const std::string path =
         is_spelled ? absl::StrCat("spec.cron.", kCronFieldRules[f].name) : kExpressionPath;
-    if (texts[f].text.empty()) texts[f].text = "*";
     const absl::Status status =
         ParseCronField(static_cast<CronField>(f), path, texts[f], &fields[f], &cron);
     for (FieldViolation& v : FieldViolationsOf(status)) violations.push_back(std::move(v));
+  }
+  if (spec.microsecond < 0 || spec.microsecond >= 1'000'000) {
+    violations.push_back({"spec.cron.microsecond",
+                          absl::StrCat(spec.microsecond, " is out of range; write 0 to 999999")});
   }
   if (!violations.empty()) return FieldError(std::move(violations));
 

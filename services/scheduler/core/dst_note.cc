@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "services/base/status_macros.h"
+#include "services/scheduler/core/zone.h"
 
 namespace z4j::scheduler {
 namespace {
@@ -64,19 +65,25 @@ std::optional<Change> LastChangeAtOrBefore(const absl::TimeZone& zone, absl::Tim
 
 }  // namespace
 
-absl::StatusOr<DstNotes> DstNotes::For(const Schedule& schedule) {
-  DstNotes notes;
-  absl::LoadTimeZone(schedule.time_zone, &notes.zone_);
-  notes.gap_ = schedule.gap;
+absl::StatusOr<std::shared_ptr<const Recurrence>> CompileWallTimes(const Schedule& schedule) {
   Schedule in_utc = schedule;
   in_utc.time_zone = "UTC";
   if (auto* interval = std::get_if<IntervalSpec>(&in_utc.spec)) {
-    if (interval->arithmetic == Arithmetic::kAbsolute) return notes;
-    interval->anchor = AsUtc(absl::ToCivilSecond(AnchorOf(*interval, schedule), notes.zone_));
-  } else if (!std::holds_alternative<CronSpec>(in_utc.spec)) {
-    return notes;
+    if (interval->arithmetic == Arithmetic::kAbsolute) return nullptr;
+    interval->anchor =
+        AsUtc(absl::ToCivilSecond(AnchorOf(*interval, schedule), ShownZone(schedule.time_zone)));
+  } else if (!std::holds_alternative<CronSpec>(in_utc.spec) &&
+             !std::holds_alternative<CalendarIntervalSpec>(in_utc.spec)) {
+    return nullptr;
   }
-  ASSIGN_OR_RETURN(notes.wall_times_, CompileRecurrence(in_utc));
+  return CompileRecurrence(in_utc);
+}
+
+absl::StatusOr<DstNotes> DstNotes::For(const Schedule& schedule) {
+  DstNotes notes;
+  notes.zone_ = ShownZone(schedule.time_zone);
+  notes.gap_ = schedule.gap;
+  ASSIGN_OR_RETURN(notes.wall_times_, CompileWallTimes(schedule));
   return notes;
 }
 

@@ -12,8 +12,12 @@
 
 namespace z4j::scheduler {
 
-// Says what DST changes do to the fires of one schedule.  It asks the one evaluator which wall
-// times the spec names, by compiling it for UTC, where every wall time exists once.  Immutable.
+// The wall times that the spec of `schedule` names, read as UTC: by the one evaluator, compiled for
+// UTC, where every wall time exists once.  Null if the spec does not go by the wall clock.
+// INVALID_ARGUMENT as CompileRecurrence.
+absl::StatusOr<std::shared_ptr<const Recurrence>> CompileWallTimes(const Schedule& schedule);
+
+// Says what DST changes do to the fires of one schedule.  Immutable.
 class DstNotes {
  public:
   // INVALID_ARGUMENT as CompileRecurrence.

@@ -9,6 +9,7 @@
 #include "services/base/field_error.h"
 #include "services/base/status_macros.h"
 #include "services/scheduler/core/calendar.h"
+#include "services/scheduler/core/every_few_days.h"
 #include "services/scheduler/core/wall_recurrence.h"
 #include "services/scheduler/core/zone.h"
 #include "services/scheduler/limits.h"
@@ -52,59 +53,29 @@ absl::Status CheckInterval(const IntervalSpec& spec, absl::Time anchor) {
   return CheckInstant("spec.interval.anchor", anchor);
 }
 
-// The wall times `first + n * period`, n >= 0.
-class EveryFewDays final : public WallPattern {
- public:
-  EveryFewDays(WallSecond first, int64_t period_s) : first_(first), period_(period_s) {}
-
-  WallSecond FirstAtOrAfter(WallSecond from) const override {
-    const WallSecond next =
-        from <= first_ ? first_ : first_ + (from - first_ + period_ - 1) / period_ * period_;
-    return next < kEndMicros / kMicrosPerSecond ? next : kDistantFuture;
-  }
-  WallSecond LastAtOrBefore(WallSecond at) const override {
-    at = std::min(at, kEndMicros / kMicrosPerSecond - 1);
-    return at < first_ ? kDistantPast : first_ + (at - first_) / period_ * period_;
-  }
-  int64_t CountIn(WallSecond from, WallSecond to) const override {
-    const auto count_before = [&](WallSecond w) {
-      return w <= first_ ? 0
-                         : (std::min(w, kEndMicros / kMicrosPerSecond) - 1 - first_) / period_ + 1;
-    };
-    return from < to ? count_before(to) - count_before(from) : 0;
-  }
-
- private:
-  const WallSecond first_;
-  const int64_t period_;
-};
-
-// The anchor, then the same wall time every so many days.  What the clock shows is walked in whole
-// seconds; the anchor's fraction of a second is added to each.
+// The anchor, then the same wall time every so many days.
 class WallInterval final : public Recurrence {
  public:
   WallInterval(absl::Time anchor, int64_t period_s, const WallClock& clock)
       : anchor_(anchor),
-        fraction_(anchor - absl::FromUnixSeconds(absl::ToUnixSeconds(anchor))),
-        later_(EveryFewDays(clock.Shows(absl::ToUnixSeconds(anchor)) + period_s, period_s), clock) {
-  }
+        later_(EveryFewDays(clock.Shows(absl::ToUnixSeconds(anchor)) + period_s, period_s), clock,
+               anchor - absl::FromUnixSeconds(absl::ToUnixSeconds(anchor))) {}
 
   absl::Time NextAfter(absl::Time after) const override {
-    return after < anchor_ ? anchor_ : later_.NextAfter(after - fraction_) + fraction_;
+    return after < anchor_ ? anchor_ : later_.NextAfter(after);
   }
   absl::Time LastAtOrBefore(absl::Time at) const override {
-    const absl::Time last = later_.LastAtOrBefore(at - fraction_) + fraction_;
+    const absl::Time last = later_.LastAtOrBefore(at);
     if (last != absl::InfinitePast()) return last;
     return anchor_ <= at ? anchor_ : absl::InfinitePast();
   }
   int64_t CountBetween(absl::Time after, absl::Time until) const override {
     const int64_t first = after < anchor_ && anchor_ <= until ? 1 : 0;
-    return first + later_.CountBetween(after - fraction_, until - fraction_);
+    return first + later_.CountBetween(after, until);
   }
 
  private:
   const absl::Time anchor_;
-  const absl::Duration fraction_;
   const WallRecurrence<EveryFewDays> later_;
 };
 

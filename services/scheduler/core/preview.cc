@@ -9,6 +9,7 @@
 #include "services/scheduler/core/dst_note.h"
 #include "services/scheduler/core/planner.h"
 #include "services/scheduler/core/recurrence.h"
+#include "services/scheduler/core/zone.h"
 #include "services/scheduler/limits.h"
 
 namespace z4j::scheduler {
@@ -21,8 +22,7 @@ absl::StatusOr<std::vector<PreviewedFire>> PreviewFires(const Schedule& schedule
   }
   ASSIGN_OR_RETURN(const std::shared_ptr<const Recurrence> recurrence, CompileRecurrence(schedule));
   ASSIGN_OR_RETURN(const DstNotes notes, DstNotes::For(schedule));
-  absl::TimeZone zone;
-  absl::LoadTimeZone(schedule.time_zone, &zone);
+  const absl::TimeZone zone = ShownZone(schedule.time_zone);
   const PlanPolicy policy = PolicyOf(schedule);
 
   std::vector<PreviewedFire> fires;

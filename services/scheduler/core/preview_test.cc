@@ -55,6 +55,13 @@ TEST(PreviewTest, ShowsLocalTimesWithTheirOffset) {
               ElementsAre("2026-07-01T05:30:00.00025+05:30"));
 }
 
+TEST(PreviewTest, ShowsAFixedOffsetAndAMicrosecond) {
+  Schedule schedule = Cron("30 9 * * *", "UTC-03:30");
+  std::get<CronSpec>(schedule.spec).microsecond = 123'456;
+  EXPECT_THAT(Lines(schedule, "2026-03-28T13:00:00.123456Z", 1),
+              ElementsAre("2026-03-29T09:30:00.123456-03:30"));
+}
+
 TEST(PreviewTest, SaysWhichWallTimeAGapMovedToTheNextValidOne) {
   EXPECT_THAT(Lines(Cron("30 2 * * *"), "2026-03-28T00:00:00Z", 3),
               ElementsAre("2026-03-28T02:30:00+01:00",

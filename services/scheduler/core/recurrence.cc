@@ -8,8 +8,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
+#include "absl/time/civil_time.h"
 #include "services/base/field_error.h"
 #include "services/base/status_macros.h"
+#include "services/scheduler/core/calendar_interval.h"
 #include "services/scheduler/core/cron.h"
 #include "services/scheduler/core/cron_parse.h"
 #include "services/scheduler/core/interval.h"
@@ -31,7 +33,8 @@ absl::StatusOr<RecurrencePtr> CompileCron(const CronSpec& spec, const Schedule& 
   if (fold == FoldPolicy::kAuto)
     fold = fields.is_hour_open ? FoldPolicy::kBoth : FoldPolicy::kFirst;
   auto cron = std::make_shared<WallRecurrence<CronPattern>>(
-      CronPattern(fields), WallClock(std::move(zone), schedule.gap, fold));
+      CronPattern(fields), WallClock(std::move(zone), schedule.gap, fold),
+      absl::Microseconds(spec.microsecond));
   if (cron->NextAfter(absl::InfinitePast()) == absl::InfiniteFuture()) {
     return FieldError(spec.expression.empty() ? "spec.cron" : "spec.cron.expression",
                       absl::StrCat("never comes due: no day from ", kCalendarYearMin, " to ",
@@ -55,8 +58,11 @@ absl::StatusOr<RecurrencePtr> CompileRecurrence(const Schedule& schedule) {
     return CompileWallInterval(*interval, AnchorOf(*interval, schedule),
                                WallClock(std::move(zone), schedule.gap, fold));
   }
-  if (const auto* solar = std::get_if<SolarSpec>(&schedule.spec)) return CompileSolar(*solar);
-  return FieldError("spec.calendar_interval", "is not there yet");
+  if (const auto* calendar = std::get_if<CalendarIntervalSpec>(&schedule.spec)) {
+    const FoldPolicy fold = schedule.fold == FoldPolicy::kAuto ? FoldPolicy::kFirst : schedule.fold;
+    return CompileCalendarInterval(*calendar, WallClock(std::move(zone), schedule.gap, fold));
+  }
+  return CompileSolar(std::get<SolarSpec>(schedule.spec));
 }
 
 absl::Time AnchorOf(const IntervalSpec& spec, const Schedule& schedule) {
@@ -81,6 +87,7 @@ std::string RecurrenceKey(const Schedule& schedule) {
       add(*text);
     }
     add(static_cast<int>(cron->day_match));
+    add(cron->microsecond);
   } else if (const auto* interval = std::get_if<IntervalSpec>(&schedule.spec)) {
     add(absl::ToInt64Microseconds(interval->period));
     add(absl::ToUnixMicros(AnchorOf(*interval, schedule)));
@@ -96,6 +103,12 @@ std::string RecurrenceKey(const Schedule& schedule) {
     add(absl::StrFormat("%.17g", solar->longitude));
     add(absl::ToInt64Microseconds(solar->offset));
     return key;
+  } else if (const auto* calendar = std::get_if<CalendarIntervalSpec>(&schedule.spec)) {
+    for (const int number : {calendar->years, calendar->months, calendar->weeks, calendar->days,
+                             calendar->at_second}) {
+      add(number);
+    }
+    add(absl::FormatCivilTime(calendar->start_date));
   }
   add(schedule.time_zone);
   add(static_cast<int>(schedule.gap));

@@ -1,66 +1,77 @@
 // Lets tests in other languages ask the evaluator: one JSON object a line on stdin, one on stdout.
 //
-//   {"expr": "0 3 * * *" or "fields": {"hour": "3", …}, "day_match": "OR" | "AND", "zone": "UTC",
-//    "gap": "NEXT_VALID" | "SHIFT" | "SKIP", "fold": "AUTO" | "FIRST" | "SECOND" | "BOTH",
+// A cron, in short:
+//
+//   {"expr": "0 3 * * *" or "fields": {"hour": "3", …}, "microsecond": 0,
+//    "day_match": "OR" | "AND", "zone": "UTC", "gap": "NEXT_VALID" | "SHIFT" | "SKIP",
+//    "fold": "AUTO" | "FIRST" | "SECOND" | "BOTH",
 //    "after_us": Unix microseconds, "n": how many}
 //
-// answers {"times_us": […]}, shorter than n if the spec ends, or {"error": "…"}.
+// or any schedule as its message is written in JSON (z4j.scheduler.v1.Schedule in lowerCamelCase,
+// as an importer writes it):
+//
+//   {"schedule": {"spec": {"calendarInterval": {"months": 1, "startDate": "2026-01-31"}},
+//                 "timeZone": "UTC+05:30", "gap": "GAP_POLICY_SKIP"}, "after_us": …, "n": …}
+//
+// Of it these count: spec.cron (every field), spec.interval (period, anchorTime, arithmetic),
+// spec.calendarInterval (every field), spec.oneShot.fireTime, spec.solar (event, latitude,
+// longitude, offset), timeZone, gap, fold, startTime, endTime, maxFires (from the first after
+// after_us on) and createTime, where an interval without an anchor begins.  Enums are names, with
+// or without their prefix.  Other keys of a spec are an error, others of the schedule are passed
+// over.
+//
+// The answer is {"times_us": […]}, shorter than n if the schedule ends, or {"error": "…"}; with
+// "count_to_us": Unix microseconds in the question, it has "count" too: how many due times of the
+// spec lie after after_us, up to and with that.
 
-#include <cstdint>
-#include <exception>
 #include <iostream>
-#include <map>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <string>
 
 #include "absl/time/time.h"
+#include "services/scheduler/core/planner.h"
 #include "services/scheduler/core/recurrence.h"
+#include "services/scheduler/core/testing/schedule_json.h"
 
 namespace z4j::scheduler {
 namespace {
 
-using Json = nlohmann::json;
-
-const std::map<std::string, DayMatch> kDayMatches = {{"OR", DayMatch::kOr},
-                                                     {"AND", DayMatch::kAnd}};
-const std::map<std::string, GapPolicy> kGaps = {{"NEXT_VALID", GapPolicy::kNextValid},
-                                                {"SHIFT", GapPolicy::kShift},
-                                                {"SKIP", GapPolicy::kSkip}};
-const std::map<std::string, FoldPolicy> kFolds = {{"AUTO", FoldPolicy::kAuto},
-                                                  {"FIRST", FoldPolicy::kFirst},
-                                                  {"SECOND", FoldPolicy::kSecond},
-                                                  {"BOTH", FoldPolicy::kBoth}};
+Schedule ScheduleIn(const Json& question) {
+  if (question.contains("schedule")) return ScheduleFromJson(question["schedule"]);
+  Json cron = question.value("fields", Json::object());
+  Json renamed = Json::object();
+  if (question.contains("expr")) renamed["expression"] = question["expr"];
+  for (const auto& [key, value] : cron.items()) renamed[CamelCase(key)] = value;
+  renamed["microsecond"] = question.value("microsecond", 0);
+  renamed["dayMatch"] = question.value("day_match", "OR");
+  return ScheduleFromJson({{"spec", {{"cron", renamed}}},
+                           {"timeZone", question.value("zone", "UTC")},
+                           {"gap", question.value("gap", "NEXT_VALID")},
+                           {"fold", question.value("fold", "AUTO")}});
+}
 
 Json Answer(const Json& question) {
-  CronSpec cron;
-  cron.expression = question.value("expr", "");
-  const Json fields = question.value("fields", Json::object());
-  cron.second = fields.value("second", "");
-  cron.minute = fields.value("minute", "");
-  cron.hour = fields.value("hour", "");
-  cron.day_of_month = fields.value("day_of_month", "");
-  cron.month = fields.value("month", "");
-  cron.day_of_week = fields.value("day_of_week", "");
-  cron.year = fields.value("year", "");
-  cron.iso_week = fields.value("iso_week", "");
-  cron.day_match = kDayMatches.at(question.value("day_match", "OR"));
-
-  Schedule schedule;
-  schedule.spec = cron;
-  schedule.time_zone = question.value("zone", "UTC");
-  schedule.gap = kGaps.at(question.value("gap", "NEXT_VALID"));
-  schedule.fold = kFolds.at(question.value("fold", "AUTO"));
+  const Schedule schedule = ScheduleIn(question);
   const auto recurrence = CompileRecurrence(schedule);
   if (!recurrence.ok()) return {{"error", std::string(recurrence.status().message())}};
 
-  Json times = Json::array();
-  absl::Time at = absl::FromUnixMicros(question.at("after_us").get<int64_t>());
+  const PlanPolicy policy = PolicyOf(schedule);
+  const absl::Time after = absl::FromUnixMicros(question.at("after_us").get<int64_t>());
+  Json answer = {{"times_us", Json::array()}};
+  Cursor cursor = {after, 0};
   for (int n = question.at("n"); n > 0; --n) {
-    at = (*recurrence)->NextAfter(at);
-    if (at == absl::InfiniteFuture()) break;
-    times.push_back(absl::ToUnixMicros(at));
+    cursor.watermark = NextDue(**recurrence, policy, cursor);
+    if (cursor.watermark == absl::InfiniteFuture()) break;
+    ++cursor.fires;
+    answer["times_us"].push_back(absl::ToUnixMicros(cursor.watermark));
   }
-  return {{"times_us", times}};
+  if (question.contains("count_to_us")) {
+    answer["count"] =
+        (*recurrence)
+            ->CountBetween(after, absl::FromUnixMicros(question["count_to_us"].get<int64_t>()));
+  }
+  return answer;
 }
 
 }  // namespace
@@ -70,7 +81,7 @@ int main() {
   for (std::string line; std::getline(std::cin, line);) {
     try {
       std::cout << z4j::scheduler::Answer(nlohmann::json::parse(line)) << "\n";
-    } catch (const std::exception& error) {  // The library and the maps throw on a bad question.
+    } catch (const std::exception& error) {  // The library throws on a bad question, as we do here.
       std::cout << nlohmann::json{{"error", error.what()}} << "\n";
     }
   }

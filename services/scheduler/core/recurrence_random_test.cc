@@ -13,6 +13,7 @@
 #include "absl/time/civil_time.h"
 #include "services/scheduler/core/cron_parse.h"
 #include "services/scheduler/core/recurrence.h"
+#include "services/scheduler/core/zone.h"
 
 // Random specs against an oracle that shares nothing with the evaluator but the parser: it looks
 // at each day of a window, and asks Abseil for the instants of each wall time.
@@ -34,7 +35,9 @@ constexpr const char* kZones[] = {"UTC",
                                   "Pacific/Kiritimati",
                                   "Antarctica/Troll",
                                   "America/St_Johns",
-                                  "Africa/Cairo"};
+                                  "Africa/Cairo",
+                                  "UTC+05:30",
+                                  "UTC-03:00"};
 
 class RandomSpecs {
  public:
@@ -106,6 +109,7 @@ class RandomSpecs {
     if (OneIn(8)) cron.iso_week = Field(1, 53);
     if (OneIn(8)) cron.year = "1970-2025/3,2026-2199/2";
     cron.day_match = OneIn(2) ? DayMatch::kOr : DayMatch::kAnd;
+    if (OneIn(3)) cron.microsecond = OneIn(2) ? 999'999 : Below(1'000'000);
     Schedule schedule;
     schedule.spec = cron;
     schedule.time_zone = kZones[Below(std::size(kZones))];
@@ -157,8 +161,7 @@ bool DayMatches(const CronFields& f, absl::CivilDay date) {
 // Every due time of the wall days [begin, end), in order.
 std::vector<absl::Time> Enumerate(const CronFields& f, const Schedule& schedule,
                                   absl::CivilDay begin, absl::CivilDay end) {
-  absl::TimeZone zone;
-  EXPECT_TRUE(absl::LoadTimeZone(schedule.time_zone, &zone));
+  const absl::TimeZone zone = ShownZone(schedule.time_zone);
   FoldPolicy fold = schedule.fold;
   if (fold == FoldPolicy::kAuto) fold = f.is_hour_open ? FoldPolicy::kBoth : FoldPolicy::kFirst;
   std::vector<absl::Time> times;
@@ -187,6 +190,8 @@ std::vector<absl::Time> Enumerate(const CronFields& f, const Schedule& schedule,
   }
   std::sort(times.begin(), times.end());
   times.erase(std::unique(times.begin(), times.end()), times.end());
+  const int microsecond = std::get<CronSpec>(schedule.spec).microsecond;
+  for (absl::Time& time : times) time += absl::Microseconds(microsecond);
   return times;
 }
 
@@ -211,8 +216,7 @@ TEST(RandomRecurrenceTest, NextLastAndCountAgreeWithBruteForce) {
     ++specs;
 
     // A window of wall days, every other time around a change of the offset.
-    absl::TimeZone zone;
-    ASSERT_TRUE(absl::LoadTimeZone(schedule.time_zone, &zone));
+    const absl::TimeZone zone = ShownZone(schedule.time_zone);
     absl::Time middle = absl::FromUnixSeconds(random.Between(0, 7'200'000'000));
     absl::TimeZone::CivilTransition change;
     if (random.OneIn(2) && zone.NextTransition(middle, &change)) middle = zone.At(change.to).pre;

@@ -27,6 +27,31 @@ TEST(CronTest, SixFieldsBeginWithTheSecond) {
                           "2027-12-31 23:59"));
 }
 
+TEST(CronTest, AMicrosecondIsPartOfEveryDueTime) {
+  Schedule schedule = CronIn("America/New_York", "30 2 * * *");
+  CronSpec& cron = std::get<CronSpec>(schedule.spec);
+  cron.microsecond = 123'456;
+  EXPECT_THAT(Next(schedule, "2025-03-08 07:30:00.123455", 3),
+              ElementsAre("2025-03-08 07:30:00.123456", "2025-03-09 07:00:00.123456",
+                          "2025-03-10 06:30:00.123456"));
+  const auto recurrence = *CompileRecurrence(schedule);
+  const absl::Time due = Utc("2025-03-10 06:30:00.123456");
+  EXPECT_EQ(recurrence->NextAfter(due), due + absl::Hours(24));
+  EXPECT_EQ(recurrence->LastAtOrBefore(due), due);
+  EXPECT_EQ(recurrence->LastAtOrBefore(due - absl::Microseconds(1)),
+            Utc("2025-03-09 07:00:00.123456"));
+  EXPECT_EQ(recurrence->CountBetween(due - absl::Microseconds(1), due), 1);
+  EXPECT_EQ(recurrence->CountBetween(due, due + absl::Hours(24) - absl::Microseconds(1)), 0);
+  const std::string key = RecurrenceKey(schedule);
+  cron.microsecond = 0;
+  EXPECT_NE(RecurrenceKey(schedule), key);
+  for (const int bad : {-1, 1'000'000}) {
+    cron.microsecond = bad;
+    EXPECT_EQ(FieldViolationsOf(CompileRecurrence(schedule).status()).at(0).field,
+              "spec.cron.microsecond");
+  }
+}
+
 TEST(CronTest, LeapDayComesEveryFourthYearButNotIn2100) {
   const Schedule leap_day = CronIn("UTC", "0 0 29 2 *");
   EXPECT_THAT(Next(leap_day, "2026-01-01 00:00:00", 2),

@@ -22,26 +22,30 @@ inline absl::Time TimeOf(int64_t unix_seconds) {
   return absl::FromUnixSeconds(unix_seconds);
 }
 
-// A pattern of whole seconds on a zone's wall clock.
+// A pattern on a zone's wall clock.  The clock is walked in whole seconds; the same fraction of a
+// second is added to each instant.
 template <typename Pattern>
 class WallRecurrence final : public Recurrence {
  public:
-  WallRecurrence(Pattern pattern, WallClock clock)
-      : pattern_(std::move(pattern)), clock_(std::move(clock)) {}
+  // `fraction` is at least 0 and less than a second.
+  WallRecurrence(Pattern pattern, WallClock clock, absl::Duration fraction = absl::ZeroDuration())
+      : pattern_(std::move(pattern)), clock_(std::move(clock)), fraction_(fraction) {}
 
   absl::Time NextAfter(absl::Time after) const override {
-    return TimeOf(clock_.FirstAtOrAfter(pattern_, FloorSeconds(after) + 1));
+    return TimeOf(clock_.FirstAtOrAfter(pattern_, FloorSeconds(after - fraction_) + 1)) + fraction_;
   }
   absl::Time LastAtOrBefore(absl::Time at) const override {
-    return TimeOf(clock_.LastAtOrBefore(pattern_, FloorSeconds(at)));
+    return TimeOf(clock_.LastAtOrBefore(pattern_, FloorSeconds(at - fraction_))) + fraction_;
   }
   int64_t CountBetween(absl::Time after, absl::Time until) const override {
-    return clock_.CountIn(pattern_, FloorSeconds(after) + 1, FloorSeconds(until) + 1);
+    return clock_.CountIn(pattern_, FloorSeconds(after - fraction_) + 1,
+                          FloorSeconds(until - fraction_) + 1);
   }
 
  private:
   Pattern pattern_;
   WallClock clock_;
+  absl::Duration fraction_;
 };
 
 }  // namespace z4j::scheduler

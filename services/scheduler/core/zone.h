@@ -4,10 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 namespace z4j::scheduler {
 
@@ -24,11 +27,20 @@ struct OffsetSegment {
 inline constexpr int64_t kDistantPast = -(int64_t{1} << 60);
 inline constexpr int64_t kDistantFuture = int64_t{1} << 60;
 
-// The UTC offsets of one IANA zone from 1970 to the end of kCalendarYearMax.  Immutable and
+// Seconds east of UTC of a fixed offset as schedules write it: "UTC+05:30", "UTC-03:00", whole
+// minutes up to 14 hours, each in one spelling.  nullopt for every other text, and for offset zero,
+// which is "UTC".
+std::optional<int> FixedOffsetOf(absl::string_view name);
+
+// The zone of a name that Zone::Load takes, for showing times in it; UTC for any other name.
+absl::TimeZone ShownZone(const std::string& name);
+
+// The UTC offsets of one zone from 1970 to the end of kCalendarYearMax.  Immutable and
 // thread-safe; about 7 kB for a zone with DST.
 class Zone {
  public:
-  // The zone of that IANA name.  INVALID_ARGUMENT on the field "time_zone" if there is none.
+  // The zone of that IANA name, or of that fixed offset (FixedOffsetOf).  INVALID_ARGUMENT on the
+  // field "time_zone", with the right spelling if one can be guessed, if there is none.
   //
   // Each thread keeps the zones that it loaded, so that a million schedules share a few hundred:
   // compiling one costs ~50 us and 7 kB.  A cache common to all threads would need a mutex, which

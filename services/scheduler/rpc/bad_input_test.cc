@@ -46,6 +46,14 @@ void SetPeriod(v1::CreateScheduleRequest& request, int64_t seconds, int nanos = 
   period->set_nanos(nanos);
 }
 
+// A calendar interval in which nothing is wrong yet.
+v1::CalendarIntervalSpec* CalendarOf(v1::CreateScheduleRequest& request) {
+  auto* calendar = request.mutable_schedule()->mutable_spec()->mutable_calendar_interval();
+  calendar->set_months(1);
+  calendar->set_start_date("2026-01-31");
+  return calendar;
+}
+
 TEST_F(BadInputTest, EveryFaultIsRefusedWithItsField) {
   using R = v1::CreateScheduleRequest;
   const std::vector<BadInput> all = {
@@ -77,6 +85,30 @@ TEST_F(BadInputTest, EveryFaultIsRefusedWithItsField) {
       {"no spec", "schedule.spec", [](R& r) { r.mutable_schedule()->clear_spec(); }},
       {"no instant", "schedule.spec.one_shot.fire_time",
        [](R& r) { r.mutable_schedule()->mutable_spec()->mutable_one_shot(); }},
+      {"a cron's microsecond of a second", "schedule.spec.cron.microsecond",
+       [](R& r) {
+         r.mutable_schedule()->mutable_spec()->mutable_cron()->set_expression("0 3 * * *");
+         r.mutable_schedule()->mutable_spec()->mutable_cron()->set_microsecond(1'000'000);
+       }},
+      {"a fixed offset spelled otherwise", "schedule.time_zone",
+       [](R& r) { r.mutable_schedule()->set_time_zone("UTC+5"); }},
+      {"a calendar interval without a date", "schedule.spec.calendar_interval.start_date",
+       [](R& r) { CalendarOf(r)->clear_start_date(); }},
+      {"a date that does not exist", "schedule.spec.calendar_interval.start_date",
+       [](R& r) { CalendarOf(r)->set_start_date("2026-02-30"); }},
+      {"a date after the calendar", "schedule.spec.calendar_interval.start_date",
+       [](R& r) { CalendarOf(r)->set_start_date("2200-01-01"); }},
+      {"no time of the day", "schedule.spec.calendar_interval.at_time",
+       [](R& r) { CalendarOf(r)->set_at_time("9:00"); }},
+      {"a calendar interval without a step", "schedule.spec.calendar_interval",
+       [](R& r) { CalendarOf(r)->clear_months(); }},
+      {"a step back", "schedule.spec.calendar_interval.days",
+       [](R& r) { CalendarOf(r)->set_days(-1); }},
+      {"a calendar interval without a zone", "schedule.time_zone",
+       [](R& r) {
+         CalendarOf(r);
+         r.mutable_schedule()->clear_time_zone();
+       }},
       {"args no JSON", "schedule.args_json",
        [](R& r) { r.mutable_schedule()->set_args_json("[1,"); }},
       {"args no array", "schedule.args_json",

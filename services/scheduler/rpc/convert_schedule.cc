@@ -17,6 +17,7 @@ constexpr std::pair<absl::string_view, absl::string_view> kRenamed[] = {
     {"end_at", "end_time"},
     {"spec.one_shot.at", "spec.one_shot.fire_time"},
     {"spec.interval.anchor", "spec.interval.anchor_time"},
+    {"spec.calendar_interval.at_second", "spec.calendar_interval.at_time"},
     {"pause.until", "pause.until_time"},
 };
 
@@ -135,8 +136,9 @@ Schedule ToSchedule(const v1::Schedule& in, absl::string_view path, Faults& faul
   Schedule out;
   ReadTarget(in, prefix, out, faults);
   out.spec = ToSpec(in.spec(), prefix + ".spec", faults);
-  // A cron's zone is required: its absence must reach validation.
-  if (!in.time_zone().empty() || in.spec().has_cron()) out.time_zone = in.time_zone();
+  // What goes by a wall time needs a zone: its absence must reach validation.
+  const bool needs_zone = in.spec().has_cron() || in.spec().has_calendar_interval();
+  if (!in.time_zone().empty() || needs_zone) out.time_zone = in.time_zone();
   ReadPolicies(in, prefix, out, faults);
   if (in.state() == v1::Schedule::STATE_PAUSED) {
     out.state = ScheduleState::kPaused;

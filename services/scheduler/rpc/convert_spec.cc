@@ -1,4 +1,8 @@
+#include <optional>
+
 #include "absl/strings/str_cat.h"
+#include "services/scheduler/core/civil_text.h"
+#include "services/scheduler/core/text_rules.h"
 #include "services/scheduler/rpc/convert.h"
 
 namespace z4j::scheduler {
@@ -22,6 +26,7 @@ CronSpec ToCron(const v1::CronSpec& cron, const std::string& path, Faults& fault
   out.year = cron.year();
   out.iso_week = cron.iso_week();
   out.day_match = ToEnum(cron.day_match(), DayMatch::kOr, path + ".day_match", faults);
+  out.microsecond = cron.microsecond();
   return out;
 }
 
@@ -55,6 +60,34 @@ SolarSpec ToSolar(const v1::SolarSpec& solar, const std::string& path, Faults& f
   return out;
 }
 
+CalendarIntervalSpec ToCalendarInterval(const v1::CalendarIntervalSpec& calendar,
+                                        const std::string& path, Faults& faults) {
+  CalendarIntervalSpec out;
+  out.years = calendar.years();
+  out.months = calendar.months();
+  out.weeks = calendar.weeks();
+  out.days = calendar.days();
+  if (!calendar.at_time().empty()) {
+    const std::optional<int> second = ParseTimeOfDay(calendar.at_time());
+    if (!second.has_value()) {
+      faults.push_back({path + ".at_time", absl::StrCat(Quoted(calendar.at_time()),
+                                                        " is no time of the day; write \"09:00\" "
+                                                        "or \"09:00:30\"")});
+    }
+    out.at_second = second.value_or(0);
+  }
+  const std::optional<absl::CivilDay> date = ParseDate(calendar.start_date());
+  if (calendar.start_date().empty()) {
+    faults.push_back({path + ".start_date", "is required: the first date, such as \"2026-12-31\""});
+  } else if (!date.has_value()) {
+    faults.push_back({path + ".start_date",
+                      absl::StrCat(Quoted(calendar.start_date()),
+                                   " is no date that exists; write one such as \"2026-12-31\"")});
+  }
+  out.start_date = date.value_or(absl::CivilDay());
+  return out;
+}
+
 void SetCron(const CronSpec& cron, v1::CronSpec* out) {
   out->set_expression(cron.expression);
   out->set_second(cron.second);
@@ -66,6 +99,7 @@ void SetCron(const CronSpec& cron, v1::CronSpec* out) {
   out->set_year(cron.year);
   out->set_iso_week(cron.iso_week);
   out->set_day_match(static_cast<v1::CronSpec::DayMatch>(cron.day_match));
+  out->set_microsecond(cron.microsecond);
 }
 
 void SetInterval(const IntervalSpec& interval, v1::IntervalSpec* out) {
@@ -79,6 +113,15 @@ void SetSolar(const SolarSpec& solar, v1::SolarSpec* out) {
   out->set_latitude(solar.latitude);
   out->set_longitude(solar.longitude);
   SetDuration(solar.offset, out->mutable_offset());
+}
+
+void SetCalendarInterval(const CalendarIntervalSpec& calendar, v1::CalendarIntervalSpec* out) {
+  out->set_years(calendar.years);
+  out->set_months(calendar.months);
+  out->set_weeks(calendar.weeks);
+  out->set_days(calendar.days);
+  out->set_at_time(TimeOfDayText(calendar.at_second));
+  out->set_start_date(DateText(calendar.start_date));
 }
 
 }  // namespace
@@ -134,10 +177,13 @@ Spec ToSpec(const v1::Spec& spec, absl::string_view path, Faults& faults) {
     case v1::Spec::kSolar:
       return ToSolar(spec.solar(), absl::StrCat(path, ".solar"), faults);
     case v1::Spec::kCalendarInterval:
+      return ToCalendarInterval(spec.calendar_interval(), absl::StrCat(path, ".calendar_interval"),
+                                faults);
     case v1::Spec::KIND_NOT_SET:
       break;
   }
-  faults.push_back({std::string(path), "must be one of cron, interval, one_shot, solar"});
+  faults.push_back(
+      {std::string(path), "must be one of cron, interval, one_shot, solar, calendar_interval"});
   return CronSpec{};
 }
 
@@ -150,6 +196,9 @@ void SetSpec(const Spec& spec, v1::Spec* out) {
     SetTime(one_shot->at, out->mutable_one_shot()->mutable_fire_time());
   }
   if (const auto* solar = std::get_if<SolarSpec>(&spec)) SetSolar(*solar, out->mutable_solar());
+  if (const auto* calendar = std::get_if<CalendarIntervalSpec>(&spec)) {
+    SetCalendarInterval(*calendar, out->mutable_calendar_interval());
+  }
 }
 
 std::string KindName(v1::SpecKind kind) {
@@ -162,6 +211,8 @@ std::string KindName(v1::SpecKind kind) {
       return "one_shot";
     case v1::SPEC_KIND_SOLAR:
       return "solar";
+    case v1::SPEC_KIND_CALENDAR_INTERVAL:
+      return "calendar_interval";
     default:
       return "";
   }

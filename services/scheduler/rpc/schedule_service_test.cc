@@ -184,6 +184,31 @@ TEST_F(ScheduleServiceTest, PreviewOfAnUnsavedScheduleShowsWhatDstDoes) {
   EXPECT_NE(preview.tzdata_version(), "");
 }
 
+TEST_F(ScheduleServiceTest, ACalendarIntervalComesBackAsItWasGiven) {
+  v1::CreateScheduleRequest request = NewSchedule("rent");
+  v1::Schedule* schedule = request.mutable_schedule();
+  schedule->set_time_zone("UTC+05:30");
+  auto* calendar = schedule->mutable_spec()->mutable_calendar_interval();
+  calendar->set_months(1);
+  calendar->set_at_time("09:00");
+  calendar->set_start_date("2100-01-31");
+  ASSERT_OK(CreateSchedule(request));
+  v1::GetScheduleRequest get;
+  get.set_name(NameOf("rent"));
+  ASSERT_OK_AND_ASSIGN(const v1::GetScheduleResponse stored, GetSchedule(get));
+  const auto& spec = stored.schedule().spec().calendar_interval();
+  EXPECT_EQ(spec.months(), 1);
+  EXPECT_EQ(spec.at_time(), "09:00:00");
+  EXPECT_EQ(spec.start_date(), "2100-01-31");
+  EXPECT_EQ(stored.schedule().time_zone(), "UTC+05:30");
+  EXPECT_EQ(stored.schedule().next_fire_time().seconds(), 4'105'049'400);  // 03:30 UTC.
+  v1::ListSchedulesRequest list;
+  list.set_parent("projects/default");
+  list.mutable_filter()->set_kind(v1::SPEC_KIND_CALENDAR_INTERVAL);
+  ASSERT_OK_AND_ASSIGN(const v1::ListSchedulesResponse found, ListSchedules(list));
+  EXPECT_EQ(found.schedules_size(), 1);
+}
+
 TEST_F(ScheduleServiceTest, PreviewOfAStoredOneIsWhatItWillDo) {
   const v1::Schedule created = Created("nightly");
   v1::PreviewScheduleRequest request;

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/base/status_macros.h"
+#include "services/scheduler/core/civil_text.h"
 #include "services/scheduler/store/codec_fields.h"
 #include "services/scheduler/store/codec_words.h"
 
@@ -54,6 +55,7 @@ class Writer {
       object[key] = absl::ToUnixMicros(time);
     }
   }
+  void operator()(const char* key, absl::CivilDay date) { object[key] = DateText(date); }
   void operator()(const char* key, const ScheduleId& id) { object[key] = id.ToString(); }
   void operator()(const char* key, const std::map<std::string, std::string>& map) {
     if (!map.empty()) object[key] = map;
@@ -147,6 +149,13 @@ class Reader {
     int64_t micros = 0;
     (*this)(key, micros);
     time = absl::FromUnixMicros(micros);
+  }
+  void operator()(const char* key, absl::CivilDay& date) {
+    std::string text;
+    (*this)(key, text);
+    const std::optional<absl::CivilDay> read = ParseDate(text);
+    if (!read.has_value()) return Fail(key, "is no date");
+    date = *read;
   }
   void operator()(const char* key, ScheduleId& id) {
     std::string text;

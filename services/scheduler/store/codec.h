@@ -17,7 +17,7 @@ namespace z4j::scheduler {
 //   * keys in byte order, no whitespace, UTF-8 unescaped (bytes that are no UTF-8 become U+FFFD;
 //     validation lets none through);
 //   * times and durations are whole microseconds, since 1970 UTC or as such; a time without an end
-//     is the text "infinite_past" or "infinite_future";
+//     is the text "infinite_past" or "infinite_future"; a date is a text "2026-12-31";
 //   * enums are lower-case words ("next_valid"), ids 36 characters, args_json and the like texts;
 //   * a text, map, number, duration or optional that is empty or zero is left out, anything else
 //     is written, also where it is the default: a default that changes later changes no stored
@@ -30,7 +30,7 @@ std::string EncodeSchedule(const Schedule& schedule);
 // `text` is anything that EncodeSchedule does not write, such as an unknown key.
 absl::StatusOr<Schedule> DecodeSchedule(absl::string_view text);
 
-// "cron", "interval", "one_shot" or "solar".
+// "cron", "interval", "one_shot", "solar" or "calendar_interval".
 absl::string_view KindOf(const Spec& spec);
 
 // Times in integer columns: microseconds since 1970 UTC, rounded down; the two infinities are the

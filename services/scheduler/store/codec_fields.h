@@ -25,6 +25,7 @@ void Visit(V& v, S& cron) {
   v("year", cron.year);
   v("iso_week", cron.iso_week);
   v("day_match", cron.day_match);
+  v("microsecond", cron.microsecond);
 }
 
 template <typename V, Is<IntervalSpec> S>
@@ -54,6 +55,7 @@ void Visit(V& v, S& calendar) {
   v("weeks", calendar.weeks);
   v("days", calendar.days);
   v("at_second", calendar.at_second);
+  v("start_date", calendar.start_date);
 }
 
 template <typename V, Is<RetryPolicy> S>

@@ -104,7 +104,7 @@ class Generator {
     return map;
   }
   Spec DrawSpec() {
-    switch (Below(4)) {
+    switch (Below(5)) {
       case 0: {
         CronSpec cron;
         for (std::string* text :
@@ -113,12 +113,17 @@ class Generator {
           *text = Text();
         }
         cron.day_match = static_cast<DayMatch>(Below(2) + 1);
+        cron.microsecond = Number<int>();
         return cron;
       }
       case 1:
         return IntervalSpec{Duration(), Time(), static_cast<Arithmetic>(Below(2) + 1)};
       case 2:
         return OneShotSpec{Time()};
+      case 3:
+        return CalendarIntervalSpec{
+            Number<int>(), Number<int>(), Number<int>(),
+            Number<int>(), Number<int>(), absl::CivilDay() + static_cast<int64_t>(Below(80'000))};
       default:
         return SolarSpec{static_cast<SolarEvent>(Below(10) + 1), Degrees(), Degrees(), Duration()};
     }
@@ -180,6 +185,29 @@ TEST(CodecTest, WritesARetryOfRunsOnlyWhereThereIsOne) {
     ASSERT_NE(bad, with) << from;
     EXPECT_THAT(DecodeSchedule(bad), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("\"on\"")));
   }
+}
+
+TEST(CodecTest, WritesADateAsTextAndAMicrosecondOnlyWhereThereIsOne) {
+  Schedule schedule = FullSample("n").schedule;
+  schedule.spec = CalendarIntervalSpec{
+      .months = 1, .at_second = 32'400, .start_date = absl::CivilDay(2026, 1, 31)};
+  const std::string text = EncodeSchedule(schedule);
+  const std::string spec = R"("spec":{"at_second":32400,"kind":"calendar_interval","months":1,)"
+                           R"("start_date":"2026-01-31"})";
+  EXPECT_THAT(text, HasSubstr(spec));
+  for (const char* bad : {"2026-02-30", "2026-1-31", "infinite_past", ""}) {
+    EXPECT_THAT(DecodeSchedule(absl::StrReplaceAll(text, {{"2026-01-31", bad}})),
+                StatusIs(absl::StatusCode::kDataLoss, HasSubstr("\"start_date\"")))
+        << bad;
+  }
+  CronSpec cron;
+  cron.expression = "@daily";
+  schedule.spec = cron;
+  EXPECT_THAT(EncodeSchedule(schedule),
+              HasSubstr(R"("spec":{"day_match":"or","expression":"@daily","kind":"cron"})"));
+  cron.microsecond = 123'456;
+  schedule.spec = cron;
+  EXPECT_THAT(EncodeSchedule(schedule), HasSubstr(R"("microsecond":123456)"));
 }
 
 TEST(CodecTest, RefusesTextThatItDoesNotWrite) {
