@@ -104,7 +104,12 @@ absl::Status Get(ScheduleVerbs& verbs) {
   RETURN_IF_ERROR(Invoke(verbs.options, [&](grpc::ClientContext& context) {
     return stub->GetSchedule(&context, request, &response);
   }));
-  Print(verbs, response.schedule());
+  Row header = ScheduleHeader(), row = ScheduleRow(response.schedule());
+  if (response.schedule().has_source()) {
+    header.push_back("SOURCE");
+    row.push_back(SourceText(response.schedule().source()));
+  }
+  PrintOne(verbs.options, response.schedule(), header, {row});
   return absl::OkStatus();
 }
 

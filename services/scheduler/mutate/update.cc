@@ -49,6 +49,7 @@ const std::map<std::string, Copy>& Fields() {
       Z4J_FIELD(retry),
       Z4J_FIELD(run_retry),
       Z4J_FIELD(labels),
+      Z4J_FIELD(source),
   };
 #undef Z4J_FIELD
 #undef Z4J_FIELD_AS

@@ -155,6 +155,8 @@ absl::StatusOr<ScheduleQuery> ParseFilter(const std::string& project,
   Faults faults;
   AddTextFault(filter.engine(), kEngineCharsMax, "filter.engine", faults);
   AddTextFault(filter.name_prefix(), kNameCharsMax, "filter.name_prefix", faults);
+  AddTextFault(filter.source_kind(), kSourceKindCharsMax, "filter.source_kind", faults);
+  AddTextFault(filter.source_locator(), kSourceTextCharsMax, "filter.source_locator", faults);
   for (const auto& [key, value] : filter.labels()) {
     const std::string field = absl::StrCat("filter.labels[", Quoted(key), "]");
     AddTextFault(key, kLabelCharsMax, field, faults);
@@ -169,6 +171,8 @@ absl::StatusOr<ScheduleQuery> ParseFilter(const std::string& project,
   query.engine = filter.engine();
   query.kind = KindName(filter.kind());
   query.name_prefix = filter.name_prefix();
+  query.source_kind = filter.source_kind();
+  query.source_locator = filter.source_locator();
   query.labels = {filter.labels().begin(), filter.labels().end()};
   return query;
 }

@@ -121,6 +121,8 @@ struct ScheduleQuery {
   std::string engine, name_prefix;
   std::string kind;  // "cron", "interval", "one_shot", "solar"; empty: all.
   std::map<std::string, std::string> labels;  // All must match.
+  // Of Schedule::source; empty: any, also none.
+  std::string source_kind, source_locator;
   ScheduleOrder order = ScheduleOrder::kName;
   bool descending = false;
   int limit = 50;
