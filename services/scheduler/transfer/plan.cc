@@ -146,7 +146,7 @@ Schedule MergedSchedule(const Schedule& definition, const Schedule& stored, bool
 }
 
 std::vector<PlannedSchedule> PlanImport(const SourceInfo& source,
-                                        absl::Span<const Definition> definitions,
+                                        absl::Span<const Definition* const> definitions,
                                         absl::Span<const Refusal> refusals,
                                         absl::Span<const Schedule> stored,
                                         const ImportPolicy& policy, absl::Time now) {
@@ -159,7 +159,7 @@ std::vector<PlannedSchedule> PlanImport(const SourceInfo& source,
 
   std::vector<PlannedSchedule> plans;
   for (int i = 0; i < definitions.size(); ++i) {
-    const Definition& definition = definitions[i];
+    const Definition& definition = *definitions[i];
     const std::string& name = definition.schedule.name;
     const bool is_new = present.insert(name).second;
     if (!IsWanted(name, policy.only)) continue;

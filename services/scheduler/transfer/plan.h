@@ -47,7 +47,7 @@ struct ImportPolicy {
 // digest is another now was.  State, pause and labels do not count, and neither does the anchor of
 // an interval: a grid that is here stays unless the definition is overwritten.
 std::vector<PlannedSchedule> PlanImport(const SourceInfo& source,
-                                        absl::Span<const Definition> definitions,
+                                        absl::Span<const Definition* const> definitions,
                                         absl::Span<const Refusal> refusals,
                                         absl::Span<const Schedule> stored,
                                         const ImportPolicy& policy, absl::Time now);

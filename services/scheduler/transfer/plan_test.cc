@@ -39,7 +39,9 @@ std::vector<PlannedSchedule> Plan(const std::vector<Definition>& found,
                                   const std::vector<Schedule>& stored,
                                   const ImportPolicy& policy = {},
                                   const std::vector<Refusal>& refusals = {}) {
-  return PlanImport(Celery(), found, refusals, stored, policy, kNow);
+  std::vector<const Definition*> definitions;
+  for (const Definition& definition : found) definitions.push_back(&definition);
+  return PlanImport(Celery(), definitions, refusals, stored, policy, kNow);
 }
 
 // "a create", …

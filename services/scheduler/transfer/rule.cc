@@ -48,10 +48,12 @@ std::string ChangeNear(const Schedule& schedule, absl::Time first, absl::Time la
   const absl::Time at = zone.At(std::min(change.from, change.to)).trans;
   if (at > std::min(last, first + kNearChange) + absl::Hours(1)) return "";
   const bool is_gap = change.from < change.to;
-  return absl::StrCat(is_gap ? "a gap: clocks go forward at " : "a fold: clocks go back at ",
-                      absl::FormatCivilTime(absl::CivilMinute(change.from)), " in ",
-                      schedule.time_zone, is_gap ? " (gap " : " (fold ",
-                      is_gap ? Name(schedule.gap) : Name(schedule.fold), " here)");
+  return absl::StrCat(
+      is_gap ? "a gap: clocks go forward at " : "a fold: clocks go back at ",
+      absl::FormatTime("%Y-%m-%d %H:%M", absl::FromCivil(change.from, absl::UTCTimeZone()),
+                       absl::UTCTimeZone()),
+      " in ", schedule.time_zone, is_gap ? " (gap " : " (fold ",
+      is_gap ? Name(schedule.gap) : Name(schedule.fold), " here)");
 }
 
 bool IsAny(const std::string& field) { return field.empty() || field == "*" || field == "?"; }
