@@ -44,7 +44,8 @@ ROOMS: dict[str, set[str]] = {
     "services/scheduler/mutate": {"core", "store", "audit"},
     "services/scheduler/loop": {"core", "store", "elect", "dispatch"},
     "services/scheduler/rpc": {"core", "store", "audit", "mutate", "elect", "dispatch", "loop"},
-    "services/scheduler/cli": {"core", "store", "audit"},
+    "services/scheduler/transfer": {"core"},
+    "services/scheduler/cli": {"core", "store", "audit", "transfer", "rpc"},
 }
 PURE = (
     "services/consensus/raft/",
@@ -57,6 +58,7 @@ PURE = (
     "services/consensus/client/pursuit",
     "services/consensus/client/request_ids",
     "services/scheduler/core/",
+    "services/scheduler/transfer/",
     "services/scheduler/audit/chain",
     "services/scheduler/audit/verify",
 )

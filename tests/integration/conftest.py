@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 
 from tests.harness.celery_side import CeleryAdapter, CeleryWorker
+from tests.harness.import_command import Import
+from tests.harness.import_source import StandInSource, daily
 from tests.harness.postgres_server import PostgresServer
 from tests.harness.processes import wait_for
 from tests.harness.redis_server import RedisServer
@@ -109,3 +112,18 @@ def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ins
         yield made
         for program in (made.scheduler, made.adapter, made.worker):
             print(f"--- {program.name} ---\n{program.log()[-3000:]}")
+
+
+@pytest.fixture(scope="module")
+def import_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SchedulerServer]:
+    """One node for the imports of a file; each test has a project of its own."""
+    with SchedulerServer(tmp_path_factory.mktemp("import")) as started:
+        yield started
+
+
+@pytest.fixture
+def imports(import_server: SchedulerServer, tmp_path: Path) -> Import:
+    """A source with two daily schedules, and an empty project."""
+    source = StandInSource(tmp_path / "source", import_server.cli("status")["tzdataVersion"])
+    source.entries = [daily("mail", "05:00"), daily("night", "02:30")]
+    return Import(import_server, source, f"p{uuid.uuid4().hex[:12]}")

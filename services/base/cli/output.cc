@@ -34,6 +34,8 @@ void EmitYaml(YAML::Emitter& out, const json& value) {
   }
 }
 
+}  // namespace
+
 void PrintValue(const OutputOptions& options, const json& value) {
   if (options.output == "yaml") {
     YAML::Emitter out;
@@ -61,8 +63,6 @@ void PrintTable(const Row& header, const std::vector<Row>& rows) {
   print(header);
   for (const Row& row : rows) print(row);
 }
-
-}  // namespace
 
 std::string ToJson(const google::protobuf::Message& message) {
   std::string text;

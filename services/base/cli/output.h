@@ -3,6 +3,7 @@
 
 #include <google/protobuf/message.h>
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,12 @@ void PrintOne(const OutputOptions& options, const google::protobuf::Message& mes
 void PrintMany(const OutputOptions& options,
                const std::vector<const google::protobuf::Message*>& messages, const Row& header,
                const std::vector<Row>& rows);
+
+// Prints `value` as JSON or YAML; not for tables.
+void PrintValue(const OutputOptions& options, const nlohmann::json& value);
+
+// Prints `rows` under `header`, in columns.
+void PrintTable(const Row& header, const std::vector<Row>& rows);
 
 // One event of a watch: a line of JSON, a YAML document, or `row` separated by tabs.
 void PrintEvent(const OutputOptions& options, const google::protobuf::Message& message,

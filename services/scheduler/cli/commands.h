@@ -14,6 +14,7 @@ void AddAuditCommands(CLI::App& app, int& exit_code);     // audit list|verify|e
 void AddStatusCommands(CLI::App& app, int& exit_code);    // status, adapter list
 void AddClusterCommands(CLI::App& app, int& exit_code);   // cluster status|transfer|health|…
 void AddEngineCommands(CLI::App& app, int& exit_code);    // engine list|tasks|queues|workers|purge
+void AddImportCommand(CLI::App& app, int& exit_code);     // import --from …
 void AddCompletionCommand(CLI::App& app, int& exit_code);
 
 // `schedule list` and `schedule watch`; part of the schedule group, whose options they share.

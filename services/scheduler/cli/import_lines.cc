@@ -1,0 +1,140 @@
+#include "services/scheduler/cli/import_lines.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "services/base/field_error.h"
+#include "services/scheduler/rpc/convert.h"
+
+namespace z4j::scheduler {
+namespace {
+
+using Json = nlohmann::json;
+
+std::vector<Note> NotesOf(const Json& line, const char* name) {
+  std::vector<Note> notes;
+  for (const Json& note : line.value(name, Json::array())) {
+    notes.push_back({note.value("code", ""), note.value("message", "")});
+  }
+  return notes;
+}
+
+absl::Time TimeOf(const Json& line, const char* name) {
+  absl::Time time = absl::InfinitePast();
+  std::string error;
+  absl::ParseTime(absl::RFC3339_full, line.value(name, ""), &time, &error);
+  return time;
+}
+
+SourceInfo ReadSourceLine(const Json& line) {
+  SourceInfo source;
+  source.kind = line.at("kind");
+  source.version = line.value("version", "");
+  source.locator = line.value("locator", "");
+  source.libraries = line.value("libraries", source.libraries);
+  source.tzdata = line.value("tzdata", "");
+  source.fires_after = TimeOf(line, "at");
+  if (line.contains("fires")) source.fires_wanted = line.at("fires").get<int>();
+  return source;
+}
+
+void ReadSourceOf(const Json& line, v1::ImportSource& out) {
+  out.set_kind(line.value("kind", ""));
+  out.set_version(line.value("version", ""));
+  out.set_locator(line.value("locator", ""));
+  out.set_key(line.value("key", ""));
+  out.set_raw(line.value("raw", ""));
+}
+
+ImportSource CoreOf(const v1::ImportSource& source) {
+  return {source.kind(), source.version(), source.locator(),  source.key(),
+          source.raw(),  source.digest(),  source.import_id()};
+}
+
+Exactness ReadExactness(const std::string& text) {
+  if (text == "EXACT") return Exactness::kExact;
+  // What we do not know is not promised.
+  return text == "EQUAL_SET" ? Exactness::kEqualSet : Exactness::kApproximate;
+}
+
+Refusal NotUnderstood(const Json& line, std::string reason) {
+  const Json source = line.value("source", Json::object());
+  return {line.value("id", "?"), "NOT_UNDERSTOOD", std::move(reason),
+          "use z4j-adapters and z4j-scheduler of the same version", source.value("key", "")};
+}
+
+ImportLine ReadScheduleLine(const Json& line, const std::string& project) {
+  FoundLine found;
+  const auto read =
+      google::protobuf::util::JsonStringToMessage(line.at("schedule").dump(), &found.message);
+  if (!read.ok()) return NotUnderstood(line, read.ToString());
+  ReadSourceOf(line.value("source", Json::object()), *found.message.mutable_source());
+  Faults faults;
+  Definition& definition = found.definition;
+  definition.schedule = ToSchedule(found.message, "schedule", faults);
+  if (!faults.empty()) {
+    return NotUnderstood(line, absl::StrCat(faults[0].field, ": ", faults[0].description));
+  }
+  definition.schedule.project = project;
+  definition.schedule.name = line.at("id");
+  definition.schedule.source = CoreOf(found.message.source());
+  definition.exactness = ReadExactness(line.value("exactness", ""));
+  definition.reasons = NotesOf(line, "reasons");
+  definition.warnings = NotesOf(line, "warnings");
+  definition.becomes = line.value("becomes", "");
+  definition.group = line.value("group", "");
+  definition.finished = line.value("finished", false);
+  if (line.contains("fires")) {
+    definition.fires.emplace();
+    for (const Json& micros : line.at("fires")) {
+      definition.fires->push_back(absl::FromUnixMicros(micros.get<int64_t>()));
+    }
+  }
+  return found;
+}
+
+ImportLine ReadRefusedLine(const Json& line) {
+  const Json source = line.value("source", Json::object());
+  return Refusal{line.value("object", "?"), line.value("code", ""), line.value("reason", ""),
+                 line.value("remedy", ""), source.value("key", "")};
+}
+
+ImportLine ReadProgressLine(const Json& line) {
+  ProgressLine progress{line.value("done", int64_t{0}), std::nullopt};
+  if (line.contains("total")) progress.total = line.at("total").get<int64_t>();
+  return progress;
+}
+
+absl::Status Foreign(const std::string& line, absl::string_view why) {
+  return absl::InvalidArgumentError(absl::StrCat("this is no line of z4j-adapter import (", why,
+                                                 "): ", line.substr(0, 200),
+                                                 line.size() > 200 ? "…" : ""));
+}
+
+}  // namespace
+
+absl::StatusOr<ImportLine> ParseImportLine(const std::string& text, const std::string& project) {
+  const Json line = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!line.is_object()) return Foreign(text, "no JSON object");
+  try {  // The library throws on a value of another type.
+    const std::string type = line.value("type", "");
+    if (type == "source") return ReadSourceLine(line);
+    if (type == "schedule") return ReadScheduleLine(line, project);
+    if (type == "refused") return ReadRefusedLine(line);
+    if (type == "progress") return ReadProgressLine(line);
+    if (type == "end") {
+      return EndLine{line.value("schedules", int64_t{0}), line.value("refused", int64_t{0})};
+    }
+    if (type == "error") {
+      return ErrorLine{line.value("code", ""), line.value("message", ""), line.value("remedy", "")};
+    }
+    return Foreign(text, absl::StrCat("unknown type '", type, "'"));
+  } catch (const Json::exception& error) {
+    return Foreign(text, error.what());
+  }
+}
+
+}  // namespace z4j::scheduler

@@ -1,0 +1,50 @@
+#ifndef Z4J_SCHEDULER_CLI_IMPORT_PROCESS_H_
+#define Z4J_SCHEDULER_CLI_IMPORT_PROCESS_H_
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+// The Python half of an import as a process, and lines from it or from a file.
+namespace z4j::scheduler {
+
+// A child process whose standard output we read; its standard error is ours.  It is ended with us,
+// however we end, and when this object goes.
+class Child {
+ public:
+  // Starts command[0], looked up in PATH, without standard input.  INVALID_ARGUMENT with the
+  // system's reason if it cannot be run.
+  static absl::StatusOr<Child> Start(const std::vector<std::string>& command);
+
+  Child(Child&& other) noexcept;
+  Child& operator=(Child&&) = delete;
+  ~Child();
+
+  int output() const { return output_; }
+  // Waits for its end.  Its exit code, or 128 and the signal that ended it.
+  int Wait();
+
+ private:
+  Child(pid_t pid, int output) : pid_(pid), output_(output) {}
+
+  pid_t pid_;  // -1: ended, or moved from.
+  int output_;
+};
+
+// Calls `take` with each line of `descriptor`, without its end, until the end of the file or the
+// first error.  INVALID_ARGUMENT for a line of more than kImportLineBytesMax bytes; the descriptor
+// stays open.
+absl::Status ForEachLine(int descriptor,
+                         absl::FunctionRef<absl::Status(const std::string& line)> take);
+
+// The Python to start: `given`, else that of the active virtualenv, else "python3".
+std::string PythonPath(const std::string& given);
+
+}  // namespace z4j::scheduler
+
+#endif  // Z4J_SCHEDULER_CLI_IMPORT_PROCESS_H_

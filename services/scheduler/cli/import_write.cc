@@ -1,0 +1,303 @@
+#include "services/scheduler/cli/import_write.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "services/base/grpc_status.h"
+#include "services/base/status_macros.h"
+#include "services/scheduler/cli/progress.h"
+#include "services/scheduler/limits.h"
+#include "services/scheduler/rpc/convert.h"
+#include "services/scheduler/transfer/digest.h"
+#include "services/scheduler/transfer/limits.h"
+#include "z4j/scheduler/v1/schedule_service.grpc.pb.h"
+
+namespace z4j::scheduler {
+namespace {
+
+using Stub = v1::ScheduleService::Stub;
+
+constexpr int kItemFrameBytes = 32;  // Around a schedule in a batch.
+constexpr absl::Duration kFirstPause = absl::Milliseconds(100);
+constexpr absl::Duration kLongestPause = absl::Seconds(3);
+
+// Equal for equal requests: maps have no order of their own.
+std::string BytesOf(const google::protobuf::Message& message) {
+  std::string bytes;
+  google::protobuf::io::StringOutputStream stream(&bytes);
+  google::protobuf::io::CodedOutputStream coded(&stream);
+  coded.SetSerializationDeterministic(true);
+  message.SerializeToCodedStream(&coded);
+  coded.Trim();
+  return bytes;
+}
+
+bool IsWorthAnotherTry(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ||
+         absl::IsResourceExhausted(status);
+}
+
+// Runs `work(i)` for i in [0, count) on a few threads; stops at the first error.
+template <typename Work>
+absl::Status InParallel(int count, int threads, const char* verb, const Work& work) {
+  std::atomic<int> next = 0, done = 0;
+  std::atomic<bool> failed = false;
+  std::vector<absl::Status> errors(threads);
+  const auto run = [&](int thread) {
+    Progress progress(thread == 0 ? verb : "");
+    for (int i = next++; i < count && !failed; i = next++) {
+      errors[thread] = work(i);
+      if (!errors[thread].ok()) failed = true;
+      ++done;
+      if (thread == 0) progress.Show(done, count);
+    }
+  };
+  std::vector<std::thread> others;
+  for (int t = 1; t < std::min(threads, count); ++t) others.emplace_back(run, t);
+  run(0);
+  for (std::thread& other : others) other.join();
+  for (const absl::Status& error : errors) RETURN_IF_ERROR(error);
+  return absl::OkStatus();
+}
+
+// Writes one import.
+class Writer {
+ public:
+  Writer(const ClientOptions& options, const Reading& reading,
+         const std::vector<PlannedSchedule>& plans, std::unique_ptr<Stub> stub)
+      : options_(options),
+        reading_(reading),
+        plans_(plans),
+        stub_(std::move(stub)),
+        results_(plans.size()) {}
+
+  absl::Status Check() {
+    validate_only_ = true;
+    return Create();
+  }
+
+  absl::Status Write(const StoredSchedules& stored, const WriteOptions& write) {
+    stored_ = &stored;
+    write_ = write;
+    RETURN_IF_ERROR(CheckShadow());
+    RETURN_IF_ERROR(Create());
+    std::vector<int> updates, removals;
+    for (int i = 0; i < plans_.size(); ++i) {
+      if (plans_[i].action == ImportAction::kUpdate) updates.push_back(i);
+      if (plans_[i].action == ImportAction::kGone && write.prune &&
+          (plans_[i].why.empty() || write.overwrite)) {
+        removals.push_back(i);
+      }
+    }
+    RETURN_IF_ERROR(InParallel(updates.size(), kImportCallsInFlight, "updating",
+                               [&](int i) { return Update(updates[i]); }));
+    return InParallel(removals.size(), kImportCallsInFlight, "removing",
+                      [&](int i) { return Remove(removals[i]); });
+  }
+
+  std::vector<Written> TakeResults() { return std::move(results_); }
+
+ private:
+  // Sends `request`, again and again while nobody answers.
+  template <typename Request, typename Response>
+  absl::Status Call(Request& request, Response& response,
+                    grpc::Status (Stub::*rpc)(grpc::ClientContext*, const Request&, Response*)) {
+    request.clear_request_id();
+    if (!validate_only_) {
+      request.set_request_id(absl::StrCat("import-", write_.import_id, "-",
+                                          HexDigest(BytesOf(request)).substr(0, 24)));
+    }
+    const absl::Time until =
+        absl::Now() + (validate_only_ ? absl::ZeroDuration() : kImportRetryFor);
+    for (absl::Duration pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
+      const absl::Status status = Invoke(options_, [&](grpc::ClientContext& context) {
+        return (stub_.get()->*rpc)(&context, request, &response);
+      });
+      if (!IsWorthAnotherTry(status) || absl::Now() + pause > until) return status;
+      absl::SleepFor(pause);
+    }
+  }
+
+  const ReadSchedule& Found(int plan) const { return reading_.schedules[plans_[plan].definition]; }
+
+  // What is to be written of a plan's schedule.
+  v1::Schedule MessageOf(int plan) const {
+    v1::Schedule message = Found(plan).message;
+    message.mutable_source()->set_import_id(write_.import_id);
+    return message;
+  }
+
+  // A server that does not know the state would let them fire.
+  absl::Status CheckShadow() {
+    const auto is_shadow = [&](int i) {
+      return plans_[i].action == ImportAction::kCreate &&
+             Found(i).message.state() == v1::Schedule::STATE_SHADOW;
+    };
+    int first = 0;
+    while (first < plans_.size() && !is_shadow(first)) ++first;
+    if (first == plans_.size()) return absl::OkStatus();
+    v1::CreateScheduleRequest request;
+    request.set_parent(ParentName(options_));
+    request.set_schedule_id(Found(first).definition.schedule.name);
+    *request.mutable_schedule() = MessageOf(first);
+    request.set_validate_only(true);
+    v1::CreateScheduleResponse response;
+    const absl::Status status = Invoke(options_, [&](grpc::ClientContext& context) {
+      return stub_->CreateSchedule(&context, request, &response);
+    });
+    // Another fault is told when it is written.
+    if (!status.ok() || response.schedule().state() == v1::Schedule::STATE_SHADOW) {
+      return IsWorthAnotherTry(status) ? status : absl::OkStatus();
+    }
+    return absl::FailedPreconditionError(
+        "--shadow: this scheduler does not know the shadow state; update it, or use --paused");
+  }
+
+  absl::Status Create() {
+    std::vector<std::pair<int, int>> chunks;  // First plan, and the one after the last.
+    int items = 0;
+    int64_t bytes = 0;
+    for (int i = 0; i < plans_.size(); ++i) {
+      if (plans_[i].action != ImportAction::kCreate) continue;
+      const int64_t more = kItemFrameBytes + 64 + Found(i).message.ByteSizeLong() +
+                           Found(i).definition.schedule.name.size();
+      if (items == 0 || items == kBatchCreateMax || bytes + more > kBatchCreateBytesMax) {
+        if (!chunks.empty()) chunks.back().second = i;
+        chunks.emplace_back(i, plans_.size());
+        items = 0;
+        bytes = 1024;  // The rest of the request.
+      }
+      ++items;
+      bytes += more;
+    }
+    return InParallel(chunks.size(), 2,
+                      validate_only_ ? "checking thousands" : "creating thousands",
+                      [&](int i) { return CreateChunk(chunks[i].first, chunks[i].second); });
+  }
+
+  absl::Status CreateChunk(int begin, int end) {
+    v1::BatchCreateSchedulesRequest request;
+    request.set_parent(ParentName(options_));
+    request.set_allow_partial(true);
+    request.set_validate_only(validate_only_);
+    std::vector<int> items;
+    for (int i = begin; i < end; ++i) {
+      if (plans_[i].action != ImportAction::kCreate) continue;
+      v1::NewSchedule* item = request.add_items();
+      item->set_schedule_id(Found(i).definition.schedule.name);
+      *item->mutable_schedule() = MessageOf(i);
+      items.push_back(i);
+    }
+    v1::BatchCreateSchedulesResponse response;
+    RETURN_IF_ERROR(Call(request, response, &Stub::BatchCreateSchedules));
+    for (int k = 0; k < items.size() && k < response.results_size(); ++k) {
+      const v1::BatchCreateResult& result = response.results(k);
+      Written& written = results_[items[k]];
+      written.tried = true;
+      written.notes = {result.notes().begin(), result.notes().end()};
+      if (result.has_error()) written.status = FromRpcStatus(result.error());
+      if (absl::IsAlreadyExists(written.status)) written.status = Recheck(items[k]);
+    }
+    return absl::OkStatus();
+  }
+
+  // The name was free when we looked.  OK if an earlier request of ours took it after all.
+  absl::Status Recheck(int plan) {
+    const Schedule& wanted = Found(plan).definition.schedule;
+    v1::GetScheduleRequest request;
+    request.set_name(ScheduleName(options_, wanted.name));
+    v1::GetScheduleResponse response;
+    RETURN_IF_ERROR(Invoke(options_, [&](grpc::ClientContext& context) {
+      return stub_->GetSchedule(&context, request, &response);
+    }));
+    const v1::ImportSource& source = response.schedule().source();
+    if (source.digest() == Found(plan).message.source().digest() &&
+        source.kind() == wanted.source->kind && source.locator() == wanted.source->locator) {
+      return absl::OkStatus();
+    }
+    return absl::AlreadyExistsError("someone else created it just now; run the import again");
+  }
+
+  absl::Status Update(int plan) {
+    const int stored = plans_[plan].stored;
+    const Schedule& here = stored_->schedules[stored];
+    const Schedule merged = MergedSchedule(Found(plan).definition.schedule, here, write_.overwrite);
+    v1::UpdateScheduleRequest request;
+    v1::Schedule& message = *request.mutable_schedule();
+    message = MessageOf(plan);
+    message.set_name(ScheduleName(options_, here.name));
+    message.set_etag(stored_->etags[stored]);
+    message.clear_state();
+    message.clear_pause();
+    message.mutable_labels()->clear();
+    message.mutable_labels()->insert(merged.labels.begin(), merged.labels.end());
+    const auto* interval = std::get_if<IntervalSpec>(&merged.spec);
+    if (interval != nullptr && interval->anchor != absl::InfinitePast()) {
+      SetTime(interval->anchor, message.mutable_spec()->mutable_interval()->mutable_anchor_time());
+    }
+    request.mutable_update_mask()->add_paths("*");
+    v1::UpdateScheduleResponse response;
+    return Note(plan, Call(request, response, &Stub::UpdateSchedule), response.notes());
+  }
+
+  absl::Status Remove(int plan) {
+    const int stored = plans_[plan].stored;
+    v1::DeleteScheduleRequest request;
+    request.set_name(ScheduleName(options_, stored_->schedules[stored].name));
+    request.set_etag(stored_->etags[stored]);
+    request.set_allow_missing(true);
+    v1::DeleteScheduleResponse response;
+    return Note(plan, Call(request, response, &Stub::DeleteSchedule), {});
+  }
+
+  // Keeps what became of one; only that nobody answers concerns the others.
+  absl::Status Note(int plan, absl::Status status,
+                    const google::protobuf::RepeatedPtrField<std::string>& notes) {
+    if (IsWorthAnotherTry(status)) return status;
+    results_[plan] = {true, std::move(status), {notes.begin(), notes.end()}};
+    return absl::OkStatus();
+  }
+
+  const ClientOptions& options_;
+  const Reading& reading_;
+  const std::vector<PlannedSchedule>& plans_;
+  const std::unique_ptr<Stub> stub_;
+  const StoredSchedules* stored_ = nullptr;
+  WriteOptions write_;
+  bool validate_only_ = false;
+  std::vector<Written> results_;  // Each is written by one thread.
+};
+
+}  // namespace
+
+absl::StatusOr<std::vector<Written>> CheckCreates(const ClientOptions& options,
+                                                  const Reading& reading,
+                                                  const std::vector<PlannedSchedule>& plans) {
+  ASSIGN_OR_RETURN(auto stub, StubOf<v1::ScheduleService>(options));
+  Writer writer(options, reading, plans, std::move(stub));
+  RETURN_IF_ERROR(writer.Check());
+  return writer.TakeResults();
+}
+
+absl::StatusOr<std::vector<Written>> WriteImport(const ClientOptions& options,
+                                                 const Reading& reading,
+                                                 const std::vector<PlannedSchedule>& plans,
+                                                 const StoredSchedules& stored,
+                                                 const WriteOptions& write) {
+  ASSIGN_OR_RETURN(auto stub, StubOf<v1::ScheduleService>(options));
+  Writer writer(options, reading, plans, std::move(stub));
+  const absl::Status status = writer.Write(stored, write);
+  if (status.ok()) return writer.TakeResults();
+  return absl::Status(status.code(), absl::StrCat(status.message(),
+                                                  "; what was written stays, and the same command "
+                                                  "continues"));
+}
+
+}  // namespace z4j::scheduler

@@ -1,0 +1,146 @@
+#include "services/scheduler/transfer/proof.h"
+
+#include <gmock/gmock.h>
+
+#include "services/base/testing/status_matchers.h"
+#include "services/scheduler/core/testing/samples.h"
+
+namespace z4j::scheduler {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+std::vector<absl::Time> Times(const std::vector<std::string>& texts) {
+  std::vector<absl::Time> times;
+  for (const std::string& text : texts) times.push_back(Utc(text));
+  return times;
+}
+
+// The rule that is said to be behind the first difference; empty if there is none.
+std::string RuleOf(const std::vector<Schedule>& schedules, const char* after,
+                   const std::vector<std::string>& fires, int wanted) {
+  const auto proof = Prove(schedules, Utc(after), Times(fires), wanted);
+  EXPECT_OK(proof);
+  return proof->is_identical() ? "" : proof->differ[0].rule;
+}
+
+TEST(ProofTest, EqualFiresAreIdentical) {
+  const auto proof = Prove({CronIn("UTC", "0 5 * * *")}, Utc("2026-01-01 00:00:00"),
+                           Times({"2026-01-01 05:00:00", "2026-01-02 05:00:00"}), 2);
+  ASSERT_OK(proof);
+  EXPECT_TRUE(proof->is_identical());
+  EXPECT_EQ(proof->compared, 2);
+}
+
+TEST(ProofTest, NamesTheFirstInstantThatDiffersOnBothSides) {
+  const auto proof =
+      Prove({CronIn("UTC", "0 5 * * *")}, Utc("2026-01-01 00:00:00"),
+            Times({"2026-01-01 05:00:00", "2026-01-02 06:00:00", "2026-01-03 08:00:00"}), 3);
+  ASSERT_OK(proof);
+  ASSERT_THAT(proof->differ, SizeIs(1));
+  EXPECT_EQ(proof->differ[0].index, 1);
+  EXPECT_EQ(proof->differ[0].there, Utc("2026-01-02 06:00:00"));
+  EXPECT_EQ(proof->differ[0].here, Utc("2026-01-02 05:00:00"));
+  EXPECT_EQ(proof->apart_max, absl::Hours(3));
+}
+
+TEST(ProofTest, ASourceThatEndsMustEndHereToo) {
+  Schedule twice = CronIn("UTC", "0 5 * * *");
+  const std::vector<std::string> fires = {"2026-01-01 05:00:00", "2026-01-02 05:00:00"};
+  EXPECT_THAT(RuleOf({twice}, "2026-01-01 00:00:00", fires, 10),
+              HasSubstr("it ends there, and not here"));
+  twice.max_fires = 2;
+  EXPECT_THAT(RuleOf({twice}, "2026-01-01 00:00:00", fires, 10), IsEmpty());
+  twice.max_fires = 1;
+  EXPECT_THAT(RuleOf({twice}, "2026-01-01 00:00:00", fires, 10),
+              HasSubstr("it ends here, and not there: max_fires 1"));
+}
+
+TEST(ProofTest, StartAndEndAreRespected) {
+  Schedule schedule = CronIn("UTC", "0 5 * * *");
+  schedule.start_at = Utc("2026-01-02 05:00:00");
+  schedule.end_at = Utc("2026-01-03 05:00:00");
+  EXPECT_THAT(
+      RuleOf({schedule}, "2026-01-01 00:00:00", {"2026-01-02 05:00:00", "2026-01-03 05:00:00"}, 10),
+      IsEmpty());
+}
+
+TEST(ProofTest, OfAGroupTheUnionCountsAndEachInstantOnce) {
+  const auto fires = NextFires(
+      {CronIn("UTC", "0 5,6 * * *"), CronIn("UTC", "30 4 * * *"), CronIn("UTC", "0 6 * * *")},
+      Utc("2026-01-01 00:00:00"), 4);
+  ASSERT_OK(fires);
+  EXPECT_THAT(*fires, ElementsAre(Utc("2026-01-01 04:30:00"), Utc("2026-01-01 05:00:00"),
+                                  Utc("2026-01-01 06:00:00"), Utc("2026-01-02 04:30:00")));
+}
+
+TEST(ProofTest, AGapNamesThePolicyAndTheChange) {
+  EXPECT_THAT(RuleOf({CronIn("Europe/Berlin", "30 2 * * *")}, "2026-03-28 12:00:00",
+                     {"2026-03-29 01:30:00"}, 1),
+              AllOf(HasSubstr("a gap: clocks go forward at 2026-03-29 02:00 in Europe/Berlin"),
+                    HasSubstr("gap NEXT_VALID here")));
+}
+
+TEST(ProofTest, AFoldNamesThePolicyAndTheChange) {
+  EXPECT_THAT(
+      RuleOf({CronIn("Europe/Berlin", "30 2 * * *")}, "2026-10-24 12:00:00",
+             {"2026-10-25 01:30:00"}, 1),
+      AllOf(HasSubstr("a fold: clocks go back at 2026-10-25 03:00"), HasSubstr("fold AUTO")));
+}
+
+TEST(ProofTest, BothDayFieldsAreNamed) {
+  Schedule schedule = CronIn("UTC", "");
+  CronSpec cron;
+  cron.minute = "0";
+  cron.hour = "0";
+  cron.day_of_month = "13";
+  cron.day_of_week = "5";
+  cron.day_match = DayMatch::kAnd;
+  schedule.spec = cron;
+  EXPECT_EQ(RuleOf({schedule}, "2026-01-01 00:00:00", {"2026-01-02 00:00:00"}, 1),
+            "day of month with day of week (day_match AND here)");
+}
+
+TEST(ProofTest, AnotherZoneIsTold) {
+  Schedule schedule = CronIn("UTC", "");
+  CronSpec cron;
+  cron.minute = "0";
+  cron.hour = "5";
+  schedule.spec = cron;
+  EXPECT_THAT(RuleOf({schedule}, "2026-01-01 00:00:00", {"2026-01-01 04:00:00"}, 1),
+              HasSubstr("the time zone or its rules"));
+}
+
+TEST(ProofTest, AnIntervalsGridIsNamed) {
+  const Schedule schedule =
+      IntervalOf(absl::Minutes(5), Utc("2026-01-01 00:00:00"), Arithmetic::kAbsolute, "UTC");
+  EXPECT_EQ(RuleOf({schedule}, "2026-01-01 00:00:00", {"2026-01-01 00:05:17"}, 1),
+            "where the interval's grid starts");
+}
+
+TEST(ProofTest, InstantsAreShownInBothClocks) {
+  EXPECT_EQ(LocalAndUtc(Utc("2026-03-29 01:30:00"), "Europe/Berlin"),
+            "2026-03-29 03:30:00 +02:00 (01:30:00 UTC)");
+  EXPECT_EQ(LocalAndUtc(Utc("2026-03-29 23:30:00"), "Europe/Berlin"),
+            "2026-03-30 01:30:00 +02:00 (2026-03-29 23:30:00 UTC)");
+  EXPECT_EQ(LocalAndUtc(absl::InfiniteFuture(), "UTC"), "no further fire");
+}
+
+TEST(ProofTest, TheNextChangesOfAZoneAreTheInstantsAtWhichItsOffsetChanges) {
+  EXPECT_THAT(NextChanges("Europe/Berlin", Utc("2026-01-01 00:00:00"), 2),
+              ElementsAre(Utc("2026-03-29 01:00:00"), Utc("2026-10-25 01:00:00")));
+  EXPECT_THAT(NextChanges("UTC", Utc("2026-01-01 00:00:00"), 2), IsEmpty());
+}
+
+TEST(ProofTest, BothSpellingsOfATzdataReleaseAreOne) {
+  EXPECT_EQ(TzdataRelease("2026.5"), "2026e");
+  EXPECT_EQ(TzdataRelease("2026e"), "2026e");
+  EXPECT_EQ(TzdataRelease("unknown"), "unknown");
+}
+
+}  // namespace
+}  // namespace z4j::scheduler
