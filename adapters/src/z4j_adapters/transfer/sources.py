@@ -11,6 +11,7 @@ __all__ = ["SOURCES", "importer_of"]
 # Name → module, class.  The modules load without the libraries that they read with.
 SOURCES: dict[str, tuple[str, str]] = {
     "celery": ("z4j_adapters.engines.celery.importing.static", "CeleryImporter"),
+    "apscheduler": ("z4j_adapters.transfer.apscheduler.importing", "ApschedulerImporter"),
 }
 
 
