@@ -8,9 +8,13 @@ from z4j_adapters.transfer.model import Importer
 
 __all__ = ["SOURCES", "importer_of"]
 
+_CELERY = "z4j_adapters.engines.celery.importing"
+
 # Name → module, class.  The modules load without the libraries that they read with.
 SOURCES: dict[str, tuple[str, str]] = {
-    "celery": ("z4j_adapters.engines.celery.importing.static", "CeleryImporter"),
+    "celery": (f"{_CELERY}.static", "CeleryImporter"),
+    "django-celery-beat": (f"{_CELERY}.dcb", "DjangoCeleryBeatImporter"),
+    "redbeat": (f"{_CELERY}.redbeat", "RedBeatImporter"),
     "apscheduler": ("z4j_adapters.transfer.apscheduler.importing", "ApschedulerImporter"),
 }
 
