@@ -14,14 +14,17 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from z4j_adapters import engines
 from z4j_adapters._adapter import EngineAdapter
 from z4j_adapters._command import EngineCommand
 from z4j_adapters._errors import ConfigurationError
 from z4j_adapters._options import Parser, address, is_loopback, seconds
-from z4j_adapters._runtime import Runtime, RuntimeOptions, TlsOptions
 from z4j_adapters._version import __version__
+
+if TYPE_CHECKING:  # gRPC is loaded when an engine is to be served, not to import schedules.
+    from z4j_adapters._runtime import RuntimeOptions
 
 __all__ = ["main"]
 
@@ -31,8 +34,17 @@ EXIT_OK, EXIT_FAILURE, EXIT_USAGE = 0, 1, 2
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code.
 
-    0: stopped on request.  1: the engine cannot be started.  2: wrong usage.
+    0: stopped on request.  1: the engine cannot be started.  2: wrong usage.  `import` has its own.
     """
+    is_process = argv is None
+    argv = sys.argv[1:] if argv is None else argv
+    if list(argv[:1]) == ["import"]:
+        from z4j_adapters.transfer import command, isolate
+
+        code = command.main(argv[1:])
+        if is_process:
+            isolate.leave(code)
+        return code
     commands = _commands()
     options = _parser(commands).parse_args(argv)
     _configure_log(options.log_level, options.log_format)
@@ -51,7 +63,8 @@ def _parser(commands: Mapping[str, EngineCommand]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="z4j-adapter",
         description="Attach a task engine to z4j-scheduler.",
-        epilog="z4j-adapter ENGINE --help explains the engine's options with examples.",
+        epilog="z4j-adapter ENGINE --help explains the engine's options with examples; "
+        "z4j-adapter import --help, how schedules of other schedulers are read.",
     )
     parser.add_argument("--version", action="version", version=f"z4j-adapter {__version__}")
     verbs = parser.add_subparsers(
@@ -112,6 +125,8 @@ def _common_options(parser: Parser) -> None:
 
 
 def _runtime_options(options: argparse.Namespace) -> RuntimeOptions:
+    from z4j_adapters._runtime import RuntimeOptions, TlsOptions
+
     try:  # Those of the environment have not been checked yet.
         schedulers = tuple(address(text) for text in options.scheduler) or ("127.0.0.1:7801",)
     except argparse.ArgumentTypeError as error:
@@ -157,6 +172,8 @@ def _make_engine(command: EngineCommand, options: argparse.Namespace) -> EngineA
 
 
 async def _serve(engine: EngineAdapter, options: RuntimeOptions) -> None:
+    from z4j_adapters._runtime import Runtime
+
     runtime = Runtime(engine, options)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,0 +1,1 @@
+"""Reads the schedules of other schedulers, read-only, and says what they become here."""

@@ -1,0 +1,195 @@
+"""`z4j-adapter import`: reads another scheduler's schedules and writes them as JSON lines."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import NoReturn, TextIO
+
+from z4j_adapters._options import Parser, count
+from z4j_adapters.transfer.isolate import own_stdout
+from z4j_adapters.transfer.lines import LineWriter
+from z4j_adapters.transfer.model import Importer, SourceError
+from z4j_adapters.transfer.sources import SOURCES, importer_of
+from z4j_adapters.transfer.zones import tzdata_version, zone_of
+
+__all__ = ["main"]
+
+EXIT_OK, EXIT_ERROR = 0, 2
+FIRES_MAX = 10_000
+
+USAGE = "z4j-adapter import --from SOURCE [option …]"
+HELP = """\
+Read the schedules of another scheduler, and write what they become here as JSON lines.  Nothing
+is written to the source, and nothing is sent to a scheduler: `z4j-scheduler import` starts this
+command in your own environment, plans, proves and applies.
+
+Run it where the library and your code are: with the Python of your project's virtualenv.
+
+sources:
+{sources}
+
+`z4j-adapter import --from SOURCE --help` explains the options of one.
+"""
+
+
+class _Wrong(Exception):
+    """Wrong usage."""
+
+
+class _ImportParser(Parser):
+    """Raises instead of ending the process, so that the reader of our lines hears of it."""
+
+    def error(self, message: str) -> NoReturn:
+        raise _Wrong(message)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run `import` with what follows it on the command line; return the exit code.
+
+    0: everything was read, refused entries included.  2: the source cannot be read; the last line
+    says why.
+    """
+    try:
+        options, importer = _parse(list(argv))
+    except SystemExit as end:  # --help
+        return int(end.code or 0)
+    except _Wrong as error:
+        print(f"usage: {USAGE}\nz4j-adapter import: error: {error}", file=sys.stderr)
+        wrong = SourceError("WRONG_USAGE", str(error), "z4j-adapter import --from SOURCE --help")
+        with own_stdout() as out:
+            _writer(out, None).error(wrong)
+        return EXIT_ERROR
+    with own_stdout() as out:
+        try:
+            code = _run(_writer(out, options), importer(options))
+            out.flush()
+        except BrokenPipeError:  # The reader has gone; it needs no more from us.
+            code = EXIT_ERROR
+    return code
+
+
+def _run(lines: LineWriter, importer: Importer) -> int:
+    try:
+        source = importer.source()
+        lines.source(source, tzdata=tzdata_version(), read_at=datetime.now(timezone.utc))
+        for entry in importer.read():
+            lines.entry(entry, importer.total())
+    except SourceError as error:
+        lines.error(error)
+    except ImportError as error:
+        lines.error(_missing(importer, error))
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        lines.error(_broken(error))
+    else:
+        lines.end()
+        return EXIT_OK
+    return EXIT_ERROR
+
+
+def _broken(error: Exception) -> SourceError:
+    return SourceError(
+        "READ_FAILED",
+        f"the source cannot be read to its end: {type(error).__name__}: {error}",
+        "nothing was imported; look at the source, or report this",
+    )
+
+
+def _missing(importer: Importer, error: ImportError) -> SourceError:
+    module = (error.name or "").partition(".")[0]
+    package = importer.packages.get(module, module)
+    if not package:
+        return SourceError("IMPORT_FAILED", str(error))
+    return SourceError(
+        "MISSING_PACKAGE",
+        f"{package} is not installed for {sys.executable}",
+        f"{sys.executable} -m pip install {package}, or name the Python of your project",
+    )
+
+
+def _writer(out: TextIO, options: argparse.Namespace | None) -> LineWriter:
+    if options is None:
+        return LineWriter(out, datetime.now(timezone.utc), 0)
+    return LineWriter(out, options.at, options.fires)
+
+
+def _parse(argv: list[str]) -> tuple[argparse.Namespace, type[Importer]]:
+    first = _ImportParser(prog="z4j-adapter import", usage=USAGE, add_help=False)
+    first.add_argument("--from", dest="source")
+    name = first.parse_known_args(argv)[0].source
+    if name is None:
+        if "--help" in argv or "-h" in argv:
+            print(f"usage: {USAGE}\n\n{HELP.format(sources=_list())}", end="")
+            raise SystemExit(0)
+        raise _Wrong(f"give --from SOURCE, one of {', '.join(SOURCES)}")
+    if name not in SOURCES:
+        raise _Wrong(f"--from {name}: no such source; there are {', '.join(SOURCES)}")
+    importer = importer_of(name)
+    parser = _ImportParser(
+        prog="z4j-adapter import",
+        usage=f"z4j-adapter import --from {name} [option …]",
+        description=importer.help,
+    )
+    parser.add_argument("--from", dest="source", required=True, help=argparse.SUPPRESS)
+    importer.arguments(parser)
+    _common(parser)
+    options = parser.parse_args(argv)
+    if options.fires > FIRES_MAX:
+        raise _Wrong(f"--fires {options.fires} is more than {FIRES_MAX}")
+    return options, importer
+
+
+def _common(parser: Parser) -> None:
+    parser.add_argument(
+        "--fires",
+        type=count,
+        default=0,
+        metavar="N",
+        help="tell each schedule's next N due times, as the library's own code has them, up to "
+        f"{FIRES_MAX} (default: none)",
+    )
+    parser.add_argument(
+        "--at",
+        type=_instant,
+        default=datetime.now(timezone.utc),
+        metavar="INSTANT",
+        help="count due times from here, such as 2026-03-01T00:00:00Z (default: now)",
+    )
+    parser.add_argument(
+        "--timezone",
+        type=_zone,
+        metavar="ZONE",
+        help="the zone of a source that does not say its own, such as Europe/Berlin",
+    )
+    parser.add_argument(
+        "--engine",
+        metavar="NAME",
+        help="the engine that will run the tasks, where the source does not say it",
+    )
+
+
+def _instant(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no instant such as 2026-03-01T00:00:00Z")
+    return at.astimezone(timezone.utc)
+
+
+def _zone(text: str) -> str:
+    try:
+        zone_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def _list() -> str:
+    width = max(map(len, SOURCES), default=0)
+    return "\n".join(f"  {name:{width}}  {importer_of(name).summary}" for name in SOURCES)
