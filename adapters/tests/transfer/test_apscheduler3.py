@@ -32,6 +32,7 @@ from transfer.instants import (
     SEED,
     UTC,
     ZONES,
+    contents,
     distinct,
     evaluator,
     lines_of,
@@ -577,15 +578,11 @@ def test_a_store_in_redis_stays_as_it_was(redis_server: Any) -> None:
     scheduler = started(default={"type": "redis", "host": host, "port": int(port)})
     scheduler.shutdown()
     with redis.Redis.from_url(redis_server.url) as client:
-
-        def dumps() -> dict[bytes, Any]:
-            return {key: client.dump(key) for key in client.scan_iter()}
-
-        before = dumps()
+        before = contents(client)
         assert before
         lines = read(redis_server.url, at=datetime.now(UTC))
         assert {line["id"] for line in lines} == EXPECTED
-        assert dumps() == before
+        assert contents(client) == before
 
 
 def test_an_export_is_read_like_its_store(tmp_path: Path) -> None:

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta, timezone, tzinfo
 from typing import Any
 
-from z4j_adapters.transfer.apscheduler.boxes import Box, Overlapping, boxes_of, disjoint
-from z4j_adapters.transfer.apscheduler.dst import Difference, difference
-from z4j_adapters.transfer.apscheduler.nominal import Nominal
+from z4j_adapters.transfer.apscheduler.boxes import boxes_of
 from z4j_adapters.transfer.apscheduler.triggers import (
     Calendar,
     Combined,
@@ -21,7 +19,10 @@ from z4j_adapters.transfer.apscheduler.triggers import (
     Unreadable,
     named_zone,
 )
+from z4j_adapters.transfer.boxes import Box, Overlapping, disjoint
+from z4j_adapters.transfer.dst import Difference, difference
 from z4j_adapters.transfer.model import APPROXIMATE, EQUAL_SET, EXACT, Fires, Note
+from z4j_adapters.transfer.nominal import Nominal
 from z4j_adapters.transfer.values import duration, timestamp
 
 __all__ = ["Library", "Plan", "plan_of"]
