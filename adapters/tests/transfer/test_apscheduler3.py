@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import pickle
 import random
 import sqlite3
@@ -41,6 +42,7 @@ from transfer.instants import (
     start_of,
 )
 from z4j_adapters.transfer.apscheduler.importing import ApschedulerImporter
+from z4j_adapters.transfer.databases import open_database
 from z4j_adapters.transfer.model import SourceError
 from z4j_adapters.transfer.zones import zone_of
 
@@ -632,3 +634,30 @@ def test_a_table_that_is_no_store_is_named(tmp_path: Path) -> None:
         read(url, jobstore_table="other")
     with pytest.raises(SourceError, match="no table's name"):
         read(url, jobstore_table='x"; DROP TABLE apscheduler_jobs; --')
+
+
+def test_a_store_in_postgresql_is_read_in_a_transaction_that_cannot_write() -> None:
+    url = os.environ.get("Z4J_TEST_POSTGRES")
+    if not url:
+        pytest.skip("tools/with-postgres gives it a server")
+    psycopg = pytest.importorskip("psycopg")
+    data = pickle.dumps(state(CronTrigger(hour=9, timezone="UTC")))
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA shop")
+        connection.execute("CREATE SEQUENCE shop.number")
+        connection.execute(
+            "CREATE TABLE shop.apscheduler_jobs (id VARCHAR(191) PRIMARY KEY, "
+            "next_run_time FLOAT, job_state BYTEA NOT NULL)"
+        )
+        connection.execute("INSERT INTO shop.apscheduler_jobs VALUES ('nine', 0, %s)", (data,))
+    parts = dict(part.split("=", 1) for part in url.split())
+    where = f"postgresql+psycopg2:///{parts.get('dbname', 'postgres')}?host={parts['host']}"
+    where += f"&user={parts.get('user', 'postgres')}"
+    (line,) = read(where, jobstore_table="shop.apscheduler_jobs")
+    assert line["id"] == "nine"
+    database = open_database(where)
+    with pytest.raises(SourceError, match="read-only transaction"):
+        list(database.rows("SELECT nextval('shop.number')"))
+    database.close()
+    with pytest.raises(SourceError, match="no table apscheduler_jobs"):
+        read(where)
