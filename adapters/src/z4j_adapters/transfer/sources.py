@@ -11,6 +11,7 @@ __all__ = ["SOURCES", "importer_of"]
 # Name → module, class.  The modules load without the libraries that they read with.
 SOURCES: dict[str, tuple[str, str]] = {
     "apscheduler": ("z4j_adapters.transfer.apscheduler.importing", "ApschedulerImporter"),
+    "celery": ("z4j_adapters.engines.celery.importing.static", "CeleryImporter"),
     "rq": ("z4j_adapters.engines.rq.importing.native", "RqImporter"),
     "rq-scheduler": ("z4j_adapters.engines.rq.importing.repeated", "RqSchedulerImporter"),
 }
