@@ -159,5 +159,22 @@ def distinct(times: Callable[[], datetime | None], n: int) -> list[int]:
     return found
 
 
+def contents(client: Any) -> dict[bytes, Any]:
+    """All that a Redis holds, and how long it keeps it; DUMP writes equal hashes in any order."""
+    found = {}
+    for key in client.scan_iter():
+        kind = client.type(key)
+        if kind == b"hash":
+            value = client.hgetall(key)
+        elif kind == b"zset":
+            value = client.zrange(key, 0, -1, withscores=True)
+        elif kind == b"set":
+            value = client.smembers(key)
+        else:
+            value = client.dump(key)
+        found[key] = (kind, value, client.expiretime(key))
+    return found
+
+
 def _instant(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import pickle
 import random
 import sqlite3
@@ -32,6 +33,7 @@ from transfer.instants import (
     SEED,
     UTC,
     ZONES,
+    contents,
     distinct,
     evaluator,
     lines_of,
@@ -40,6 +42,7 @@ from transfer.instants import (
     start_of,
 )
 from z4j_adapters.transfer.apscheduler.importing import ApschedulerImporter
+from z4j_adapters.transfer.databases import open_database
 from z4j_adapters.transfer.model import SourceError
 from z4j_adapters.transfer.zones import zone_of
 
@@ -577,15 +580,11 @@ def test_a_store_in_redis_stays_as_it_was(redis_server: Any) -> None:
     scheduler = started(default={"type": "redis", "host": host, "port": int(port)})
     scheduler.shutdown()
     with redis.Redis.from_url(redis_server.url) as client:
-
-        def dumps() -> dict[bytes, Any]:
-            return {key: client.dump(key) for key in client.scan_iter()}
-
-        before = dumps()
+        before = contents(client)
         assert before
         lines = read(redis_server.url, at=datetime.now(UTC))
         assert {line["id"] for line in lines} == EXPECTED
-        assert dumps() == before
+        assert contents(client) == before
 
 
 def test_an_export_is_read_like_its_store(tmp_path: Path) -> None:
@@ -635,3 +634,30 @@ def test_a_table_that_is_no_store_is_named(tmp_path: Path) -> None:
         read(url, jobstore_table="other")
     with pytest.raises(SourceError, match="no table's name"):
         read(url, jobstore_table='x"; DROP TABLE apscheduler_jobs; --')
+
+
+def test_a_store_in_postgresql_is_read_in_a_transaction_that_cannot_write() -> None:
+    url = os.environ.get("Z4J_TEST_POSTGRES")
+    if not url:
+        pytest.skip("tools/with-postgres gives it a server")
+    psycopg = pytest.importorskip("psycopg")
+    data = pickle.dumps(state(CronTrigger(hour=9, timezone="UTC")))
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA shop")
+        connection.execute("CREATE SEQUENCE shop.number")
+        connection.execute(
+            "CREATE TABLE shop.apscheduler_jobs (id VARCHAR(191) PRIMARY KEY, "
+            "next_run_time FLOAT, job_state BYTEA NOT NULL)"
+        )
+        connection.execute("INSERT INTO shop.apscheduler_jobs VALUES ('nine', 0, %s)", (data,))
+    parts = dict(part.split("=", 1) for part in url.split())
+    where = f"postgresql+psycopg2:///{parts.get('dbname', 'postgres')}?host={parts['host']}"
+    where += f"&user={parts.get('user', 'postgres')}"
+    (line,) = read(where, jobstore_table="shop.apscheduler_jobs")
+    assert line["id"] == "nine"
+    database = open_database(where)
+    with pytest.raises(SourceError, match="read-only transaction"):
+        list(database.rows("SELECT nextval('shop.number')"))
+    database.close()
+    with pytest.raises(SourceError, match="no table apscheduler_jobs"):
+        read(where)

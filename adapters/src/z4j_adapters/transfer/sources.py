@@ -12,10 +12,12 @@ _CELERY = "z4j_adapters.engines.celery.importing"
 
 # Name → module, class.  The modules load without the libraries that they read with.
 SOURCES: dict[str, tuple[str, str]] = {
+    "apscheduler": ("z4j_adapters.transfer.apscheduler.importing", "ApschedulerImporter"),
     "celery": (f"{_CELERY}.static", "CeleryImporter"),
     "django-celery-beat": (f"{_CELERY}.dcb", "DjangoCeleryBeatImporter"),
     "redbeat": (f"{_CELERY}.redbeat", "RedBeatImporter"),
-    "apscheduler": ("z4j_adapters.transfer.apscheduler.importing", "ApschedulerImporter"),
+    "rq": ("z4j_adapters.engines.rq.importing.native", "RqImporter"),
+    "rq-scheduler": ("z4j_adapters.engines.rq.importing.repeated", "RqSchedulerImporter"),
 }
 
 

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta, timezone, tzinfo
 from typing import Any
 
-from z4j_adapters.transfer.apscheduler.boxes import Box, Overlapping, boxes_of, disjoint
-from z4j_adapters.transfer.apscheduler.dst import Difference, difference
-from z4j_adapters.transfer.apscheduler.nominal import Nominal
+from z4j_adapters.transfer.apscheduler.boxes import boxes_of
 from z4j_adapters.transfer.apscheduler.triggers import (
     Calendar,
     Combined,
@@ -21,10 +19,13 @@ from z4j_adapters.transfer.apscheduler.triggers import (
     Unreadable,
     named_zone,
 )
+from z4j_adapters.transfer.boxes import Box, Overlapping, disjoint
+from z4j_adapters.transfer.dst import Difference, difference
 from z4j_adapters.transfer.model import APPROXIMATE, EQUAL_SET, EXACT, Fires, Note
+from z4j_adapters.transfer.nominal import Nominal, changes
 from z4j_adapters.transfer.values import duration, timestamp
 
-__all__ = ["Library", "Plan", "plan_of"]
+__all__ = ["JITTER_MAX", "Library", "Plan", "plan_of"]
 
 JITTER_MAX = timedelta(hours=24)
 PERIOD_MIN, PERIOD_MAX = timedelta(seconds=1), timedelta(days=3653)
@@ -41,6 +42,8 @@ class Library:
     fires: Callable[[Trigger, tzinfo], Fires]
     accumulates: bool
     """Jitter moves the base of an interval."""
+    by_wall_clock: bool = False
+    """An interval that has a zone counts on its clock."""
     known: dict[str, Difference | None] = field(default_factory=dict)
     """What `difference` found for triggers that were looked at before."""
 
@@ -87,7 +90,7 @@ def plan_of(trigger: Trigger, library: Library, at: datetime, base: datetime | N
     """
     match trigger:
         case Cron():
-            return _crons((trigger,), trigger, library, at)
+            return _crons((trigger,), trigger, library, at, base)
         case Interval():
             return _interval(trigger, library, base)
         case Calendar():
@@ -106,7 +109,9 @@ def plan_of(trigger: Trigger, library: Library, at: datetime, base: datetime | N
     )
 
 
-def _crons(crons: tuple[Cron, ...], whole: Trigger, library: Library, at: datetime) -> Plan:
+def _crons(
+    crons: tuple[Cron, ...], whole: Trigger, library: Library, at: datetime, base: datetime | None
+) -> Plan:
     """One cron trigger, or several that differ in nothing but their fields."""
     first = crons[0]
     name = named_zone(first.zone)
@@ -137,6 +142,20 @@ def _crons(crons: tuple[Cron, ...], whole: Trigger, library: Library, at: dateti
         **_window(first.start, first.end),
     }
     fires = library.fires(whole, first.zone)
+    if base is not None and following is not None and base > following and not first.jitter:
+        # What is stored as the next run comes next, whatever the fields say before it.
+        fires = _from(base, fires)
+        common["startTime"] = timestamp(base)
+        start = base - timedelta(microseconds=1)
+        following = next(nominal.after(start), None)
+        if following != base:
+            draft.warnings.append(
+                Note(
+                    "NEXT_RUN_MOVED",
+                    f"its next run was moved to {timestamp(base)}, which is none of its own "
+                    "times: it comes then there, and here at the first of its times after that",
+                )
+            )
     over = following is None or (first.end is not None and following > first.end)
     if not over:
         key = repr((thin, name, start, first.end))
@@ -159,6 +178,11 @@ def _crons(crons: tuple[Cron, ...], whole: Trigger, library: Library, at: dateti
                       _closest(boxes), draft)  # fmt: skip
     return Plan(specs, common, draft.exactness, tuple(draft.reasons), tuple(draft.warnings),
                 fires, over)  # fmt: skip
+
+
+def _from(base: datetime, fires: Fires) -> Fires:
+    first = base - timedelta(microseconds=1)
+    return lambda after, count: fires(max(after, first), count)
 
 
 def _thinned(box: Box) -> Box:
@@ -202,7 +226,23 @@ def _interval(trigger: Interval, library: Library, base: datetime | None) -> Pla
             )
     else:
         fires = library.fires(_anchored(trigger, anchor), timezone.utc)
-    spec = {"interval": {"period": duration(trigger.period), "anchorTime": timestamp(anchor)}}
+    interval = {"period": duration(trigger.period), "anchorTime": timestamp(anchor)}
+    zone = anchor.tzinfo
+    if library.by_wall_clock and zone is not None and changes(zone, anchor.date(), 800):
+        if trigger.period % timedelta(days=1):
+            draft.inexact(
+                "WALL_CLOCK",
+                "APScheduler counts its interval on the wall clock of its zone, so that it is "
+                "longer or shorter when the clocks change; here it is elapsed time",
+            )
+        else:
+            interval["arithmetic"] = "ARITHMETIC_WALL"
+            common |= {
+                "timeZone": named_zone(zone),
+                "gap": f"GAP_POLICY_{library.gap}",
+                "fold": "FOLD_POLICY_FIRST",
+            }
+    spec = {"interval": interval}
     text = f"every {duration(trigger.period)} from {timestamp(anchor)}"
     return Plan(((spec, text),), common, draft.exactness, tuple(draft.reasons),
                 tuple(draft.warnings), fires)  # fmt: skip
@@ -277,7 +317,7 @@ def _either(trigger: Combined, library: Library, at: datetime, base: datetime | 
         if not coming or alive is None:
             raise Unreadable("R6_NEVER_FIRES", "it has nothing but dates that are over", COMBINED)
         return plan_of(Date(alive), library, at, base)
-    plan = _crons(crons, Combined("OR", crons, trigger.jitter), library, at)
+    plan = _crons(crons, Combined("OR", crons, trigger.jitter), library, at, None)
     specs, fires, exactness = plan.specs, plan.fires, plan.exactness
     if coming and alive is not None:
         once = {"oneShot": {"fireTime": timestamp(alive)}}

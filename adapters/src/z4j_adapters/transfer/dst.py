@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone, tzinfo
 from itertools import islice, takewhile
 
-from z4j_adapters.transfer.apscheduler.nominal import Nominal, changes
 from z4j_adapters.transfer.model import Fires
+from z4j_adapters.transfer.nominal import Nominal, changes
 from z4j_adapters.transfer.values import EPOCH
 
 __all__ = ["Difference", "difference"]

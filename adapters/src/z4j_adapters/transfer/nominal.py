@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from functools import lru_cache
 
-from z4j_adapters.transfer.apscheduler.boxes import Box
+from z4j_adapters.transfer.boxes import Box
 
 __all__ = ["Nominal", "changes"]
 
