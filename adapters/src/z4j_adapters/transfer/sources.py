@@ -9,7 +9,9 @@ from z4j_adapters.transfer.model import Importer
 __all__ = ["SOURCES", "importer_of"]
 
 # Name → module, class.  The modules load without the libraries that they read with.
-SOURCES: dict[str, tuple[str, str]] = {}
+SOURCES: dict[str, tuple[str, str]] = {
+    "cron": ("z4j_adapters.transfer.cron.importer", "CronImporter"),
+}
 
 
 def importer_of(name: str) -> type[Importer]:
