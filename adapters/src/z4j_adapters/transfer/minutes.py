@@ -8,10 +8,10 @@ from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from z4j_adapters.transfer.model import Fires
 from z4j_adapters.transfer.values import micros
 
-__all__ = ["asked_every_minute"]
+__all__ = ["YEAR_MAX", "asked_every_minute"]
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
-YEAR_MAX = 2199
+YEAR_MAX = 2199  # The scheduler's calendar ends with it.
 
 
 def asked_every_minute(

@@ -11,6 +11,7 @@ __all__ = ["SOURCES", "importer_of"]
 # Name → module, class.  The modules load without the libraries that they read with.
 SOURCES: dict[str, tuple[str, str]] = {
     "huey": ("z4j_adapters.engines.huey.importing.importer", "HueyImporter"),
+    "arq": ("z4j_adapters.engines.arq.importing.importer", "ArqImporter"),
     "cron": ("z4j_adapters.transfer.cron.importer", "CronImporter"),
 }
 
