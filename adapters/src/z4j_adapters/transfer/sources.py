@@ -12,6 +12,7 @@ __all__ = ["SOURCES", "importer_of"]
 SOURCES: dict[str, tuple[str, str]] = {
     "huey": ("z4j_adapters.engines.huey.importing.importer", "HueyImporter"),
     "arq": ("z4j_adapters.engines.arq.importing.importer", "ArqImporter"),
+    "taskiq": ("z4j_adapters.engines.taskiq.importing.importer", "TaskiqImporter"),
     "cron": ("z4j_adapters.transfer.cron.importer", "CronImporter"),
 }
 
