@@ -108,7 +108,8 @@ def adapter_tests(build: Path) -> list[PythonTests]:
     # Of the oldest versions the contract, and what the table of docs/engines.md says.
     oldest = ("-n", "4", "--dist", "loadfile", "-m", "shows")
     return [
-        PythonTests(f"{folder}/engines", build, environment="venv-arq"),
+        PythonTests(f"{folder}/engines", build, ("--ignore-glob=*test_rq*",), "venv-arq"),
+        PythonTests(f"{folder}/transfer/test_rq_scheduler_importing.py", build, (), "venv-arq"),
         PythonTests(folder, build, two),
         PythonTests(folder, build, oldest, environment="venv-oldest"),
     ]

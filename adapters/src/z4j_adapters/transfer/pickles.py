@@ -12,7 +12,7 @@ import io
 import pickle
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from z4j_adapters.transfer.plain import PLAIN, PlainError
 
@@ -96,7 +96,11 @@ def strangers(value: Any) -> Iterator[str]:
 _KEYS = (str, int, float, bytes, type(None), Record)
 
 
-class _Reader(pickle._Unpickler):
+# Python's own reader in Python: its handlers, one an opcode, are what is replaced here.
+_Unpickler: Any = pickle._Unpickler  # type: ignore[attr-defined, unused-ignore]
+
+
+class _Reader(_Unpickler):  # type: ignore[misc]
     """The standard library's reader in Python, with its own hands tied behind its back.
 
     Each opcode that calls, imports or touches an object's methods has a handler here; the others
@@ -140,11 +144,11 @@ class _Reader(pickle._Unpickler):
         return record
 
     def load_global_(self) -> None:
-        pickle._Unpickler.dispatch[pickle.GLOBAL[0]](self)
+        _Unpickler.dispatch[pickle.GLOBAL[0]](self)
         self._name_bare()
 
     def load_stack_global_(self) -> None:
-        pickle._Unpickler.dispatch[pickle.STACK_GLOBAL[0]](self)
+        _Unpickler.dispatch[pickle.STACK_GLOBAL[0]](self)
         self._name_bare()
 
     def _name_bare(self) -> None:
@@ -229,8 +233,8 @@ class _Reader(pickle._Unpickler):
     def refuse_buffer(self) -> NoReturn:
         raise PickleRefused("the pickle holds a bytearray or a buffer outside of it")
 
-    dispatch = {
-        **pickle._Unpickler.dispatch,
+    dispatch: ClassVar[dict[int, Any]] = {
+        **_Unpickler.dispatch,
         pickle.GLOBAL[0]: load_global_,
         pickle.STACK_GLOBAL[0]: load_stack_global_,
         pickle.REDUCE[0]: load_reduce_,

@@ -14,6 +14,9 @@ SOURCES: dict[str, tuple[str, str]] = {
     "arq": ("z4j_adapters.engines.arq.importing.importer", "ArqImporter"),
     "taskiq": ("z4j_adapters.engines.taskiq.importing.importer", "TaskiqImporter"),
     "cron": ("z4j_adapters.transfer.cron.importer", "CronImporter"),
+    "apscheduler": ("z4j_adapters.transfer.apscheduler.importing", "ApschedulerImporter"),
+    "rq": ("z4j_adapters.engines.rq.importing.native", "RqImporter"),
+    "rq-scheduler": ("z4j_adapters.engines.rq.importing.repeated", "RqSchedulerImporter"),
 }
 
 

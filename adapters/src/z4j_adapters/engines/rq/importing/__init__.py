@@ -1,0 +1,1 @@
+"""Schedules of RQ and of rq-scheduler."""

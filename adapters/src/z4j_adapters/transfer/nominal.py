@@ -1,0 +1,122 @@
+"""When sets of wall times come due by the rules that they are imported under.
+
+This is not how schedules are evaluated: it looks at the few days around a change of the clocks, to
+find out whether the library does there what its sets say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from functools import lru_cache
+
+from z4j_adapters.transfer.boxes import Box
+
+__all__ = ["Nominal", "changes"]
+
+DAY = timedelta(days=1)
+UTC = timezone.utc
+
+
+class Nominal:
+    """The instants of boxes in a zone."""
+
+    def __init__(self, boxes: Collection[Box], zone: tzinfo, *, gap: str, fold: str) -> None:
+        """`gap` is SHIFT or SKIP, `fold` FIRST or BOTH."""
+        self._boxes = boxes
+        self._zone = zone
+        years = frozenset[int]().union(*(box.year for box in boxes))
+        self._first_year, self._last_year = (min(years), max(years)) if years else (1, 0)
+        self._months = frozenset[int]().union(*(box.month for box in boxes))
+        self._shift = gap == "SHIFT"
+        self._both = fold == "BOTH"
+        self._times = [
+            (box, [time(h, m, s) for h in sorted(box.hour) for m in sorted(box.minute)
+                   for s in sorted(box.second)])
+            for box in boxes
+        ]  # fmt: skip
+
+    def per_day(self) -> int:
+        """Instants of a day that matches."""
+        return sum(len(times) for _, times in self._times)
+
+    def days(self, first: date, step: int = 1) -> Iterator[date]:
+        """Dates that match, from `first` on, forward or backward."""
+        if step > 0:
+            day = max(first, date(self._first_year, 1, 1))
+        else:
+            day = min(first, date(max(self._last_year, 1), 12, 31))
+        while self._first_year <= day.year <= self._last_year:
+            if day.month not in self._months:  # To the first day that way of the next month.
+                day = day.replace(day=1)
+                day = day - DAY if step < 0 else (day + 31 * DAY).replace(day=1)
+                continue
+            if any(box.has_day(day) for box in self._boxes):
+                yield day
+            day += step * DAY
+
+    def after(self, at: datetime) -> Iterator[datetime]:
+        """Instants in UTC strictly after `at`, in order, each once."""
+        last = at
+        for day in self.days((at.astimezone(self._zone) - DAY).date()):
+            for instant in self._on(day):
+                if instant > last:
+                    yield instant
+                    last = instant
+
+    def before(self, at: datetime) -> datetime | None:
+        """The newest instant before `at`; None if there was none in 30 years."""
+        oldest = (at - 30 * 366 * DAY).date()
+        for day in self.days((at.astimezone(self._zone) + DAY).date(), -1):
+            earlier = [instant for instant in self._on(day) if instant < at]
+            if earlier:
+                return earlier[-1]
+            if day < oldest:
+                return None
+        return None
+
+    def _on(self, day: date) -> list[datetime]:
+        walls = {
+            datetime.combine(day, each)
+            for box, times in self._times
+            if box.has_day(day)
+            for each in times
+        }
+        return sorted({instant for wall in walls for instant in self._instants(wall)})
+
+    def _instants(self, wall: datetime) -> Iterator[datetime]:
+        first = wall.replace(tzinfo=self._zone).astimezone(UTC)
+        if first.astimezone(self._zone).replace(tzinfo=None, fold=0) != wall:  # In a gap.
+            if self._shift:
+                yield first
+            return
+        yield first
+        if self._both:
+            second = wall.replace(tzinfo=self._zone, fold=1).astimezone(UTC)
+            if second != first:
+                yield second
+
+
+@lru_cache(maxsize=256)
+def changes(zone: tzinfo, first: date, days: int) -> tuple[datetime, ...]:
+    """The instants at which the clocks of a zone change, to the second."""
+    found = []
+    at = datetime.combine(first, time(), UTC)
+    offset = at.astimezone(zone).utcoffset()
+    for _ in range(days):
+        if at.year >= 2199:
+            break
+        following = at + DAY
+        new = following.astimezone(zone).utcoffset()
+        if new != offset:
+            low, high = at, following
+            while high - low > timedelta(seconds=1):
+                middle = low + (high - low) // 2
+                if middle.astimezone(zone).utcoffset() == offset:
+                    low = middle
+                else:
+                    high = middle
+            found.append(high.replace(microsecond=0))
+            offset = new
+        at = following
+    return tuple(found)

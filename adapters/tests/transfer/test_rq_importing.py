@@ -1,0 +1,310 @@
+"""--from rq: the same instants as `rq cron`, and a Redis that stays as it was."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import random
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("rq")
+pytest.importorskip("croniter")
+if tuple(map(int, version("rq").split(".")[:2])) < (2, 4):
+    pytest.skip("this RQ has no cron jobs", allow_module_level=True)
+
+import redis
+from croniter import croniter
+from rq import Queue, Repeat, Retry
+from rq.cron import CronScheduler
+from transfer.instants import COUNT, SEED, UTC, contents, evaluator, lines_of, micros, start_of
+from z4j_adapters.engines.rq.importing.croniters import cron_fires, cron_spec
+from z4j_adapters.engines.rq.importing.native import RqImporter
+from z4j_adapters.engines.rq.importing.stored import Unfit
+from z4j_adapters.transfer.model import SourceError
+
+AT = datetime(2026, 11, 22, tzinfo=UTC)
+FIRES = 60
+BOUNDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7), (0, 59), (2025, 2035))
+NAMES = {3: ("jan", "jun", "dec"), 4: ("sun", "mon", "fri", "sat")}
+
+
+def read(**given: Any) -> list[dict[str, Any]]:
+    """What becomes of a source."""
+    options = {"cron_config": None, "redis_url": None, "workdir": None, "at": AT, **given}
+    return lines_of(RqImporter, **options)
+
+
+def piece(draw: random.Random, which: int) -> str:
+    low, high = BOUNDS[which]
+    first, last = draw.randint(low, high), draw.randint(low, high)
+    kind = draw.randrange(12)
+    if which in NAMES and kind == 0:
+        return draw.choice(NAMES[which])
+    if which == 4 and kind == 1:
+        return f"{draw.randrange(7)}#{draw.randint(1, 5)}"
+    if which == 4 and kind == 2:
+        return f"L{draw.randrange(7)}"
+    if which == 2 and kind == 1:
+        return "L"
+    if which == 2 and kind == 2:
+        return f"{draw.randint(1, 31)}W"
+    if kind == 3:
+        return f"*/{draw.randint(1, max(1, high - low))}"
+    if kind == 4:
+        return f"{first}-{last}/{draw.randint(1, 9)}"
+    if kind == 5:
+        return f"{first}/{draw.randint(1, 9)}"
+    return f"{first}-{last}" if kind == 6 else str(first)
+
+
+def random_expression(draw: random.Random) -> str:
+    fields = []
+    for which, often in enumerate((0.8, 0.7, 0.35, 0.2, 0.4)):
+        pieces = [piece(draw, which) for _ in range(draw.choice((1, 1, 1, 2, 3)))]
+        fields.append(",".join(pieces) if draw.random() < often else "*")
+    if draw.random() < 0.2:
+        fields.append(piece(draw, 5))
+        if draw.random() < 0.4:
+            fields.append(piece(draw, 6))
+    return " ".join(fields)
+
+
+def test_random_expressions_have_croniters_instants() -> None:
+    print("seed", SEED)
+    draw = random.Random(SEED)
+    counts: Counter[str] = Counter()
+    with evaluator() as ours:
+        while counts["exact"] + counts["refused"] < COUNT:
+            expression, at = random_expression(draw), start_of(draw)
+            try:
+                croniter(expression, at).get_next(datetime)
+            except Exception:  # RQ would not take it either.
+                counts["invalid"] += 1
+                continue
+            try:
+                spec, _ = cron_spec(expression)
+            except Unfit as error:
+                counts["refused"] += 1
+                counts[error.code] += 1
+                continue
+            counts["exact"] += 1
+            schedule = {"spec": {"cron": spec}, "timeZone": "UTC", "gap": "SKIP", "fold": "FIRST"}
+            theirs = cron_fires(expression)(at, FIRES)
+            iterator = croniter(expression, at)
+            assert theirs[0] == micros(iterator.get_next(datetime).astimezone(UTC))
+            found = ours.next([schedule], at, len(theirs))
+            assert found == theirs, (SEED, expression, spec)
+    print(dict(counts))
+    assert counts["exact"] > 3 * counts["refused"]
+
+
+def fields_of(expression: str) -> dict[str, str]:
+    spec, _ = cron_spec(expression)
+    return {name: value for name, value in spec.items() if value not in ("*", "0")}
+
+
+def test_trap_11_and_12_two_day_fields_are_an_or_unless_one_is_every_day() -> None:
+    assert fields_of("0 0 13 * 5") == {
+        "dayOfMonth": "13",
+        "dayOfWeek": "5",
+        "dayMatch": "DAY_MATCH_OR",
+    }
+    odd = fields_of("0 0 */2 * 1")
+    assert odd["dayOfMonth"].startswith("1,3,5") and odd["dayOfWeek"] == "1"
+
+
+def test_trap_17_the_second_is_last() -> None:
+    assert cron_spec("*/15 * * * * *")[0]["second"] == "*"
+    assert cron_spec("*/15 * * * * *")[0]["minute"] == "0,15,30,45"
+    assert fields_of("5 4 * * * 30 2027")["year"] == "2027"
+
+
+def test_trap_36_and_37_the_installed_croniter_says_what_its_steps_and_names_mean() -> None:
+    sixty = croniter("59/15 * * * *").expanded[0]
+    assert cron_spec("59/15 * * * *")[0]["minute"] == ",".join(map(str, sixty))
+    every_day = croniter("0 0 * * mon-mon").expanded[4] == ["*"]
+    assert (cron_spec("0 0 * * mon-mon")[0]["dayOfWeek"] == "*") is every_day
+
+
+@pytest.mark.parametrize(
+    ("expression", "code"),
+    [
+        ("R * * * *", "R3_RANDOM"),
+        ("R(0-10) * * * *", "R3_RANDOM"),
+        ("H * * * *", "R3_RANDOM"),
+        ("0 0 31 2 *", "R6_NEVER_FIRES"),
+        ("0 0 * *", "R5_BAD_CRON"),
+        ("0 0 13 * 5#2", "R5_MIXED_DAYS"),
+        ("0 0 31W * *", "R5_MIXED_DAYS"),
+    ],
+)
+def test_what_cannot_be_said_exactly_is_refused(expression: str, code: str) -> None:
+    with pytest.raises(Unfit) as refusal:
+        cron_spec(expression)
+    assert refusal.value.code == code and refusal.value.remedy
+
+
+CONFIG = """
+from rq import cron
+from shop_jobs import clean, send
+print("loading")
+cron.register(clean, queue_name="low", cron="30 10 * * 2", args=(1, "x"), kwargs={"deep": None})
+cron.register(send, "mail", interval=90, job_timeout="5m", result_ttl=0, ttl=60, meta={"a": 1})
+cron.register(clean, queue_name="low", cron="0 0 31 2 *")
+cron.register(clean, queue_name="low", cron="0 1 * * *", args=(object(),))
+cron.register(lambda: 1, "low", interval=5)
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Path]:
+    """A project with a cron config."""
+    path = list(sys.path)
+    (tmp_path / "shop_jobs.py").write_text("def clean(*a, **k): ...\ndef send(*a, **k): ...\n")
+    (tmp_path / "shop_cron.py").write_text(CONFIG)
+    yield tmp_path
+    sys.path[:] = path
+    for name in ("shop_jobs", "shop_cron"):
+        sys.modules.pop(name, None)
+
+
+def test_a_cron_config_is_read_as_rq_reads_it(shop: Path) -> None:
+    lines = read(cron_config="shop_cron", workdir=shop, fires=2)
+    cron, interval = (line for line in lines if line["type"] == "schedule")
+    schedule = cron["schedule"]
+    assert (schedule["engine"], schedule["task"], schedule["queue"]) == (
+        "rq",
+        "shop_jobs.clean",
+        "low",
+    )
+    assert (schedule["argsJson"], schedule["kwargsJson"]) == ('[1,"x"]', '{"deep":null}')
+    assert schedule["timeZone"] == "UTC" and schedule["catchUp"] == "CATCH_UP_SKIP"  # Trap 19.
+    assert cron["fires"][0] == micros(datetime(2026, 11, 24, 10, 30, tzinfo=UTC))
+    assert interval["schedule"]["engineOptions"] == {
+        "timeout": "300",
+        "result_ttl": "30",
+        "meta": '{"a":1}',
+    }
+    assert interval["schedule"]["expires"] == "60s"
+    assert interval["schedule"]["spec"]["interval"] == {
+        "period": "90s",
+        "anchorTime": "2026-11-22T00:00:00Z",
+    }
+    assert [note["code"] for note in interval["reasons"] + interval["warnings"]] == [
+        "STARTS_NOW",
+        "KEPT_LONGER",
+    ]
+    refused = {line["code"] for line in lines if line["type"] == "refused"}
+    assert refused == {"R6_NEVER_FIRES", "R2_ARGUMENTS"}
+    assert len([line for line in lines if line["type"] == "refused"]) == 3
+
+
+@pytest.mark.parametrize("text", ["import sys; sys.exit(3)", "1 / 0", "import not_there", "def"])
+def test_a_config_that_does_not_load_is_one_error(shop: Path, text: str) -> None:
+    (shop / "shop_cron.py").write_text(text)
+    with pytest.raises(SourceError) as error:
+        read(cron_config="shop_cron", workdir=shop)
+    assert error.value.code == "IMPORT_FAILED" and error.value.remedy
+
+
+@pytest.fixture
+def client(redis_server: Any) -> Iterator[redis.Redis]:
+    """An empty Redis."""
+    with redis.Redis.from_url(redis_server.url) as found:
+        found.flushall()
+        yield found
+
+
+def test_what_a_running_rq_cron_wrote_is_read(
+    shop: Path, client: redis.Redis, redis_server: Any
+) -> None:
+    sys.path.insert(0, str(shop))
+    scheduler = CronScheduler(connection=client, name="one")
+    scheduler.load_config_from_file("shop_cron")
+    for job in scheduler.get_jobs():
+        if job.interval == 90:
+            job.set_enqueue_time(AT + timedelta(seconds=7))
+    scheduler.save()
+    before = contents(client)
+    lines = read(redis_url=redis_server.url, fires=2)
+    cron, interval = (line for line in lines if line["type"] == "schedule")
+    assert cron["schedule"]["argsJson"] == '[1,"x"]'
+    anchor = interval["schedule"]["spec"]["interval"]["anchorTime"]
+    assert anchor == "2026-11-22T00:01:37Z"
+    assert contents(client) == before
+    both = read(redis_url=redis_server.url, cron_config="shop_cron", workdir=shop)
+    again = [line for line in both if line.get("schedule", {}).get("queue") == "mail"]
+    assert again[0]["schedule"]["spec"]["interval"]["anchorTime"] == anchor
+
+
+class Harmful:
+    """Writes a file when it is read by pickle.loads."""
+
+    def __init__(self, proof: Path) -> None:
+        self.proof = proof
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return exec, (f"open({str(self.proof)!r}, 'w').close()",)
+
+
+def test_waiting_jobs_are_one_shots_at_their_score(
+    client: redis.Redis, redis_server: Any, tmp_path: Path
+) -> None:
+    """Traps 20 and 21: the stored instant counts, and a Repeat waits for success."""
+    queue = Queue("low", connection=client)
+    at = datetime(2027, 1, 5, 12, tzinfo=UTC)
+    queue.enqueue_at(at, "shop.jobs.clean", 1, deep=True, job_id="once", job_timeout=60)
+    queue.enqueue_at(at, "shop.jobs.clean", job_id="tries", retry=Retry(3, [1, 2]), meta={"m": 1})
+    queue.enqueue_at(at, "shop.jobs.clean", job_id="again", repeat=Repeat(3, [10, 20, 30]))
+    queue.enqueue_at(at, "shop.jobs.clean", {1, 2}, job_id="a-set")
+    proof = tmp_path / "ran"
+    queue.enqueue_at(at, "shop.jobs.clean", job_id="bad")
+    client.hset("rq:job:bad", "data", pickle.dumps(Harmful(proof)))
+    client.zadd("rq:scheduled:low", {"gone": 1})
+    before = contents(client)
+    lines = {line.get("id") or line["object"]: line for line in read(redis_url=redis_server.url)}
+    once = lines["once"]["schedule"]
+    assert once["spec"] == {"oneShot": {"fireTime": "2027-01-05T12:00:00Z"}}
+    assert (once["task"], once["argsJson"], once["kwargsJson"]) == (
+        "shop.jobs.clean",
+        "[1]",
+        '{"deep":true}',
+    )
+    assert (once["queue"], once["engineOptions"]["timeout"]) == ("low", "60")
+    options = lines["tries"]["schedule"]["engineOptions"]
+    assert (options["retry_max"], options["retry_intervals"]) == ("3", "[1,2]")
+    assert json.loads(options["meta"]) == {"m": 1}
+    refused = {name: line["code"] for name, line in lines.items() if line["type"] == "refused"}
+    assert refused == {
+        "again": "R7_REPEAT",
+        "a-set": "R2_ARGUMENTS",
+        "bad": "R2_ARGUMENTS",
+        "gone": "NO_JOB",
+    }
+    assert "builtins.exec" in lines["bad"]["reason"] and not proof.exists()
+    assert contents(client) == before
+
+
+def test_jobs_of_the_json_serializer_are_read(client: redis.Redis, redis_server: Any) -> None:
+    from rq.serializers import JSONSerializer
+
+    queue = Queue("low", connection=client, serializer=JSONSerializer)
+    queue.enqueue_at(AT + timedelta(days=1), "shop.jobs.clean", [1], a="b", job_id="json")
+    (line,) = read(redis_url=redis_server.url)
+    assert (line["schedule"]["argsJson"], line["schedule"]["kwargsJson"]) == ("[[1]]", '{"a":"b"}')
+
+
+def test_a_source_must_be_named_and_be_there() -> None:
+    with pytest.raises(SourceError, match="give --cron-config"):
+        read()
+    with pytest.raises(SourceError) as error:
+        read(redis_url="redis://:secret@127.0.0.1:1/0")
+    assert error.value.code == "NO_SOURCE" and "secret" not in error.value.message
