@@ -10,7 +10,9 @@ from typing import Any
 from z4j_adapters.transfer.isolate import foreign
 from z4j_adapters.transfer.model import SourceError
 
-__all__ = ["load_object"]
+__all__ = ["MEND", "load_module", "load_object", "work_in"]
+
+MEND = "mend the module, or name its folder with --workdir"
 
 
 def load_object(option: str, name: str | None, workdir: Path | None) -> Any:
@@ -30,8 +32,7 @@ def load_object(option: str, name: str | None, workdir: Path | None) -> Any:
         module, _, attribute = name.rpartition(".")
     if not module or not attribute:
         raise SourceError("WRONG_USAGE", f"--{option} {name} is not module:attribute")
-    folder = (workdir or Path.cwd()).absolute()
-    sys.path.insert(0, str(folder))
+    folder = work_in(workdir)
 
     def load() -> Any:
         found: Any = importlib.import_module(module)
@@ -39,8 +40,20 @@ def load_object(option: str, name: str | None, workdir: Path | None) -> Any:
             found = getattr(found, part)
         return found
 
-    return foreign(
-        f"--{option} {name}, imported from {folder}",
-        load,
-        remedy="mend the module, or name its folder with --workdir",
-    )
+    return foreign(f"--{option} {name}, imported from {folder}", load, remedy=MEND)
+
+
+def load_module(option: str, name: str) -> None:
+    """Import the module that --`option` names.
+
+    Raises:
+        SourceError: It cannot be imported.
+    """
+    foreign(f"--{option} {name}", lambda: importlib.import_module(name), remedy=MEND)
+
+
+def work_in(workdir: Path | None) -> Path:
+    """Let modules be imported from `workdir`, or from the current folder; return which it is."""
+    folder = (workdir or Path.cwd()).absolute()
+    sys.path.insert(0, str(folder))
+    return folder

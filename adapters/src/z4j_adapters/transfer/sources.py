@@ -13,6 +13,7 @@ SOURCES: dict[str, tuple[str, str]] = {
     "huey": ("z4j_adapters.engines.huey.importing.importer", "HueyImporter"),
     "arq": ("z4j_adapters.engines.arq.importing.importer", "ArqImporter"),
     "taskiq": ("z4j_adapters.engines.taskiq.importing.importer", "TaskiqImporter"),
+    "dramatiq": ("z4j_adapters.engines.dramatiq.importing.importer", "DramatiqImporter"),
     "cron": ("z4j_adapters.transfer.cron.importer", "CronImporter"),
     "apscheduler": ("z4j_adapters.transfer.apscheduler.importing", "ApschedulerImporter"),
     "rq": ("z4j_adapters.engines.rq.importing.native", "RqImporter"),

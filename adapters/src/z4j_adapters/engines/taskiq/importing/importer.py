@@ -12,7 +12,7 @@ from z4j_adapters._options import Parser
 from z4j_adapters.engines.taskiq.importing.entries import Entry, mapped
 from z4j_adapters.engines.taskiq.importing.stored import Stored, Unreadable, read_stored
 from z4j_adapters.transfer.isolate import foreign
-from z4j_adapters.transfer.locate import load_object
+from z4j_adapters.transfer.locate import load_module, load_object
 from z4j_adapters.transfer.model import Found, Importer, Refused, Source, SourceError
 from z4j_adapters.transfer.values import redact
 
@@ -95,7 +95,7 @@ class TaskiqImporter(Importer):
             raise SourceError("WRONG_USAGE", f"--taskiq-broker {name} is a {type(broker).__name__}")
         broker.is_scheduler_process = True  # As `taskiq scheduler` does, before it imports tasks.
         for module in self.options.taskiq_module or ():
-            _import(module)
+            load_module("taskiq-module", module)
         return broker
 
     def total(self) -> int | None:
@@ -187,16 +187,6 @@ def _scheduled(fields: dict[str, Any]) -> Any:
         args=fields.get("args", []),
         kwargs=fields.get("kwargs", {}),
         **{name: fields[name] for name in optional if fields.get(name) is not None},
-    )
-
-
-def _import(module: str) -> None:
-    import importlib
-
-    foreign(
-        f"--taskiq-module {module}",
-        lambda: importlib.import_module(module),
-        remedy="mend the module, or name its folder with --workdir",
     )
 
 
