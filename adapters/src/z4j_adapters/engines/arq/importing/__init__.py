@@ -1,0 +1,1 @@
+"""Imports the cron jobs of arq's workers."""

@@ -1,0 +1,1 @@
+"""Imports schedules of Dramatiq's actors: periodiq and dramatiq-crontab."""

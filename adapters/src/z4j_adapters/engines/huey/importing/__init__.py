@@ -1,0 +1,1 @@
+"""Imports the periodic tasks of a Huey instance."""

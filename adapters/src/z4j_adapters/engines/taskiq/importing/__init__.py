@@ -1,0 +1,1 @@
+"""Imports schedules of TaskIQ: labels of tasks, and those stored in Redis."""

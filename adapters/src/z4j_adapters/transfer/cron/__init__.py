@@ -1,0 +1,1 @@
+"""System cron: users' crontabs, /etc/crontab and /etc/cron.d."""
