@@ -17,33 +17,15 @@ from z4j_adapters._errors import EngineUnavailable
 from z4j_adapters._models import Result, ResultCode
 from z4j_adapters.engines.celery.app import connect_options, open_redis
 from z4j_adapters.engines.celery.envelope import due_text
-from z4j_adapters.engines.common.publisher import Parcel, Publisher, RedisPublisher, ScriptCall
+from z4j_adapters.engines.common.publisher import (
+    Parcel,
+    Publisher,
+    RedisPublisher,
+    ScriptCall,
+    push_script,
+)
 
 __all__ = ["CeleryRedisPublisher", "KombuPublisher", "RedisNames"]
-
-# KEYS: the queue's list, then one dedupe key a message.  ARGV: time to live in ms, then fire_ref
-# and message in turn.  Returns 1 for pushed and 0 for known, a message each.  The keys go again if
-# the push is refused (the key is no list): a fire marked as handed over must be in the queue.
-PUBLISH_SCRIPT = """
-local answer, messages, marked = {}, {}, {}
-for i = 2, #KEYS do
-  if redis.call('SET', KEYS[i], ARGV[2 * i - 2], 'NX', 'PX', ARGV[1]) then
-    messages[#messages + 1] = ARGV[2 * i - 1]
-    marked[#marked + 1] = KEYS[i]
-    answer[i - 1] = 1
-  else
-    answer[i - 1] = 0
-  end
-end
-if #messages > 0 then
-  local pushed = redis.pcall('LPUSH', KEYS[1], unpack(messages))
-  if type(pushed) == 'table' and pushed.err then
-    redis.call('DEL', unpack(marked))
-    return pushed
-  end
-end
-return answer
-"""
 
 
 class RedisNames:
@@ -75,7 +57,7 @@ class RedisNames:
 class CeleryRedisPublisher(RedisPublisher):
     """Pushes on the lists that Celery's workers pop."""
 
-    SCRIPT = PUBLISH_SCRIPT
+    SCRIPT = push_script()  # What a dedupe key holds is the fire_ref.
 
     def __init__(self, app: Any, dedupe_ttl_s: float) -> None:
         super().__init__()
