@@ -33,7 +33,6 @@ from z4j_adapters.engines.celery.queues import AmqpQueues, RedisQueues
 from z4j_adapters.engines.celery.watching import Watching
 from z4j_adapters.engines.common.inspector import Desk, InspectedEngine, Inspector
 from z4j_adapters.engines.common.outbox import Outbox
-from z4j_adapters.engines.common.publisher import Publisher
 from z4j_adapters.engines.common.templates import EnvelopeCache
 from z4j_adapters.engines.common.threads import Threads
 from z4j_adapters.engines.common.tracker import Tracker
@@ -109,7 +108,7 @@ class CeleryEngine(InspectedEngine):
             await self._threads.run("publish", self._outbox.ping)
             await asyncio.sleep(self._outbox.ping_after_s)
 
-    def _new_publisher(self) -> Publisher:
+    def _new_publisher(self) -> CeleryRedisPublisher | KombuPublisher:
         if self._redis:
             return CeleryRedisPublisher(self._app, self._options.dedupe_ttl_s)
         return KombuPublisher(self._app)

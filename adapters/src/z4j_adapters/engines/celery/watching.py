@@ -11,13 +11,13 @@ from itertools import islice
 from typing import Any
 
 from z4j_adapters._errors import ControlFailed, EngineUnavailable
-from z4j_adapters._models import FireRef, Outcome
+from z4j_adapters._models import FireRef, Outcome, OutcomeState
 from z4j_adapters.engines.celery.app import connect_options
 from z4j_adapters.engines.celery.control import Control
+from z4j_adapters.engines.celery.dispatch import CeleryRedisPublisher, KombuPublisher
 from z4j_adapters.engines.celery.observe import EventWatch, ResultWatch, WorkerNote
 from z4j_adapters.engines.celery.results import ResultReader, readable_backend
 from z4j_adapters.engines.celery.workers import Workers
-from z4j_adapters.engines.common.publisher import Publisher
 from z4j_adapters.engines.common.threads import Threads
 from z4j_adapters.engines.common.tracker import Sighting, Tracker
 
@@ -39,7 +39,7 @@ class Watching:
         self,
         app: Any,
         tracker: Tracker,
-        finder: Publisher,
+        finder: CeleryRedisPublisher | KombuPublisher,
         control: Control,
         threads: Threads,
         emit: Callable[[Sequence[Outcome]], None],
@@ -102,10 +102,24 @@ class Watching:
             seen = await self._threads.run("results", self.reader.look_up, ids)
         except Exception as error:
             raise ControlFailed(f"result backend: {type(error).__name__}: {error}") from error
+        known = {sighting.id for sighting in seen}
+        seen += await self._purged([fire_id for fire_id in ids if fire_id not in known])
         for fire in fires:
             self._tracker.adopt(fire.id, fire.ref)  # What is heard of it from now on counts, too.
         told = (self._tracker.tell(sighting) for sighting in seen)
         return [outcome for outcome in told if outcome is not None]
+
+    async def _purged(self, fire_ids: Sequence[str]) -> list[Sighting]:
+        """Find those that a purge took out of their queue: no backend hears of that."""
+        try:
+            marks = await self._threads.run("find", self._finder.marks, fire_ids)
+        except EngineUnavailable as error:
+            raise ControlFailed(f"broker: {error}") from error
+        return [
+            Sighting(fire_id, OutcomeState.CANCELLED, mark.cancelled_at_s)
+            for fire_id, mark in marks.items()
+            if mark.cancelled_at_s is not None
+        ]
 
     async def stop(self) -> None:
         """Watch no more."""
