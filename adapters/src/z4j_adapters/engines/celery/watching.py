@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import deque
@@ -25,7 +26,8 @@ __all__ = ["Watching"]
 
 log = logging.getLogger("z4j_adapters.celery")
 
-DIGEST_EVERY_S = 0.01
+DIGEST_DELAY_S = 0.01  # Gathers what is seen.
+CHECK_EVERY_S = 1.0  # Whether workers are gone.
 SIGHTINGS_WAITING_MAX = 1_000_000  # ~200 MB; over it the backend's stored states have to do.
 SWEEP_EVERY_S = 5.0
 LOOK_UP_IDS_MAX = 1000
@@ -53,6 +55,8 @@ class Watching:
         self._threads = threads
         self._emit = emit
         self._seen: deque[Sighting | WorkerNote] = deque()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._news = asyncio.Event()
         self.dropped = 0
         """Of what was seen: more came than could be read."""
         self.workers = Workers(lost_after_s)
@@ -69,6 +73,7 @@ class Watching:
         Raises:
             ConfigurationError: The result backend cannot be loaded.
         """
+        self._loop = asyncio.get_running_loop()
         transport = self._app.connection_for_read().transport
         if "fanout" in transport.implements.exchange_type:
             self.events = EventWatch(self._app, self._report, connect_options(self._app))
@@ -145,6 +150,20 @@ class Watching:
             self.dropped += len(notes)
             return
         self._seen.extend(notes)
+        if self._loop is not None and not self._news.is_set():
+            with contextlib.suppress(RuntimeError):  # The loop is closed already.
+                self._loop.call_soon_threadsafe(self._news.set)
+
+    async def _wait_for_news(self) -> None:
+        """Return a moment after something was seen, and now and then without."""
+        self._news.clear()
+        if self._seen:
+            await asyncio.sleep(0)  # Others have work, too.
+            return
+        # What comes from here on sets it again.
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._news.wait(), CHECK_EVERY_S)
+        await asyncio.sleep(DIGEST_DELAY_S)
 
     async def _digest(self) -> None:
         """Turns what the threads saw into outcomes."""
@@ -165,13 +184,12 @@ class Watching:
             if strangers:
                 await self._adopt(strangers)
             now = time.monotonic()
-            if now - last_check > 1.0:
+            if now - last_check >= CHECK_EVERY_S:
                 last_check = now
                 since = self.events.connected_at if self.events else None
                 for worker, reason in self.workers.gone(now, since):
                     self._emit(self._tracker.lost_with(worker, reason, time.time()))
-            if not self._seen:
-                await asyncio.sleep(DIGEST_EVERY_S)
+            await self._wait_for_news()
 
     def _see(self, sighting: Sighting) -> None:
         if (outcome := self._tracker.see(sighting)) is not None:
