@@ -75,7 +75,7 @@ class Sealer:
         results: list[Result] = []
         broken = ""
         for fire, envelope in parcels:
-            if envelope.parts:
+            if envelope.make is None:
                 sealed.append(Parcel(fire, envelope))
                 continue
             if broken:  # It may take its time to fail, and there may be hundreds.
