@@ -59,7 +59,11 @@ PARTS: dict[tuple[str, ...], Callable[[Path, ExitStack], Iterator[Row]]] = {
     ("celery_fires_per_s", "celery_lateness_ms"): celery_parts.with_2000_entries,
     ("celery_10k_fires_per_s",): celery_parts.with_10000_entries,
     **{
-        (f"engine_fires_per_s.{name}", f"adapter_rss_mb.{name}"): partial(engine_parts.fires, name)
+        (
+            f"engine_fires_per_s.{name}",
+            f"adapter_rss_mb.{name}",
+            f"adapter_idle_cpu_percent.{name}",
+        ): partial(engine_parts.fires, name)
         for name in engine_parts.ENGINES
     },
     ("takeover_ms.stop.1k", "takeover_ms.kill9.1k"): partial(takeover_parts.takeover, 1_000, "1k"),

@@ -9,7 +9,7 @@ import pytest
 from celery import Celery
 from conftest import Opened
 from harness import CeleryWorker, RedisServer, eventually
-from z4j_adapters import ControlFailed, OutcomeState
+from z4j_adapters import ControlFailed, FireRef, OutcomeState, ResultCode
 from z4j_adapters.testing import make_fire
 
 
@@ -36,6 +36,25 @@ async def test_a_purge_takes_all_priorities_and_others_messages_and_leaves_other
         assert {end.state for end in ends.values()} == {OutcomeState.CANCELLED}
         assert {end.fire_ref for end in ends.values()} == {fire.ref for fire in fires}
         assert server.client().llen("post") == 1
+
+
+async def test_an_adapter_that_comes_later_learns_that_a_fire_was_purged(
+    server: RedisServer, opened: Opened
+) -> None:
+    purged, waiting = (make_fire("contract.echo", queue=queue) for queue in ("mail", "post"))
+    async with opened() as (first, _):
+        await first.dispatch([purged, waiting])
+        # As if it were killed between removing and telling.
+        assert first._inspector is not None
+        assert first._inspector.remove("mail", 10).fires == [FireRef(purged.id, purged.ref)]
+        first._inspector.close()
+    async with opened(result_backend=server.url) as (second, _):
+        asked = [FireRef(fire.id, fire.ref) for fire in (purged, waiting)]
+        (told,) = await second.lookup_outcomes(asked)
+        assert (told.fire_id, told.state) == (purged.id, OutcomeState.CANCELLED)
+        assert told.fire_ref == purged.ref
+        (again,) = await second.dispatch([purged])
+        assert again.code is ResultCode.DUPLICATE  # It does not run.
 
 
 async def test_workers_tell_what_they_have_and_what_they_can(

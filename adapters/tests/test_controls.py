@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from conftest import Start
 from fake_scheduler import FakeScheduler, id_bytes, pb
-from z4j_adapters import QueueState, WorkerState, _link
+from z4j_adapters import QueueState, WorkerState, _controls
 from z4j_adapters.engines.stub import StubEngine, StubOptions
 from z4j_adapters.testing import make_fire
 
@@ -105,7 +105,7 @@ async def test_a_slow_answer_delays_neither_fires_nor_another_answer(
 async def test_an_engine_that_does_not_answer_or_stumbles_is_answered_for(
     scheduler: FakeScheduler, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_link, "ANSWER_WITHIN_S", 0.05)
+    monkeypatch.setattr(_controls, "ANSWER_WITHIN_S", 0.05)
     start(scheduler, engine=SlowEngine())
     await scheduler.until("hello", lambda: scheduler.hellos)
     scheduler.send(control=list_queues(1))
@@ -123,12 +123,12 @@ async def test_more_requests_at_once_than_the_bound_are_refused(
     engine = SlowEngine()
     start(scheduler, engine=engine)
     await scheduler.until("hello", lambda: scheduler.hellos)
-    for number in range(_link.CONTROLS_AT_ONCE_MAX + 1):
+    for number in range(_controls.CONTROLS_AT_ONCE_MAX + 1):
         scheduler.send(control=list_queues(number))
     await scheduler.until("the refusal", lambda: scheduler.replies)
-    assert scheduler.replies[0].id == _link.CONTROLS_AT_ONCE_MAX
+    assert scheduler.replies[0].id == _controls.CONTROLS_AT_ONCE_MAX
     assert "ask again later" in scheduler.replies[0].error
     engine.let.set()
-    bound = _link.CONTROLS_AT_ONCE_MAX
+    bound = _controls.CONTROLS_AT_ONCE_MAX
     await scheduler.until("answers", lambda: len(scheduler.replies) == bound + 1)
     assert [reply.error for reply in scheduler.replies[1:]] == [""] * bound

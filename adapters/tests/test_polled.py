@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -156,4 +157,23 @@ async def test_a_fire_that_is_handed_over_while_the_book_looks_is_not_forgotten(
     go_on.set()
     await eventually("the next look", looking.is_set)  # It is asked after again.
     await eventually("the end of it", lambda: not engine._asked)
+    await engine.close()
+
+
+async def test_fires_that_wait_cost_less_than_300_bytes_each() -> None:
+    count = 20_000
+    engine = Engine(Sink(), ForgetfulBook(), EnvelopeCache(build), "nowhere")
+    template = make_fire("any").template
+    tracemalloc.start()
+    try:
+        for start in range(0, count, 500):
+            # Text and bytes of their own, as those that come over a stream.
+            numbers = range(start, start + 500)
+            fires = [Fire(f"{n:036}", n.to_bytes(40, "big"), template, 0) for n in numbers]
+            await engine.dispatch(fires)
+        used, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(engine._asked) == count
+    assert used / count < 300
     await engine.close()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from z4j_adapters._models import (
@@ -56,6 +58,8 @@ _STATES = {
     OutcomeState.EXPIRED: pb.Outcome.STATE_EXPIRED,
 }
 
+_NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
+
 _DELIVERY = {
     Delivery.AT_LEAST_ONCE: pb.DELIVERY_GUARANTEE_AT_LEAST_ONCE,
     Delivery.EFFECTIVELY_ONCE: pb.DELIVERY_GUARANTEE_EFFECTIVELY_ONCE,
@@ -80,18 +84,18 @@ def _clip(text: str) -> str:
 
 
 def template_of(message: pb.TaskTemplate) -> TaskTemplate:
-    """Read a template."""
+    """Read a template; what many have in common is kept once."""
     expires = message.expires.ToTimedelta() if message.HasField("expires") else None
     return TaskTemplate(
         id=message.id,
         schedule=message.schedule,
-        task=message.task,
+        task=sys.intern(message.task),
         args_json=message.args_json or "[]",
         kwargs_json=message.kwargs_json or "{}",
-        queue=message.queue,
+        queue=sys.intern(message.queue),
         priority=message.priority,
         expires_s=None if expires is None else expires.total_seconds(),
-        engine_options=dict(message.engine_options),
+        engine_options=dict(message.engine_options) if message.engine_options else _NO_OPTIONS,
     )
 
 

@@ -87,7 +87,7 @@ class Runtime:
     async def _drain(self) -> None:
         log.info("leaving: finishing what is in flight")
         for link in self._links:
-            link.draining = True
+            link.traffic.draining = True
         try:
             await asyncio.wait_for(self._finish(), self._options.drain_timeout_s)
         except asyncio.TimeoutError:
@@ -99,5 +99,5 @@ class Runtime:
         await asyncio.gather(*(link.leave() for link in self._links))
 
     async def _finish(self) -> None:
-        await asyncio.gather(*(link.wait_idle() for link in self._links))
+        await asyncio.gather(*(link.traffic.wait_idle() for link in self._links))
         await self._outcomes.wait_empty()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 from arq.version import VERSION
@@ -65,7 +64,7 @@ class ArqEngine(PolledEngine):
         elif said == "gone":
             raise ControlFailed("arq does not have it any more: it has ended, or was removed")
         self._tracker.adopt(fire_id, ref)
-        self._await_end(fire_id, route, time.monotonic())  # As any other result.
+        self._await_ends({fire_id: route})  # As any other result.
 
     async def _abort(self, fire_id: str, terminate: bool) -> None:
         if not terminate:

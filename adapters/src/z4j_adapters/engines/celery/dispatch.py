@@ -17,33 +17,16 @@ from z4j_adapters._errors import EngineUnavailable
 from z4j_adapters._models import Result, ResultCode
 from z4j_adapters.engines.celery.app import connect_options, open_redis
 from z4j_adapters.engines.celery.envelope import due_text
-from z4j_adapters.engines.common.publisher import Parcel, Publisher, RedisPublisher, ScriptCall
+from z4j_adapters.engines.celery.marks import Mark
+from z4j_adapters.engines.common.publisher import (
+    Parcel,
+    Publisher,
+    RedisPublisher,
+    ScriptCall,
+    push_script,
+)
 
 __all__ = ["CeleryRedisPublisher", "KombuPublisher", "RedisNames"]
-
-# KEYS: the queue's list, then one dedupe key a message.  ARGV: time to live in ms, then fire_ref
-# and message in turn.  Returns 1 for pushed and 0 for known, a message each.  The keys go again if
-# the push is refused (the key is no list): a fire marked as handed over must be in the queue.
-PUBLISH_SCRIPT = """
-local answer, messages, marked = {}, {}, {}
-for i = 2, #KEYS do
-  if redis.call('SET', KEYS[i], ARGV[2 * i - 2], 'NX', 'PX', ARGV[1]) then
-    messages[#messages + 1] = ARGV[2 * i - 1]
-    marked[#marked + 1] = KEYS[i]
-    answer[i - 1] = 1
-  else
-    answer[i - 1] = 0
-  end
-end
-if #messages > 0 then
-  local pushed = redis.pcall('LPUSH', KEYS[1], unpack(messages))
-  if type(pushed) == 'table' and pushed.err then
-    redis.call('DEL', unpack(marked))
-    return pushed
-  end
-end
-return answer
-"""
 
 
 class RedisNames:
@@ -68,14 +51,14 @@ class RedisNames:
         return [self.list(queue, step) for step in self.steps]
 
     def dedupe(self, queue: str, fire_id: str) -> str:
-        """What says that a fire was handed over, and holds its fire_ref."""
+        """What says that a fire was handed over, and holds its Mark."""
         return f"{self._prefix}z4j:{{{self._prefix}{queue}}}:{fire_id}"
 
 
 class CeleryRedisPublisher(RedisPublisher):
     """Pushes on the lists that Celery's workers pop."""
 
-    SCRIPT = PUBLISH_SCRIPT
+    SCRIPT = push_script()  # What a dedupe key holds is the fire_ref.
 
     def __init__(self, app: Any, dedupe_ttl_s: float) -> None:
         super().__init__()
@@ -111,13 +94,22 @@ class CeleryRedisPublisher(RedisPublisher):
 
     def refs(self, fire_ids: Sequence[str]) -> dict[str, bytes]:
         """See Publisher."""
-        found: dict[str, bytes] = {}
+        return {fire_id: mark.ref for fire_id, mark in self.marks(fire_ids).items()}
+
+    def marks(self, fire_ids: Sequence[str]) -> dict[str, Mark]:
+        """Read what is known of those ids that an adapter handed over.
+
+        Raises:
+            EngineUnavailable: Redis does not answer.
+        """
+        found: dict[str, Mark] = {}
         with self._errors():
             client = self._connect()
-            for queue in sorted(self._queues):
+            for queue in sorted(self._queues) if fire_ids else ():
                 head = self._names.dedupe(queue, "")
                 values = client.mget([head + fire_id for fire_id in fire_ids])
-                found.update({i: v for i, v in zip(fire_ids, values, strict=True) if v is not None})
+                known = ((i, v) for i, v in zip(fire_ids, values, strict=True) if v is not None)
+                found.update((fire_id, Mark.read(value)) for fire_id, value in known)
         return found
 
     def close(self) -> None:
@@ -185,6 +177,10 @@ class KombuPublisher(Publisher):
 
     def refs(self, fire_ids: Sequence[str]) -> dict[str, bytes]:
         """See Publisher; these brokers keep no dedupe keys."""
+        return {}
+
+    def marks(self, fire_ids: Sequence[str]) -> dict[str, Mark]:
+        """Read nothing."""
         return {}
 
     def close(self) -> None:

@@ -71,6 +71,8 @@ class Envelope:
     declare: Any
     """kombu Queue to declare before publishing, or None."""
     headers: dict[str, Any]
+    """Without the fire's values, as are properties and body; all empty on Redis, where `fill` has
+    them, but for a body that varies."""
     properties: dict[str, Any]
     body: bytes
     body_varies: bool

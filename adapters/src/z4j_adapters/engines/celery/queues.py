@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,8 +16,14 @@ from z4j_adapters._models import FireRef, QueueState, WorkerState
 from z4j_adapters.engines.celery.app import CeleryOptions, connect_options, open_redis
 from z4j_adapters.engines.celery.crew import Crew
 from z4j_adapters.engines.celery.dispatch import RedisNames
+from z4j_adapters.engines.celery.marks import Mark, cancelled
 from z4j_adapters.engines.common.inspector import Inspector, Removed, check_queue
-from z4j_adapters.engines.common.redis_inspector import RedisInspector, oldest, pop_oldest
+from z4j_adapters.engines.common.redis_inspector import (
+    Note,
+    RedisInspector,
+    oldest,
+    pop_oldest,
+)
 
 __all__ = ["AmqpQueues", "CeleryQueues", "RedisQueues"]
 
@@ -84,14 +91,20 @@ class RedisQueues(CeleryQueues, RedisInspector):
         return {name: sum(counts[at * steps : at * steps + steps]) for at, name in enumerate(names)}
 
     def remove(self, queue: str, at_most: int) -> Removed:
-        """See Inspector; what workers take first goes first."""
+        """See Inspector; what workers take first goes first.  The dedupe keys say it, too."""
         with self._connected() as client:
             for key in self._keys.lists(queue):
                 if not (messages := oldest(client, key, at_most)):
                     continue
                 ids = [_fire_id_of(message) for message in messages]
-                refs = client.mget([self._keys.dedupe(queue, i or "") for i in ids])
-                popped = pop_oldest(client, key, messages, [None] * len(messages))
+                keys = [self._keys.dedupe(queue, i or "") for i in ids]
+                refs = [None if v is None else Mark.read(v).ref for v in client.mget(keys)]
+                now_s = time.time()
+                notes = [
+                    None if ref is None else Note(dedupe, cancelled(ref, now_s))
+                    for dedupe, ref in zip(keys, refs, strict=True)
+                ]
+                popped = pop_oldest(client, key, messages, notes)
                 found = zip(ids, refs, popped, strict=True)
                 fires = [FireRef(i, ref or b"") for i, ref, gone in found if i and gone]
                 return Removed(len(messages), sum(popped), fires)

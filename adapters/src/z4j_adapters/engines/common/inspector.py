@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
 from z4j_adapters._adapter import EngineAdapter
 from z4j_adapters._errors import ControlFailed, EngineUnavailable
 from z4j_adapters._models import FireRef, Outcome, OutcomeState, QueueState, WorkerState
+from z4j_adapters.engines.common.threads import Threads
 from z4j_adapters.engines.common.tracker import Sighting, Tracker
 
 __all__ = ["Desk", "InspectedEngine", "Inspector", "Removed", "check_queue"]
@@ -90,10 +90,7 @@ class Desk:
         self._inspector = inspector
         self._tracker = tracker
         self._emit = emit
-        self._threads = {
-            name: ThreadPoolExecutor(count, thread_name_prefix=f"inspect-{name}")
-            for name, count in (("look", LOOKS_AT_ONCE_MAX), ("purge", 1))
-        }
+        self._threads = Threads("inspect", {"look": LOOKS_AT_ONCE_MAX, "purge": 1})
         self._closing = False
         self._purging = asyncio.Lock()
 
@@ -153,15 +150,13 @@ class Desk:
         async with self._purging:
             pass
         await asyncio.get_running_loop().run_in_executor(None, self._inspector.close)
-        for executor in self._threads.values():
-            executor.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
     async def _run(self, name: str, work: Callable[..., T], *args: Any) -> T:
         if self._closing:
             raise ControlFailed("the adapter is shutting down")
-        loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._threads[name], work, *args)
+            return await self._threads.run(name, work, *args)
         except EngineUnavailable as error:
             raise ControlFailed(f"broker: {error}") from error
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import abc
 import asyncio
-import heapq
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from z4j_adapters._errors import ControlFailed, EngineUnavailable
 from z4j_adapters._models import (
@@ -20,9 +18,12 @@ from z4j_adapters._models import (
     ResultCode,
 )
 from z4j_adapters.engines.common.inspector import Desk, InspectedEngine, Inspector
+from z4j_adapters.engines.common.oldest import oldest_over
 from z4j_adapters.engines.common.outbox import Outbox
 from z4j_adapters.engines.common.publisher import Publisher
 from z4j_adapters.engines.common.templates import EnvelopeCache
+from z4j_adapters.engines.common.threads import Threads
+from z4j_adapters.engines.common.timetable import Timetable
 from z4j_adapters.engines.common.tracker import Sighting, Tracker
 
 __all__ = ["Book", "PolledEngine"]
@@ -36,7 +37,7 @@ T = TypeVar("T")
 ASK_FIRST_S, ASK_LAST_S, ASK_AFTER_SHARE = 0.05, 5.0, 0.125
 ASKED_AT_ONCE_MAX = 1000
 ASKED_PER_S_MAX = 5000  # ~20 us each; more that wait are asked after more seldom.
-ASKED_MAX = 500_000  # ~150 MB; what is forgotten is found when the scheduler asks after it.
+ASKED_MAX = 500_000  # ~40 MB; what is forgotten is found when the scheduler asks after it.
 
 
 class Book(abc.ABC):
@@ -81,13 +82,11 @@ class Book(abc.ABC):
         """Close connections.  Idempotent."""
 
 
-class _Asked:
-    """One fire whose end is awaited."""
+class _Asked(NamedTuple):
+    """A fire whose end is awaited; fires that were handed over together share theirs."""
 
-    __slots__ = ("route", "since")
-
-    def __init__(self, route: str, since: float) -> None:
-        self.route, self.since = route, since
+    route: str
+    since_s: float
 
 
 class PolledEngine(InspectedEngine):
@@ -108,13 +107,10 @@ class PolledEngine(InspectedEngine):
         self._envelopes = envelopes
         self._book = book
         self._tracker = Tracker()
-        self._threads = {
-            name: ThreadPoolExecutor(1, thread_name_prefix=f"{self.name}-{name}")
-            for name in ("publish", "ask", "control")
-        }
+        self._threads = Threads(self.name, dict.fromkeys(("publish", "ask", "control"), 1))
         self._desk = Desk(inspector or Inspector(), self._tracker, self._emit)
         self._asked: dict[str, _Asked] = {}
-        self._next: list[tuple[float, str]] = []
+        self._next = Timetable()
         self._overtaking: set[str] | None = None
         """Handed over while the book looks; None: it does not."""
         self._out: list[Outcome] = []
@@ -138,11 +134,9 @@ class PolledEngine(InspectedEngine):
             self._emit(self._tracker.settle(unknown))
             raise
         self._emit(self._tracker.settle(results))
-        now = time.monotonic()
         if self._overtaking is not None:
             self._overtaking.update(routes)
-        for fire_id, route in routes.items():
-            self._await_end(fire_id, route, now)
+        self._await_ends(routes)
         return results
 
     def _publish(self, fires: Sequence[Fire]) -> tuple[list[Result], dict[str, str]]:
@@ -151,13 +145,17 @@ class PolledEngine(InspectedEngine):
         taken = (fire for fire in fires if fire.id not in refused)
         return results, {fire.id: self._envelopes.get(fire.template).route for fire in taken}
 
-    def _await_end(self, fire_id: str, route: str, now: float) -> None:
-        if self._book is None or fire_id in self._asked:
+    def _await_ends(self, routes: Mapping[str, str]) -> None:
+        """Ask after these from now on, if they are not asked after yet."""
+        if self._book is None:
             return
-        if len(self._asked) >= ASKED_MAX:
-            self._asked.pop(next(iter(self._asked)))
-        self._asked[fire_id] = _Asked(route, now)
-        heapq.heappush(self._next, (now + ASK_FIRST_S, fire_id))
+        now = time.monotonic()
+        shared = {route: _Asked(route, now) for route in set(routes.values())}
+        new = {i: shared[route] for i, route in routes.items() if i not in self._asked}
+        self._asked |= new
+        self._next.add(now + ASK_FIRST_S, new)
+        for fire_id in oldest_over(self._asked, ASKED_MAX):
+            del self._asked[fire_id]
 
     async def _watch_broker(self) -> None:
         """Notices a broker that goes while idle, and tries a lost one until it is back."""
@@ -185,16 +183,12 @@ class PolledEngine(InspectedEngine):
             least_s = max(ASK_FIRST_S, len(self._asked) / ASKED_PER_S_MAX)
             for fire_id in due:
                 if (asked := self._asked.get(fire_id)) is not None:
-                    pause_s = max(least_s, min((now - asked.since) * ASK_AFTER_SHARE, ASK_LAST_S))
-                    heapq.heappush(self._next, (now + pause_s, fire_id))
+                    waited_s = now - asked.since_s
+                    pause_s = max(least_s, min(waited_s * ASK_AFTER_SHARE, ASK_LAST_S))
+                    self._next.add(now + pause_s, [fire_id])
 
     def _due(self, now: float) -> list[str]:
-        due: list[str] = []
-        while self._next and self._next[0][0] <= now and len(due) < ASKED_AT_ONCE_MAX:
-            fire_id = heapq.heappop(self._next)[1]
-            if fire_id in self._asked:
-                due.append(fire_id)
-        return due
+        return [i for i in self._next.take(now, ASKED_AT_ONCE_MAX) if i in self._asked]
 
     async def _read(self, routes: Mapping[str, str]) -> None:
         self._overtaking = handed_over = set[str]()
@@ -225,15 +219,12 @@ class PolledEngine(InspectedEngine):
             seen, forgotten = await self._in_thread("ask", self._ask_book, routes)
         except EngineUnavailable as error:
             raise ControlFailed(str(error)) from error
-        now = time.monotonic()
         for fire in fires:
             if fire.id in routes:
                 self._tracker.adopt(fire.id, fire.ref)
         told = [outcome for s in seen if (outcome := self._tracker.tell(s)) is not None]
         ended = {outcome.fire_id for outcome in told if outcome.state.is_final}
-        for fire_id, route in routes.items():
-            if fire_id not in ended and fire_id not in forgotten:
-                self._await_end(fire_id, route, now)
+        self._await_ends({i: r for i, r in routes.items() if i not in ended | forgotten})
         return told
 
     async def observe(self) -> AsyncIterator[list[Outcome]]:
@@ -263,9 +254,8 @@ class PolledEngine(InspectedEngine):
         await self._in_thread("publish", self._outbox.close)
         if self._book is not None:
             await self._in_thread("ask", self._book.close)
-        for executor in self._threads.values():
-            executor.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
         self._wake.set()
 
     def _in_thread(self, name: str, work: Callable[..., T], *args: Any) -> asyncio.Future[T]:
-        return asyncio.get_running_loop().run_in_executor(self._threads[name], work, *args)
+        return self._threads.run(name, work, *args)

@@ -14,11 +14,34 @@ from redis.retry import Retry
 from z4j_adapters._errors import EngineUnavailable
 from z4j_adapters._models import Fire, Result, ResultCode
 
-__all__ = ["Parcel", "Publisher", "QueueNames", "RedisPublisher", "ScriptCall"]
+__all__ = ["Parcel", "Publisher", "QueueNames", "RedisPublisher", "ScriptCall", "push_script"]
 
 # A script holds Redis up while it runs, and Lua's unpack() has a bound of some thousands.
 MESSAGES_PER_SCRIPT_MAX = 200
 BYTES_PER_ROUND_TRIP_MAX = 16 * 1024 * 1024
+
+_PUSH_SCRIPT = """
+local answer, pushed, marked = {}, {}, {}
+%(before)s
+for i = 2, #KEYS do
+  local at = %(width)d * i - %(shift)d
+  if redis.call('SET', KEYS[i], %(value)s, 'NX', 'PX', ARGV[1]) then
+    %(collect)s
+    marked[#marked + 1] = KEYS[i]
+    answer[i - 1] = 1
+  else
+    answer[i - 1] = 0
+  end
+end
+if #marked > 0 then
+  local done = redis.pcall('%(push)s', KEYS[1], unpack(pushed))
+  if type(done) == 'table' and done.err then
+    redis.call('DEL', unpack(marked))
+    return done
+  end
+end
+return answer
+"""
 
 
 class Parcel(NamedTuple):
@@ -69,6 +92,34 @@ class ScriptCall(NamedTuple):
     args: list[Any]
     size_bytes: int
     """Of the arguments, roughly."""
+
+
+def push_script(
+    push: str = "LPUSH", *, parts: int = 1, before: str = "", value: str = "ARGV[at]"
+) -> str:
+    """Write the publishing script of an engine whose queue is one key: mark, push, or undo.
+
+    Its KEYS: the queue, then one dedupe key a message.  Its ARGV: time to live in ms, then of each
+    message what its dedupe key holds and what is pushed.  It answers as RedisPublisher wants: if
+    the push is refused (the key is of another kind), the dedupe keys of this call go again.
+
+    Args:
+        push: The command that puts all that is new into the queue.
+        parts: How many arguments of `push` a message has; at most a few, for Lua's unpack().
+        before: Lua that runs once, before the first message.
+        value: Lua that makes the dedupe key's value; `at` is the index of the message's first
+            argument.
+    """
+    collect = [f"pushed[#pushed + 1] = ARGV[at + {part + 1}]" for part in range(parts)]
+    width = parts + 1
+    return _PUSH_SCRIPT % {
+        "before": before,
+        "width": width,
+        "shift": 2 * width - 2,
+        "value": value,
+        "collect": "; ".join(collect),
+        "push": push,
+    }
 
 
 class QueueNames:

@@ -12,7 +12,7 @@ from z4j_adapters._models import TaskTemplate
 
 __all__ = ["EnvelopeCache", "call_of"]
 
-ENVELOPES_BYTES_MAX = 256 * 1024 * 1024  # ~80,000 of Celery's usual size.
+ENVELOPES_BYTES_MAX = 256 * 1024 * 1024  # ~120,000 of Celery's usual size.
 REFUSAL_BYTES = 1000
 
 

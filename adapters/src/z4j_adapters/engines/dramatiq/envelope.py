@@ -58,19 +58,20 @@ class Envelope:
     expires: bool
     size_bytes: int
     """Memory it takes, roughly."""
-    message: Message[Any]
-    """With marks."""
-    text: str | None
-    """%-pattern of the encoded message; None: another encoder than JSON, encode each."""
+    message: Message[Any] | None
+    """With marks; None: the text is enough, and takes a third of the memory."""
+    text: str
+    """%-pattern of the encoded message, if there is no message."""
 
     def body(self, fire: Fire, due: str, now_ms: int) -> str | bytes:
         """Write the bytes that a worker reads."""
-        if self.text is None:
+        if self.message is not None:
             return bytes(self.filled(fire, due, now_ms).encode())
         return self.text % self._values(fire, due, now_ms)
 
     def filled(self, fire: Fire, due: str, now_ms: int) -> Message[Any]:
-        """Make the message as an object, for middleware and other encoders."""
+        """Make the message as an object, for middleware and other encoders; only with `message`."""
+        assert self.message is not None
         values = self._values(fire, due, now_ms)
         message = self.message.asdict()
         message["options"] = _replace(message["options"], values)
@@ -98,9 +99,12 @@ def new_envelope(
     options: dict[str, Any],
     is_redis: bool,
     with_note: bool,
+    as_object: bool,
 ) -> Envelope:
     """Build a template's envelope.
 
+    Args:
+        as_object: Whether `filled` is wanted: else the message is kept as text, if it is JSON.
     Raises:
         Exception: Whatever the encoder raises for the arguments.
     """
@@ -121,8 +125,8 @@ def new_envelope(
         queue, actor, tuple(args), kwargs, options, MARK_ID, MARK_TIMESTAMP
     )
     encoded = message.encode()
-    text = None
-    if type(get_encoder()) is JSONEncoder:
+    text = ""
+    if type(get_encoder()) is JSONEncoder and not as_object:
         text = encoded.decode().replace("%", "%%")
         text = _MARK_PATTERN.sub(lambda mark: f"%({_MARKS[mark[0]]})s", text)
     return Envelope(
@@ -131,8 +135,8 @@ def new_envelope(
         route=f"{queue}\n{actor}",
         priority=options.get("broker_priority"),
         expires="max_age" in options,
-        size_bytes=2000 + 3 * len(encoded),
-        message=message,
+        size_bytes=1000 + len(encoded) if text else 2000 + 3 * len(encoded),
+        message=None if text else message,
         text=text,
     )
 

@@ -22,6 +22,7 @@ class EnvelopeFactory:
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
+        self._as_object = setup.has_enqueue_hooks or not setup.is_redis
         self._max_priority: int | None = getattr(setup.broker, "max_priority", None)
 
     def build(self, template: TaskTemplate) -> Envelope:
@@ -46,6 +47,7 @@ class EnvelopeFactory:
                 options=options,
                 is_redis=self._setup.is_redis,
                 with_note=not self._setup.outcomes_hint,
+                as_object=self._as_object,
             )
         except Exception as error:
             # Whatever an encoder raises here, it would raise again.

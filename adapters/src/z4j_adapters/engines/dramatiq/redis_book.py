@@ -15,6 +15,7 @@ from redis.retry import Retry
 
 from z4j_adapters._errors import ControlFailed, EngineUnavailable
 from z4j_adapters._models import OutcomeState
+from z4j_adapters.engines.common.oldest import oldest_over
 from z4j_adapters.engines.common.polled import Book
 from z4j_adapters.engines.common.tracker import Sighting
 from z4j_adapters.engines.dramatiq.app import Setup
@@ -95,8 +96,8 @@ class RedisBook(Book):
         trace = self._traces.get(fire_id)
         if trace is None:
             trace = self._traces[fire_id] = Trace(Place(queue, fire_id))
-            if len(self._traces) > TRACES_MAX:
-                self._traces.pop(next(iter(self._traces)))
+            for oldest in oldest_over(self._traces, TRACES_MAX):
+                del self._traces[oldest]
         return trace
 
     def _look(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import dramatiq
 
 from z4j_adapters._errors import ControlFailed, EngineUnavailable
@@ -55,7 +53,7 @@ class DramatiqRedisEngine(PolledEngine):
             raise ControlFailed(f"broker: {error}") from error
         self._tracker.adopt(fire_id, ref)
         if self._book is not None:
-            self._await_end(fire_id, route, time.monotonic())
+            self._await_ends({fire_id: route})
 
     async def list_tasks(self) -> list[str]:
         return self.tasks()

@@ -16,7 +16,7 @@ EXPIRY_MARGIN_S = 1.0  # Between our clock and a worker's.
 class Trace:
     """Since this adapter knows of it."""
 
-    __slots__ = ("dead", "dead_at", "gone_at", "place", "waiting_at_s", "was_here")
+    __slots__ = ("_key", "_queue", "dead", "dead_at", "gone_at", "waiting_at_s", "was_here")
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -30,6 +30,15 @@ class Trace:
         """Dead-lettered; its text may follow."""
         self.dead_at = 0.0
         """Monotonic."""
+
+    @property
+    def place(self) -> Place:
+        """Where its message is, or was last.  Kept in parts: there are very many that wait."""
+        return Place(self._queue, self._key)
+
+    @place.setter
+    def place(self, place: Place) -> None:
+        self._queue, self._key = place
 
     def is_here(self) -> None:
         """Its message was found."""

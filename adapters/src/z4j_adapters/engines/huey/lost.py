@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping
 
+from z4j_adapters.engines.common.oldest import oldest_over
 from z4j_adapters.engines.huey.marks import Mark
 
 __all__ = ["Vanished", "Workers"]
@@ -73,8 +74,8 @@ class Vanished:
             self._missing_since.pop(fire_id, None)
         for fire_id in waiting:
             self._waiting_since.setdefault(fire_id, now)
-        while len(self._waiting_since) > WATCHED_MAX:  # The oldest are asked after no more.
-            oldest = next(iter(self._waiting_since))
+        # The oldest are asked after no more.
+        for oldest in oldest_over(self._waiting_since, WATCHED_MAX):
             del self._waiting_since[oldest]
             self._missing_since.pop(oldest, None)
         old = [i for i in waiting if now - self._waiting_since.get(i, now) >= self._lost_after_s]

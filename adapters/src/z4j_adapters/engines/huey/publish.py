@@ -10,41 +10,18 @@ from typing import Any
 
 from z4j_adapters._errors import EngineUnavailable
 from z4j_adapters._models import Result, ResultCode
-from z4j_adapters.engines.common.publisher import Parcel, Publisher, RedisPublisher, ScriptCall
+from z4j_adapters.engines.common.publisher import (
+    Parcel,
+    Publisher,
+    RedisPublisher,
+    ScriptCall,
+    push_script,
+)
 from z4j_adapters.engines.huey.instance import is_redis, own_storage
 
 __all__ = ["dedupe_head", "new_publisher", "sqlite_failures"]
 
 CLEAN_EVERY_S = 600.0
-
-# KEYS: the queue, then one dedupe key a message.  ARGV: time to live in ms, then fire_ref, score
-# and message in turn.  Returns 1 for pushed and 0 for known, a message each.  The keys go again if
-# the push is refused (the key is of another kind): a fire marked as handed over must be queued.
-_SCRIPT = """
-local answer, pushed, marked = {}, {}, {}
-for i = 2, #KEYS do
-  if redis.call('SET', KEYS[i], ARGV[3 * i - 4], 'NX', 'PX', ARGV[1]) then
-    %s
-    marked[#marked + 1] = KEYS[i]
-    answer[i - 1] = 1
-  else
-    answer[i - 1] = 0
-  end
-end
-if #pushed > 0 then
-  local done = redis.pcall('%s', KEYS[1], unpack(pushed))
-  if type(done) == 'table' and done.err then
-    redis.call('DEL', unpack(marked))
-    return done
-  end
-end
-return answer
-"""
-LIST_SCRIPT = _SCRIPT % ("pushed[#pushed + 1] = ARGV[3 * i - 2]", "LPUSH")
-SORTED_SCRIPT = _SCRIPT % (
-    "pushed[#pushed + 1] = ARGV[3 * i - 3]; pushed[#pushed + 1] = ARGV[3 * i - 2]",
-    "ZADD",
-)
 
 
 def dedupe_head(storage: Any) -> str:
@@ -64,7 +41,7 @@ def new_publisher(storage: Any, dedupe_ttl_s: float) -> Publisher:
 class ListPublisher(RedisPublisher):
     """Pushes on the list that consumers pop."""
 
-    SCRIPT = LIST_SCRIPT
+    SCRIPT = push_script()  # What a dedupe key holds is the fire_ref.
 
     def __init__(self, storage: Any, dedupe_ttl_s: float) -> None:
         super().__init__()
@@ -79,14 +56,15 @@ class ListPublisher(RedisPublisher):
         keys, size = [self._storage.queue_key], 0
         args: list[Any] = [self._ttl_ms]
         for fire, envelope in parcels:
-            message = self._member(envelope.payload(fire))
+            message = envelope.payload(fire)
             keys.append(self._head + fire.id)
-            args += (fire.ref, -(envelope.priority or 0), message)
+            args.append(fire.ref)
+            args += self._pushed(message, envelope.priority or 0)
             size += len(message)
         return ScriptCall(parcels, keys, args, size)
 
-    def _member(self, message: bytes) -> bytes:
-        return message
+    def _pushed(self, message: bytes, priority: int) -> tuple[Any, ...]:
+        return (message,)
 
     def _open(self) -> Any:
         return own_storage(self._storage).conn
@@ -101,16 +79,16 @@ class ListPublisher(RedisPublisher):
 class SortedPublisher(ListPublisher):
     """Adds to the sorted set that consumers of a priority storage pop."""
 
-    SCRIPT = SORTED_SCRIPT
+    SCRIPT = push_script("ZADD", parts=2)
 
     def __init__(self, storage: Any, dedupe_ttl_s: float) -> None:
         super().__init__(storage, dedupe_ttl_s)
         self._last_us = 0
 
-    def _member(self, message: bytes) -> bytes:
-        """Huey orders members of one score by the microseconds before them."""
+    def _pushed(self, message: bytes, priority: int) -> tuple[Any, ...]:
+        """Score and member.  Members of one score Huey orders by the microseconds before them."""
         self._last_us = max(self._last_us + 1, int(time.time() * 1e6))
-        return struct.pack(">Q", self._last_us) + message
+        return -priority, struct.pack(">Q", self._last_us) + message
 
 
 def sqlite_failures(storage: Any) -> tuple[type[BaseException], ...]:

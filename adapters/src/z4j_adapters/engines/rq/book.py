@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ import redis
 
 from z4j_adapters._errors import EngineUnavailable
 from z4j_adapters._models import OutcomeState
+from z4j_adapters.engines.common.oldest import oldest_over
 from z4j_adapters.engines.common.polled import Book
 from z4j_adapters.engines.common.tracker import Sighting
 from z4j_adapters.engines.rq.app import RqApp
@@ -27,7 +27,7 @@ from z4j_adapters.engines.rq.jobs import (
 
 __all__ = ["RqBook"]
 
-SEEN_MAX = 500_000  # ~100 MB.
+SEEN_MAX = 500_000  # ~40 MB.
 JOBS_PER_SCRIPT = 200
 ERROR_WITHIN_S = 0.05
 CLOCKS_APART_S = 5.0
@@ -59,7 +59,7 @@ class RqBook(Book):
         self._job_prefix = str(app.job_class.redis_job_namespace_prefix)
         self._client: Any = None
         # When a job without an end was last seen: an end since then would still be there.
-        self._seen: OrderedDict[str, float] = OrderedDict()
+        self._seen: dict[str, float] = {}
         # Since when a job that waits was in no queue.
         self._missing: dict[str, float] = {}
 
@@ -209,8 +209,9 @@ class RqBook(Book):
             self._seen.pop(fire_id, None)
             return
         self._seen[fire_id] = now_s
-        if len(self._seen) > SEEN_MAX:
-            self._missing.pop(self._seen.popitem(last=False)[0], None)
+        for oldest in oldest_over(self._seen, SEEN_MAX):
+            del self._seen[oldest]
+            self._missing.pop(oldest, None)
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[Any]:

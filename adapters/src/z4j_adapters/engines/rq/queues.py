@@ -16,7 +16,9 @@ from z4j_adapters.engines.rq.jobs import seconds
 __all__ = ["RqInspector"]
 
 WORKERS_KEY, WORKER_PREFIX = "rq:workers", "rq:worker:"
+# A worker that runs something says so in its field current_job, from RQ 3 on in a set of its own.
 WORKER_FIELDS = ("birth", "death", "last_heartbeat", "queues", "current_job")
+EXECUTIONS_KEY = "rq:worker:{}:executions"
 # Of a job that a purge cancelled: every adapter that waits for it has asked by then.
 CANCELLED_KEPT_S = 86_400
 
@@ -79,17 +81,20 @@ class RqInspector(RedisInspector):
         with self._connected() as client:
             keys = sorted(client.smembers(WORKERS_KEY))
             pipe = client.pipeline(transaction=False)
-            for key in keys:
+            names = [key.decode().removeprefix(WORKER_PREFIX) for key in keys]
+            for key, name in zip(keys, names, strict=True):
                 pipe.execute_command("HMGET", key, *WORKER_FIELDS)
-            rows = pipe.execute()
+                pipe.scard(EXECUTIONS_KEY.format(name))
+            answers = iter(pipe.execute())
         found = []
-        for key, (birth, death, heard, queues, job) in zip(keys, rows, strict=True):
+        for name, row, executions in zip(names, answers, answers, strict=True):
+            birth, death, heard, queues, job = row
             if birth and not death:
                 found.append(
                     WorkerState(
-                        name=key.decode().removeprefix(WORKER_PREFIX),
+                        name=name,
                         queues=tuple((queues or b"").decode().split(",")) if queues else (),
-                        running=1 if job else 0,
+                        running=1 if job or executions else 0,
                         concurrency=1,
                         heartbeat=_instant(heard),
                     )

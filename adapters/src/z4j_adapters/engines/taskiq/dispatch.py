@@ -8,42 +8,33 @@ from typing import Any
 
 from z4j_adapters._errors import TaskRejected
 from z4j_adapters._models import Result, ResultCode
-from z4j_adapters.engines.common.publisher import Parcel, QueueNames, RedisPublisher, ScriptCall
+from z4j_adapters.engines.common.publisher import (
+    Parcel,
+    QueueNames,
+    RedisPublisher,
+    ScriptCall,
+    push_script,
+)
 from z4j_adapters.engines.taskiq.connect import redis_client
 from z4j_adapters.engines.taskiq.hooks import Hooks
 from z4j_adapters.engines.taskiq.marks import QUEUES_KEY, mark_key, read_mark
 
 __all__ = ["ListPublisher", "Sealer", "StreamPublisher"]
 
-# KEYS: the list, then one dedupe key a message.  ARGV: time to live in ms, then the end of the
-# dedupe key's value and the message in turn.  The keys go again if the push is refused.
-LIST_SCRIPT = """
-local answer, messages, marked = {}, {}, {}
+# What a dedupe key holds begins with the time of the push, as the id of a stream's entry does.
+LIST_SCRIPT = push_script(
+    before="""
 local now = redis.call('TIME')
 local entry = string.format('%d-0', now[1] * 1000 + math.floor(now[2] / 1000))
-for i = 2, #KEYS do
-  if redis.call('SET', KEYS[i], entry .. ARGV[2 * i - 2], 'NX', 'PX', ARGV[1]) then
-    messages[#messages + 1] = ARGV[2 * i - 1]
-    marked[#marked + 1] = KEYS[i]
-    answer[i - 1] = 1
-  else
-    answer[i - 1] = 0
-  end
-end
-if #messages > 0 then
-  local pushed = redis.pcall('LPUSH', KEYS[1], unpack(messages))
-  if type(pushed) == 'table' and pushed.err then
-    redis.call('DEL', unpack(marked))
-    return pushed
-  end
-end
-return answer
-"""
+""",
+    value="entry .. ARGV[at]",
+)
 
-# KEYS: as above.  ARGV: time to live in ms, consumer group, the id it starts after, maximum length
-# or '', '~' or '=', then as above.  A group that the first worker made later would start at its
-# own time and never see what is in the stream by then, so it is made here, before the first entry;
-# it does not bring back what an older group has read.
+# KEYS: the stream, then one dedupe key a message.  ARGV: time to live in ms, consumer group, the id
+# it starts after, maximum length or '', '~' or '=', then the end of the dedupe key's value and the
+# message in turn.  A group that the first worker made later would start at its own time and never
+# see what is in the stream by then, so it is made here, before the first entry; it does not bring
+# back what an older group has read.
 STREAM_SCRIPT = """
 local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[2], ARGV[3], 'MKSTREAM')
 if type(made) == 'table' and made.err and not string.find(made.err, 'BUSYGROUP', 1, true) then
@@ -84,7 +75,7 @@ class Sealer:
         results: list[Result] = []
         broken = ""
         for fire, envelope in parcels:
-            if envelope.parts:
+            if envelope.make is None:
                 sealed.append(Parcel(fire, envelope))
                 continue
             if broken:  # It may take its time to fail, and there may be hundreds.

@@ -40,8 +40,9 @@ class Envelope:
     task: str
     parts: tuple[bytes, ...]
     """The message around each place of the id; empty if it must be made for every fire."""
-    make: Callable[[str], tuple[TaskiqMessage, bytes]]
-    """Makes message and bytes for an id, through the user's middlewares."""
+    make: Callable[[str], tuple[TaskiqMessage, bytes]] | None
+    """Makes message and bytes for an id, through the user's middlewares; None if the `parts` of the
+    template do, for it holds on to all arguments."""
     size_bytes: int
     """Memory it takes, roughly."""
 
@@ -104,9 +105,8 @@ class EnvelopeFactory:
             priority=priority,
             task=template.task,
             parts=parts,
-            make=make,
-            size_bytes=1500
-            + 2 * len(template.args_json + template.kwargs_json)
+            make=None if parts else make,
+            size_bytes=(500 if parts else 1500 + 2 * len(template.args_json + template.kwargs_json))
             + sum(map(len, parts)),
         )
 
