@@ -75,7 +75,7 @@ class Controls:
             return {"workers": _bounded("workers", await self._in_time(engine.list_workers()))}
         elif kind == "purge_queue":
             if self._traffic.draining:
-                raise ControlFailed("the adapter is shutting down")
+                raise ControlFailed("the adapter is being stopped")
             # Shielded: whose message is removed must be told, even if the stream ends meanwhile.
             purged = await asyncio.shield(engine.purge_queue(request.purge_queue.queue))
             return {"purged": purged}

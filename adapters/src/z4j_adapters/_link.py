@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,7 @@ class LinkOptions:
     instance: str
     max_in_flight: int
     tls: TlsOptions | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 class Link:
@@ -98,6 +99,12 @@ class Link:
             self.connected = False
             await asyncio.sleep(random.uniform(RECONNECT_MIN_S, RECONNECT_MAX_S))
 
+    def drain(self) -> None:
+        """Take no more fires, and tell the node so at once; idempotent."""
+        self.traffic.draining = True
+        if self._session is not None:
+            self._session.beat_now()
+
     async def leave(self) -> None:
         """Half-close the stream and wait a moment for the server to read all that was written."""
         if self._session is not None:
@@ -126,6 +133,7 @@ class Link:
                 self._outcomes,
                 self.traffic,
                 instance=self._options.instance,
+                labels=self._options.labels,
                 on_welcome=self._welcomed,
             )
             try:

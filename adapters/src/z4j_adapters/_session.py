@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import grpc.aio
@@ -41,6 +41,7 @@ class Session:
         traffic: Traffic,
         *,
         instance: str,
+        labels: Mapping[str, str],
         on_welcome: Callable[[str], None],
     ) -> None:
         """`on_welcome` is told the node's name once it has taken us."""
@@ -49,6 +50,7 @@ class Session:
         self._outcomes = outcomes
         self._traffic = traffic
         self._instance = instance
+        self._labels = labels
         self._on_welcome = on_welcome
         self._templates: dict[int, TaskTemplate] = {}
         self._batches: asyncio.Queue[tuple[list[Fire], list[Result]]] = asyncio.Queue()
@@ -58,6 +60,7 @@ class Session:
         self._tasks: set[asyncio.Task[None]] = set()
         self._told: Capabilities | None = None
         self._left = False
+        self._beat = asyncio.Event()
         self._node = ""
 
     async def run(self) -> None:
@@ -90,6 +93,10 @@ class Session:
                 await self._call.done_writing()
             await asyncio.wait_for(self._call.code(), timeout_s)
 
+    def beat_now(self) -> None:
+        """Send a heartbeat without waiting for its time."""
+        self._beat.set()
+
     def _spawn(self, work: Any) -> None:
         self._tasks.add(asyncio.ensure_future(work))
 
@@ -116,6 +123,7 @@ class Session:
                 capabilities=self._told,
                 queues=engine.queues(),
                 tasks=engine.tasks(),
+                labels=self._labels,
                 max_in_flight=self._traffic.max_in_flight,
             )
         )
@@ -153,8 +161,8 @@ class Session:
             self._templates[message.id] = _convert.template_of(message)
         fires, results = _convert.fires_of(batch, self._templates)
         if self._traffic.draining:
-            text = "the adapter is shutting down"
-            results += [Result(f.id, f.ref, ResultCode.UNAVAILABLE, text) for f in fires]
+            text = "the adapter is being stopped"
+            results += [Result(f.id, f.ref, ResultCode.RETURNED, text) for f in fires]
             fires = []
         self._traffic.count(len(fires) + len(results))
         self._batches.put_nowait((fires, results))
@@ -188,7 +196,15 @@ class Session:
             changed = now if now != self._told else None
             self._told = now
             traffic = self._traffic
+            self._beat.clear()
             await self._write(
-                _convert.heartbeat(traffic.load, traffic.in_flight, self._engine.health(), changed)
+                _convert.heartbeat(
+                    traffic.load,
+                    traffic.in_flight,
+                    self._engine.health(),
+                    changed,
+                    leaving=traffic.draining,
+                )
             )
-            await asyncio.sleep(interval_s / 2)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._beat.wait(), interval_s / 2)
