@@ -44,7 +44,7 @@ ROOMS: dict[str, set[str]] = {
     "services/scheduler/mutate": {"core", "store", "audit"},
     "services/scheduler/loop": {"core", "store", "elect", "dispatch"},
     "services/scheduler/rpc": {"core", "store", "audit", "mutate", "elect", "dispatch", "loop"},
-    "services/scheduler/cli": {"core", "store", "audit"},
+    "services/scheduler/cli": {"core", "store", "audit", "rpc"},
 }
 PURE = (
     "services/consensus/raft/",
