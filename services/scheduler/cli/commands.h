@@ -19,6 +19,8 @@ void AddCompletionCommand(CLI::App& app, int& exit_code);
 
 // `schedule list` and `schedule watch`; part of the schedule group, whose options they share.
 void AddScheduleListCommands(CLI::App& group, ClientOptions& options, int& exit_code);
+// `schedule lint`; part of the schedule group.
+void AddScheduleLintCommand(CLI::App& group, ClientOptions& options, int& exit_code);
 // `cluster members|add|promote|remove`; part of the cluster group.
 void AddMemberCommands(CLI::App& group, ClientOptions& options, int& exit_code);
 

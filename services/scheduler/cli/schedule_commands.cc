@@ -219,6 +219,8 @@ constexpr char kExamples[] = R"(Examples:
   z4j-scheduler schedule create nightly --cron "0 3 * * *" -z Europe/Berlin -e celery -t app.backup
   z4j-scheduler schedule create ping --interval 30s -e celery -t app.ping --kwargs '{"n": 1}'
   z4j-scheduler schedule create launch --at 2027-01-01T09:00:00Z -e celery -t app.launch
+  z4j-scheduler schedule create rent --every-months 1 --at-time 09:00 --from-date 2026-12-01 \
+      -z Europe/Berlin -e celery -t app.rent
   z4j-scheduler schedule preview --cron "30 2 * * *" -z America/New_York -n 5
   z4j-scheduler schedule pause nightly --reason "disk is full" --until +2h
 )";
@@ -273,6 +275,7 @@ void AddScheduleCommands(CLI::App& app, int& exit_code) {
   preview->add_option("--after", verbs->after, "From then on; now");
   verbs->preview_flags.AddTo(*preview, /*spec_only=*/true);
   AddScheduleListCommands(group, verbs->options, exit_code);
+  AddScheduleLintCommand(group, verbs->options, exit_code);
 }
 
 }  // namespace z4j::scheduler

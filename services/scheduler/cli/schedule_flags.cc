@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -18,12 +19,15 @@ struct Flag {
   const char* help;
 };
 
-// Each of these alone chooses the kind of schedule.
-constexpr const char* kKinds[] = {"--cron", "--interval", "--at", "--solar"};
+// These choose the kind of schedule; the --every-… ones are one kind together.
+constexpr const char* kKinds[] = {"--cron",        "--interval",    "--at",
+                                  "--solar",       "--every-years", "--every-months",
+                                  "--every-weeks", "--every-days"};
 
 constexpr Flag kWhen[] = {
     {"--cron", "spec.cron.expression", "Cron: 5 fields, 6 with seconds first, or @daily …"},
     {"--day-match", "spec.cron.day_match", "Day-of-month with day-of-week: or (default), and"},
+    {"--microsecond", "spec.cron.microsecond", "Of every due time of a cron, 0..999999"},
     {"--interval", "spec.interval.period", "Fire once per such period: 30s, 1h30m, 2d"},
     {"--anchor", "spec.interval.anchor_time", "Where the interval's grid starts; creation"},
     {"--arithmetic", "spec.interval.arithmetic", "absolute (default), or wall: keep wall time"},
@@ -32,7 +36,15 @@ constexpr Flag kWhen[] = {
     {"--latitude", "spec.solar.latitude", "Degrees north, with --solar"},
     {"--longitude", "spec.solar.longitude", "Degrees east, with --solar"},
     {"--offset", "spec.solar.offset", "Added to the solar event: 30m, -30m"},
-    {"--time-zone,-z", "time_zone", "IANA zone such as Europe/Berlin; needed for --cron"},
+    {"--every-years", "spec.calendar_interval.years", "Fire on a date every so many years"},
+    {"--every-months", "spec.calendar_interval.months", "… months: 1 from 2026-01-15 is each 15th"},
+    {"--every-weeks", "spec.calendar_interval.weeks", "… weeks"},
+    {"--every-days", "spec.calendar_interval.days", "… days"},
+    {"--at-time", "spec.calendar_interval.at_time",
+     "Its time of the day: 09:00 or 09:00:30; 00:00"},
+    {"--from-date", "spec.calendar_interval.start_date", "Its first date: 2026-12-31"},
+    {"--time-zone,-z", "time_zone",
+     "IANA zone such as Europe/Berlin, or UTC+05:30; needed for --cron and --every-…"},
     {"--gap", "gap", "Wall time that DST removes: next-valid (default), shift, skip"},
     {"--fold", "fold", "Wall time that DST repeats: auto (default), first, second, both"},
     {"--start", "start_time", "First instant at which it may fire"},
@@ -75,6 +87,26 @@ constexpr Flag kPolicies[] = {
 // "--cron" of "--time-zone,-z".
 std::string LongName(const Flag& flag) {
   return std::pair<std::string, std::string>(absl::StrSplit(flag.flag, ',')).first;
+}
+
+// "spec.cron" of "spec.cron.expression"; empty if the field is none of a spec's.
+std::string KindPath(const Flag& flag) {
+  const absl::string_view path = flag.path;
+  return absl::StartsWith(path, "spec.") ? std::string(path.substr(0, path.find('.', 5))) : "";
+}
+
+bool ChoosesKind(const Flag& flag) {
+  return std::find(std::begin(kKinds), std::end(kKinds), absl::string_view(flag.flag)) !=
+         std::end(kKinds);
+}
+
+// "--cron": the flags that choose the kind of "spec.cron".
+std::string ChoosersOf(const std::string& kind) {
+  if (kind == "spec.calendar_interval") return "--every-days, -weeks, -months or -years";
+  for (const Flag& flag : kWhen) {
+    if (KindPath(flag) == kind && ChoosesKind(flag)) return flag.flag;
+  }
+  return "";
 }
 
 using google::protobuf::FieldDescriptor;
@@ -166,13 +198,32 @@ void ScheduleFlags::AddTo(CLI::App& verb, bool spec_only) {
   add(kPolicies, "Policies");
 }
 
+absl::Status ScheduleFlags::CheckKinds() const {
+  std::string chosen;   // "spec.cron" of the flag that chooses the kind.
+  std::string chooser;  // That flag.
+  for (const Flag& flag : kWhen) {
+    if (!ChoosesKind(flag) || !Given(flag.flag) || KindPath(flag) == chosen) continue;
+    if (!chosen.empty()) {
+      return FieldError(chooser, absl::StrCat("give one of --cron, --interval, --at, --solar and ",
+                                              "--every-…, not several (", flag.flag, ")"));
+    }
+    chosen = KindPath(flag);
+    chooser = flag.flag;
+  }
+  for (const Flag& flag : kWhen) {
+    const std::string kind = KindPath(flag);
+    if (kind.empty() || !Given(LongName(flag)) || kind == chosen) continue;
+    return FieldError(LongName(flag),
+                      chosen.empty()
+                          ? absl::StrCat("says more about ", ChoosersOf(kind), ": give that too")
+                          : absl::StrCat("goes with ", ChoosersOf(kind), ", not with ", chooser));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ScheduleFlags::Fill(absl::Time now, v1::Schedule& schedule,
                                  std::vector<std::string>& mask) const {
-  const auto kinds = std::count_if(std::begin(kKinds), std::end(kKinds),
-                                   [&](const char* kind) { return Given(kind); });
-  if (kinds > 1) {
-    return FieldError("--cron", "give one of --cron, --interval, --at and --solar, not several");
-  }
+  RETURN_IF_ERROR(CheckKinds());
   const auto fill = [&](const auto& flags) -> absl::Status {
     for (const Flag& flag : flags) {
       const std::string name = LongName(flag);
@@ -186,11 +237,6 @@ absl::Status ScheduleFlags::Fill(absl::Time now, v1::Schedule& schedule,
   RETURN_IF_ERROR(fill(kWhen));
   RETURN_IF_ERROR(fill(kWhat));
   RETURN_IF_ERROR(fill(kPolicies));
-  if (kinds == 0 && schedule.has_spec()) {
-    return FieldError("--cron",
-                      "--day-match, --anchor, --latitude and the like say more about "
-                      "--cron, --interval or --solar: give that too");
-  }
   const auto fill_map = [&](const char* flag, const std::vector<std::string>& texts,
                             const char* path, auto* map) -> absl::Status {
     if (texts.empty()) return absl::OkStatus();

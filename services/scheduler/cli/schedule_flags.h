@@ -23,6 +23,8 @@ class ScheduleFlags {
   absl::Status Fill(absl::Time now, v1::Schedule& schedule, std::vector<std::string>& mask) const;
 
  private:
+  // INVALID_ARGUMENT unless what is given describes one kind of schedule.
+  absl::Status CheckKinds() const;
   bool Given(const std::string& flag) const { return verb_->count(flag) > 0; }
 
   CLI::App* verb_ = nullptr;

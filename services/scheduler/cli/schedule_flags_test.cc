@@ -7,6 +7,7 @@
 namespace z4j::scheduler {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -68,6 +69,31 @@ TEST(ScheduleFlagsTest, TheRetryOfRunsIsOnePathHoweverManyFlagsSayIt) {
   EXPECT_THAT(parsed.mask, ElementsAre("run_retry"));
   EXPECT_THAT(Parse("--run-retry-on failed,lost").status,
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--run-retry-on")));
+}
+
+TEST(ScheduleFlagsTest, ACalendarIntervalIsOneKindHoweverManyFlagsSayIt) {
+  const Parsed parsed =
+      Parse("--every-months 1 --every-days 2 --at-time 09:00 --from-date 2026-12-31 -z UTC+05:30");
+  ASSERT_OK(parsed.status);
+  const v1::CalendarIntervalSpec& calendar = parsed.schedule.spec().calendar_interval();
+  EXPECT_EQ(calendar.months(), 1);
+  EXPECT_EQ(calendar.days(), 2);
+  EXPECT_EQ(calendar.at_time(), "09:00");
+  EXPECT_EQ(calendar.start_date(), "2026-12-31");
+  EXPECT_EQ(parsed.schedule.time_zone(), "UTC+05:30");
+  EXPECT_THAT(parsed.mask, ElementsAre("spec", "time_zone"));
+}
+
+TEST(ScheduleFlagsTest, AFlagOfAnotherKindIsRefusedAndNotTakenForTheKind) {
+  EXPECT_THAT(Parse("--cron \"0 3 * * *\" --at-time 09:00").status,
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       AllOf(HasSubstr("--at-time"), HasSubstr("not with --cron"))));
+  EXPECT_THAT(Parse("--interval 5s --latitude 5").status,
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("goes with --solar")));
+  EXPECT_THAT(Parse("--every-days 2 --at 2027-01-01T00:00:00Z").status,
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("not several")));
+  EXPECT_THAT(Parse("--from-date 2026-12-31").status,
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--every-days")));
 }
 
 TEST(ScheduleFlagsTest, NothingGivenChangesNothing) {

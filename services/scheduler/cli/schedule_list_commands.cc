@@ -104,7 +104,7 @@ void AddScheduleListCommands(CLI::App& group, ClientOptions& options, int& exit_
   for (CLI::App* verb : {list, watch}) {
     verb->add_option("--state", verbs->state, "enabled, paused, shadow, finished or quarantined");
     verb->add_option("--engine", verbs->engine, "Only this engine's");
-    verb->add_option("--kind", verbs->kind, "cron, interval, one-shot or solar");
+    verb->add_option("--kind", verbs->kind, "cron, interval, calendar-interval, one-shot or solar");
     verb->add_option("--prefix", verbs->prefix, "Only names that begin so");
     verb->add_option("--source", verbs->source, "Only what was imported from it: celery, cron, …");
     verb->add_option("--label", verbs->labels, "Only with this label, key=value; repeatable");

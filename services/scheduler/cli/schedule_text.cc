@@ -3,7 +3,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "services/scheduler/cli/values.h"
 
 namespace z4j::scheduler {
@@ -23,6 +26,27 @@ std::string CronText(const v1::CronSpec& cron) {
   return text;
 }
 
+// " +.000123s" of 123; empty for 0.
+std::string FractionText(int microsecond) {
+  return microsecond == 0 ? "" : absl::StrFormat(" +.%06ds", microsecond);
+}
+
+// "every month at 09:00 from 2026-01-31", "every 2 weeks 1 day at …".
+std::string CalendarText(const v1::CalendarIntervalSpec& calendar) {
+  std::vector<std::string> steps;
+  const std::pair<int, const char*> units[] = {{calendar.years(), "year"},
+                                               {calendar.months(), "month"},
+                                               {calendar.weeks(), "week"},
+                                               {calendar.days(), "day"}};
+  for (const auto& [count, unit] : units) {
+    if (count == 1) steps.push_back(steps.empty() ? unit : absl::StrCat("1 ", unit));
+    if (count > 1) steps.push_back(absl::StrCat(count, " ", unit, "s"));
+  }
+  return absl::StrCat("every ", absl::StrJoin(steps, " and "), " at ",
+                      absl::StripSuffix(calendar.at_time(), ":00"), " from ",
+                      calendar.start_date());
+}
+
 std::string DurationText(const google::protobuf::Duration& duration) {
   return absl::FormatDuration(absl::Seconds(duration.seconds()) +
                               absl::Nanoseconds(duration.nanos()));
@@ -34,7 +58,8 @@ std::string SpecText(const v1::Schedule& schedule) {
   const v1::Spec& spec = schedule.spec();
   switch (spec.kind_case()) {
     case v1::Spec::kCron:
-      return absl::StrCat("cron ", CronText(spec.cron()), " (", schedule.time_zone(), ")");
+      return absl::StrCat("cron ", CronText(spec.cron()), FractionText(spec.cron().microsecond()),
+                          " (", schedule.time_zone(), ")");
     case v1::Spec::kInterval:
       return absl::StrCat("every ", DurationText(spec.interval().period()));
     case v1::Spec::kOneShot:
@@ -43,6 +68,7 @@ std::string SpecText(const v1::Schedule& schedule) {
       return absl::StrCat(EnumText(*v1::SolarSpec::Event_descriptor(), spec.solar().event()),
                           " at ", spec.solar().latitude(), ", ", spec.solar().longitude());
     case v1::Spec::kCalendarInterval:
+      return absl::StrCat(CalendarText(spec.calendar_interval()), " (", schedule.time_zone(), ")");
     case v1::Spec::KIND_NOT_SET:
       break;
   }

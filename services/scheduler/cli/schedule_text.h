@@ -10,7 +10,8 @@
 // Schedules and fires as a person reads them in a table.
 namespace z4j::scheduler {
 
-// "cron 0 3 * * * (Europe/Berlin)", "every 30s", "at 2026-…", "sunset at 52.5, 13.4".
+// "cron 0 3 * * * (Europe/Berlin)", "every 30s", "at 2026-…", "sunset at 52.5, 13.4",
+// "every 2 months at 09:00 from 2026-01-31 (UTC+05:30)".
 std::string SpecText(const v1::Schedule& schedule);
 
 // "celery 5.7.0, proj.celery:app, send-mail": where it was imported from.

@@ -161,13 +161,14 @@ TEST(LintTest, WhatNeverComesAgainOrNotForLong) {
 TEST(LintTest, ATimeThatClocksChangeOver) {
   EXPECT_THAT(Codes(CronIn("America/New_York", "30 2 * * *")), ElementsAre("DST_TIME spec"));
   EXPECT_EQ(Lint(CronIn("America/New_York", "30 2 * * *"), kNow).at(0).message,
-            "02:30 is left out when clocks go forward on 2027-03-14: runs when they have (gap "
+            "02:30 is left out when clocks go forward on 2027-03-14: due when they have (gap "
             "NEXT_VALID)");
+  const Schedule two = CronIn("Europe/Berlin", "15,30 2 * * *", {.gap = GapPolicy::kSkip});
   EXPECT_EQ(
-      Lint(CronIn("Europe/Berlin", "15,30 2 * * *", {.gap = GapPolicy::kSkip}), kNow).at(0).message,
-      "02:15 and 1 more is left out when clocks go forward on 2027-03-28: does not run then "
-      "(gap SKIP); 02:15 and 1 more comes twice when clocks go back on 2027-10-31: runs at "
-      "the first (fold FIRST)");
+      Lint(two, kNow).at(0).message,
+      "02:15 and 1 more are left out when clocks go forward on 2027-03-28: not due then (gap "
+      "SKIP); 02:15 and 1 more come twice when clocks go back on 2027-10-31: due at the first "
+      "(fold FIRST)");
   for (const char* zone : {"UTC", "Asia/Kolkata", "UTC+05:30"}) {
     EXPECT_THAT(Codes(CronIn(zone, "30 2 * * *")), IsEmpty()) << zone;
   }

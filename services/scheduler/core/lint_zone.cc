@@ -44,26 +44,26 @@ std::vector<Change> ChangesAfter(const Zone& zone, absl::Time now) {
 std::string GapText(GapPolicy gap) {
   switch (gap) {
     case GapPolicy::kShift:
-      return "runs as much later (gap SHIFT)";
+      return "due as much later (gap SHIFT)";
     case GapPolicy::kSkip:
-      return "does not run then (gap SKIP)";
+      return "not due then (gap SKIP)";
     case GapPolicy::kNextValid:
       break;
   }
-  return "runs when they have (gap NEXT_VALID)";
+  return "due when they have (gap NEXT_VALID)";
 }
 
 std::string FoldText(FoldPolicy fold) {
   switch (fold) {
     case FoldPolicy::kSecond:
-      return "runs at the second (fold SECOND)";
+      return "due at the second (fold SECOND)";
     case FoldPolicy::kBoth:
-      return "runs at both (fold BOTH)";
+      return "due at both (fold BOTH)";
     case FoldPolicy::kFirst:
     case FoldPolicy::kAuto:
       break;
   }
-  return "runs at the first (fold FIRST)";
+  return "due at the first (fold FIRST)";
 }
 
 // What the change does to the wall times of the spec; empty if there are none in it.
@@ -76,10 +76,13 @@ std::string TextOf(const Change& change, const Recurrence& walls, const Schedule
       absl::StrCat(absl::FormatTime("%H:%M", wall, absl::UTCTimeZone()),
                    count > 1 ? absl::StrCat(" and ", count - 1, " more") : "");
   const std::string day = absl::FormatTime("%Y-%m-%d", wall, absl::UTCTimeZone());
-  return change.is_gap ? absl::StrCat(which, " is left out when clocks go forward on ", day, ": ",
-                                      GapText(schedule.gap))
-                       : absl::StrCat(which, " comes twice when clocks go back on ", day, ": ",
-                                      FoldText(schedule.fold));
+  const bool is_one = count == 1;
+  if (change.is_gap) {
+    return absl::StrCat(which, is_one ? " is" : " are", " left out when clocks go forward on ", day,
+                        ": ", GapText(schedule.gap));
+  }
+  return absl::StrCat(which, is_one ? " comes" : " come", " twice when clocks go back on ", day,
+                      ": ", FoldText(schedule.fold));
 }
 
 // The one minute of the day at which it comes due; nullopt if there is not just one.

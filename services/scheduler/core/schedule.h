@@ -83,8 +83,8 @@ struct SolarSpec {
   friend bool operator==(const SolarSpec&, const SolarSpec&) = default;
 };
 
-// Fires at `at_second` of the dates start_date + n * (years, months, weeks, days), n >= 0, on the
-// wall clock.  Dates that do not exist are skipped.
+// Fires at `at_second` of the wall clock on start_date and the dates that follow it, each so many
+// years, months, weeks and days after the one before it; calendar_interval.h says how.
 struct CalendarIntervalSpec {
   int years = 0, months = 0, weeks = 0, days = 0;  // At least one is positive.
   int at_second = 0;                               // Of the day, 0..86399.
@@ -179,7 +179,7 @@ struct Schedule {
   std::map<std::string, std::string> engine_options;  // Values are JSON texts.
 
   Spec spec;
-  std::string time_zone = "UTC";  // IANA name.
+  std::string time_zone = "UTC";  // IANA name, or fixed offset: "UTC+05:30".
   GapPolicy gap = GapPolicy::kNextValid;
   FoldPolicy fold = FoldPolicy::kAuto;
 

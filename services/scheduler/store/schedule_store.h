@@ -119,7 +119,7 @@ struct ScheduleQuery {
   std::string project;
   std::optional<ScheduleState> state;
   std::string engine, name_prefix;
-  std::string kind;  // "cron", "interval", "one_shot", "solar"; empty: all.
+  std::string kind;  // "cron", "interval", …, as KindOf (codec.h) says; empty: all.
   std::map<std::string, std::string> labels;  // All must match.
   // Of Schedule::source; empty: any, also none.
   std::string source_kind, source_locator;
