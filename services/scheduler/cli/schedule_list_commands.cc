@@ -102,7 +102,7 @@ void AddScheduleListCommands(CLI::App& group, ClientOptions& options, int& exit_
   watch->add_option("--after-revision", verbs->after_revision, "Go on after this revision");
   watch->callback([verbs, &exit_code] { exit_code = Finish([&] { return Watch(*verbs); }); });
   for (CLI::App* verb : {list, watch}) {
-    verb->add_option("--state", verbs->state, "enabled, paused, finished or quarantined");
+    verb->add_option("--state", verbs->state, "enabled, paused, shadow, finished or quarantined");
     verb->add_option("--engine", verbs->engine, "Only this engine's");
     verb->add_option("--kind", verbs->kind, "cron, interval, one-shot or solar");
     verb->add_option("--prefix", verbs->prefix, "Only names that begin so");

@@ -27,7 +27,10 @@ constexpr absl::string_view kNotByUpdate[] = {
 
 // The first due time that is not decided; InfiniteFuture if there is none.
 absl::Time NextDue(const StoredSchedule& stored) {
-  if (stored.schedule.state != ScheduleState::kEnabled) return absl::InfiniteFuture();
+  const ScheduleState state = stored.schedule.state;
+  if (state != ScheduleState::kEnabled && state != ScheduleState::kShadow) {
+    return absl::InfiniteFuture();
+  }
   const auto recurrence = CompileRecurrence(stored.schedule);
   if (!recurrence.ok()) return absl::InfiniteFuture();
   return NextDue(**recurrence, PolicyOf(stored.schedule), stored.cursor);
@@ -163,6 +166,8 @@ Schedule ToSchedule(const v1::Schedule& in, absl::string_view path, Faults& faul
     if (in.pause().has_until_time()) {
       out.pause->until = ToTime(in.pause().until_time(), prefix + ".pause.until_time", faults);
     }
+  } else if (in.state() == v1::Schedule::STATE_SHADOW) {
+    out.state = ScheduleState::kShadow;
   }
   return out;
 }

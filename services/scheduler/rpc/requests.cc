@@ -144,6 +144,11 @@ absl::StatusOr<Mutation> ParseResume(const v1::ResumeScheduleRequest& request) {
   return MutationOf(request, ResumeSchedule{std::move(key)});
 }
 
+absl::StatusOr<Mutation> ParseShadow(const v1::ShadowScheduleRequest& request) {
+  ASSIGN_OR_RETURN(ScheduleKey key, ParseScheduleName(request.name(), "name"));
+  return MutationOf(request, ShadowSchedule{std::move(key)});
+}
+
 absl::StatusOr<Mutation> ParseTrigger(const v1::TriggerScheduleRequest& request) {
   ASSIGN_OR_RETURN(ScheduleKey key, ParseScheduleName(request.name(), "name"));
   return MutationOf(request,
