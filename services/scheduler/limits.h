@@ -180,8 +180,8 @@ inline constexpr int kMessageBytesMax = 8 * 1024 * 1024;
 // rows.
 inline constexpr int kAnswerBytesMax = 3 * 1024 * 1024;
 inline constexpr int kRowsPerRead = 100;  // Of a page; each may hold 128 KiB of arguments and more.
-// Of one BatchCreate: its answer repeats all of it, and adds up to 0.7 KB of defaults to each of
-// kBatchCreateMax schedules.
+// Of one BatchCreate or BatchUpdate: its answer repeats all of it, and adds up to 0.7 KB of
+// defaults to each of kBatchCreateMax schedules.
 inline constexpr int kBatchCreateBytesMax = kAnswerBytesMax;
 inline constexpr int kWatchersMax = 1000;      // Open watch streams; each costs a query per change.
 inline constexpr int kEventsPerMessage = 200;  // Of a watch; fewer if they are large.

@@ -56,21 +56,59 @@ absl::StatusOr<CreateSchedule> ParseNew(const std::string& project, const std::s
   return create;
 }
 
-absl::StatusOr<std::set<std::string>> ParseMask(const v1::UpdateScheduleRequest& request) {
-  const auto& paths = request.update_mask().paths();
+absl::StatusOr<std::set<std::string>> ParseMask(const google::protobuf::FieldMask& given,
+                                                const v1::Schedule& schedule,
+                                                const std::string& prefix) {
+  const auto& paths = given.paths();
   if (paths.size() == 1 && paths[0] == "*") return std::set<std::string>{};
   std::set<std::string> mask(paths.begin(), paths.end());
   if (mask.contains("*")) {
-    return FieldError("update_mask", "'*' means all fields and stands alone");
+    return FieldError(prefix + "update_mask", "'*' means all fields and stands alone");
   }
   if (mask.empty()) {
-    const std::vector<std::string> set = SetFieldNames(request.schedule());
+    const std::vector<std::string> set = SetFieldNames(schedule);
     mask.insert(set.begin(), set.end());
   }
   if (mask.empty()) {
-    return FieldError("update_mask", "names no field, and none is set: there is nothing to change");
+    return FieldError(prefix + "update_mask",
+                      "names no field, and none is set: there is nothing to change");
   }
   return mask;
+}
+
+// One schedule to change; paths begin with `prefix` ("items[3]." or nothing).
+absl::StatusOr<UpdateSchedule> ParseEdit(const v1::Schedule& schedule,
+                                         const google::protobuf::FieldMask& mask,
+                                         const std::string& prefix) {
+  UpdateSchedule update;
+  const std::string path = prefix + "schedule";
+  ASSIGN_OR_RETURN(update.key, ParseScheduleName(schedule.name(), path + ".name"));
+  ASSIGN_OR_RETURN(update.mask, ParseMask(mask, schedule, prefix));
+  Faults faults;
+  update.values = ToSchedule(schedule, path, faults);
+  // A spec that is not to be taken may be absent.
+  if (!update.mask.empty() && !update.mask.contains("spec")) {
+    faults.erase(std::remove_if(faults.begin(), faults.end(),
+                                [&](const auto& f) { return f.field == path + ".spec"; }),
+                 faults.end());
+  }
+  RETURN_IF_ERROR(ErrorIfAny(std::move(faults)));
+  update.etag = schedule.etag();
+  return update;
+}
+
+// What holds of every batch of `items`.
+template <typename Request>
+absl::Status CheckBatch(const Request& request) {
+  if (request.items().empty() || request.items_size() > kBatchCreateMax) {
+    return FieldError("items", absl::StrCat("has ", request.items_size(), " schedules; 1 to ",
+                                            kBatchCreateMax, " are allowed"));
+  }
+  if (const size_t bytes = request.ByteSizeLong(); bytes > kBatchCreateBytesMax) {
+    return FieldError("items", absl::StrCat("has ", bytes, " bytes; at most ", kBatchCreateBytesMax,
+                                            " are allowed: split it into more requests"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -85,14 +123,7 @@ absl::StatusOr<Mutation> ParseCreate(const v1::CreateScheduleRequest& request) {
 absl::StatusOr<std::vector<absl::StatusOr<Mutation>>> ParseBatchCreate(
     const v1::BatchCreateSchedulesRequest& request) {
   ASSIGN_OR_RETURN(const std::string project, ParseProject(request.parent(), "parent"));
-  if (request.items().empty() || request.items_size() > kBatchCreateMax) {
-    return FieldError("items", absl::StrCat("has ", request.items_size(), " schedules; 1 to ",
-                                            kBatchCreateMax, " are allowed"));
-  }
-  if (const size_t bytes = request.ByteSizeLong(); bytes > kBatchCreateBytesMax) {
-    return FieldError("items", absl::StrCat("has ", bytes, " bytes; at most ", kBatchCreateBytesMax,
-                                            " are allowed: split it into more requests"));
-  }
+  RETURN_IF_ERROR(CheckBatch(request));
   std::vector<absl::StatusOr<Mutation>> mutations;
   for (int i = 0; i < request.items_size(); ++i) {
     const v1::NewSchedule& item = request.items(i);
@@ -107,20 +138,31 @@ absl::StatusOr<std::vector<absl::StatusOr<Mutation>>> ParseBatchCreate(
   return mutations;
 }
 
-absl::StatusOr<Mutation> ParseUpdate(const v1::UpdateScheduleRequest& request) {
-  UpdateSchedule update;
-  ASSIGN_OR_RETURN(update.key, ParseScheduleName(request.schedule().name(), "schedule.name"));
-  ASSIGN_OR_RETURN(update.mask, ParseMask(request));
-  Faults faults;
-  update.values = ToSchedule(request.schedule(), "schedule", faults);
-  // A spec that is not to be taken may be absent.
-  if (!update.mask.empty() && !update.mask.contains("spec")) {
-    faults.erase(std::remove_if(faults.begin(), faults.end(),
-                                [](const auto& f) { return f.field == "schedule.spec"; }),
-                 faults.end());
+absl::StatusOr<std::vector<absl::StatusOr<Mutation>>> ParseBatchUpdate(
+    const v1::BatchUpdateSchedulesRequest& request) {
+  ASSIGN_OR_RETURN(const std::string project, ParseProject(request.parent(), "parent"));
+  RETURN_IF_ERROR(CheckBatch(request));
+  std::vector<absl::StatusOr<Mutation>> mutations;
+  for (int i = 0; i < request.items_size(); ++i) {
+    const v1::EditedSchedule& item = request.items(i);
+    const std::string prefix = absl::StrCat("items[", i, "].");
+    absl::StatusOr<UpdateSchedule> update = ParseEdit(item.schedule(), item.update_mask(), prefix);
+    if (update.ok() && update->key.project != project) {
+      update = FieldError(prefix + "schedule.name",
+                          absl::StrCat("'", item.schedule().name(), "' is not of ",
+                                       request.parent(), "; send it with its own project"));
+    }
+    if (update.ok()) {
+      mutations.push_back(MutationOf(request, *std::move(update)));
+    } else {
+      mutations.push_back(update.status());
+    }
   }
-  RETURN_IF_ERROR(ErrorIfAny(std::move(faults)));
-  update.etag = request.schedule().etag();
+  return mutations;
+}
+
+absl::StatusOr<Mutation> ParseUpdate(const v1::UpdateScheduleRequest& request) {
+  ASSIGN_OR_RETURN(UpdateSchedule update, ParseEdit(request.schedule(), request.update_mask(), ""));
   return MutationOf(request, std::move(update));
 }
 

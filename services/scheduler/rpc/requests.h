@@ -22,6 +22,8 @@ absl::StatusOr<Mutation> ParseTrigger(const v1::TriggerScheduleRequest& request)
 // One for each item, in their order; an item that cannot be parsed has its error.
 absl::StatusOr<std::vector<absl::StatusOr<Mutation>>> ParseBatchCreate(
     const v1::BatchCreateSchedulesRequest& request);
+absl::StatusOr<std::vector<absl::StatusOr<Mutation>>> ParseBatchUpdate(
+    const v1::BatchUpdateSchedulesRequest& request);
 
 absl::StatusOr<ScheduleQuery> ParseList(const v1::ListSchedulesRequest& request);
 // The schedule of the parent is the caller's to look up: `schedule` is its name, empty for all.

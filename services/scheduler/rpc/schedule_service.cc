@@ -120,6 +120,14 @@ ScheduleServiceImpl::Reactor* ScheduleServiceImpl::BatchCreateSchedules(
   });
 }
 
+ScheduleServiceImpl::Reactor* ScheduleServiceImpl::BatchUpdateSchedules(
+    Context* context, const v1::BatchUpdateSchedulesRequest* request,
+    v1::BatchUpdateSchedulesResponse* response) {
+  return AnswerOnPool(rpc_, context, [this, context, request, response] {
+    return BatchUpdate(*request, *context, response);
+  });
+}
+
 grpc::ServerWriteReactor<v1::WatchSchedulesResponse>* ScheduleServiceImpl::WatchSchedules(
     Context*, const v1::WatchSchedulesRequest* request) {
   using Stream = WatchStream<v1::WatchSchedulesResponse>;

@@ -38,6 +38,8 @@ class ScheduleServiceImpl final : public v1::ScheduleService::CallbackService {
                            v1::PreviewScheduleResponse* response) override;
   Reactor* BatchCreateSchedules(Context* context, const v1::BatchCreateSchedulesRequest* request,
                                 v1::BatchCreateSchedulesResponse* response) override;
+  Reactor* BatchUpdateSchedules(Context* context, const v1::BatchUpdateSchedulesRequest* request,
+                                v1::BatchUpdateSchedulesResponse* response) override;
   grpc::ServerWriteReactor<v1::WatchSchedulesResponse>* WatchSchedules(
       Context* context, const v1::WatchSchedulesRequest* request) override;
 
@@ -46,6 +48,8 @@ class ScheduleServiceImpl final : public v1::ScheduleService::CallbackService {
                        v1::PreviewScheduleResponse* response);
   absl::Status BatchCreate(const v1::BatchCreateSchedulesRequest& request, const Context& context,
                            v1::BatchCreateSchedulesResponse* response);
+  absl::Status BatchUpdate(const v1::BatchUpdateSchedulesRequest& request, const Context& context,
+                           v1::BatchUpdateSchedulesResponse* response);
 
   RpcContext& rpc_;
 };

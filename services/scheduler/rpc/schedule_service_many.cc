@@ -1,4 +1,5 @@
-// The calls of ScheduleService that compute or write many things: Preview and BatchCreate.
+// The calls of ScheduleService that compute or write many things: Preview, BatchCreate,
+// BatchUpdate.
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "services/base/grpc_status.h"
@@ -35,6 +36,17 @@ absl::StatusOr<StoredSchedule> PreviewedSchedule(const v1::PreviewScheduleReques
   return unsaved;
 }
 
+// With the paths of item `item`.
+absl::Status WithItemPaths(const absl::Status& status, int item) {
+  Faults faults =
+      FieldViolationsOf(WithRequestPaths(status, absl::StrCat("items[", item, "].schedule")));
+  if (faults.empty()) return status;
+  for (FieldViolation& fault : faults) {
+    if (fault.field == "update_mask") fault.field = absl::StrCat("items[", item, "].update_mask");
+  }
+  return FieldError(std::move(faults));
+}
+
 // Of a batch that is all or nothing: the error of the first item that is itself at fault.
 absl::Status FirstAtFault(const std::vector<Committer::Result>& results) {
   int first = -1;
@@ -52,17 +64,48 @@ absl::Status FirstAtFault(const std::vector<Committer::Result>& results) {
   return absl::Status(status.code(), absl::StrCat("items[", first, "]: ", status.message()));
 }
 
-// What was created stands in the answer whatever its size: it is there now.  Errors have the rest
-// of the room, and beyond it their code alone.
-void FillResults(const std::vector<Committer::Result>& results,
-                 v1::BatchCreateSchedulesResponse* response) {
+// Commits the items that could be parsed, and returns what became of each; of a batch that is all
+// or nothing, the first error.
+absl::StatusOr<std::vector<Committer::Result>> RunItems(
+    Committer& committer, std::vector<absl::StatusOr<Mutation>> parsed, const Caller& caller,
+    bool allow_partial) {
+  std::vector<Committer::Result> results(parsed.size(), absl::UnknownError(""));
+  std::vector<Mutation> mutations;
+  std::vector<int> items;  // Which item each mutation is.
+  for (int i = 0; i < parsed.size(); ++i) {
+    if (!parsed[i].ok()) {
+      if (!allow_partial) return parsed[i].status();
+      results[i] = parsed[i].status();
+      continue;
+    }
+    parsed[i]->caller = caller;
+    mutations.push_back(*std::move(parsed[i]));
+    items.push_back(i);
+  }
+  if (!mutations.empty()) {
+    std::vector<Committer::Result> written =
+        committer.RunBatch(std::move(mutations), !allow_partial);
+    for (int m = 0; m < written.size(); ++m) {
+      if (!written[m].ok()) written[m] = WithItemPaths(written[m].status(), items[m]);
+      results[items[m]] = std::move(written[m]);
+    }
+  }
+  if (!allow_partial) RETURN_IF_ERROR(FirstAtFault(results));
+  return results;
+}
+
+// What was written is in the answer whatever its size: it is there now, and `shorten` is called for
+// what has no room.  Errors have the rest of the room, and beyond it their code alone.
+template <typename Response, typename Shorten>
+void FillResults(const std::vector<Committer::Result>& results, Response* response,
+                 Shorten shorten) {
   AnswerRoom room;
   for (const Committer::Result& result : results) {
-    v1::BatchCreateResult* out = response->add_results();
+    auto* out = response->add_results();
     if (!result.ok()) continue;
     if (result->schedule) SetSchedule(*result->schedule, out->mutable_schedule());
     for (const std::string& note : result->notes) out->add_notes(note);
-    room.Take(*out);
+    if (!room.Take(*out)) shorten(out->mutable_schedule());
   }
   for (int i = 0; i < results.size(); ++i) {
     if (results[i].ok()) continue;
@@ -72,6 +115,15 @@ void FillResults(const std::vector<Committer::Result>& results,
     error->clear_details();
     error->set_message("it is refused too; why has no room in this answer: send fewer at once");
   }
+}
+
+// Leaves what says which it is and which state of it.
+void KeepVersion(v1::Schedule* schedule) {
+  v1::Schedule version;
+  version.set_name(schedule->name());
+  version.set_etag(schedule->etag());
+  version.set_revision(schedule->revision());
+  schedule->Swap(&version);
 }
 
 }  // namespace
@@ -105,32 +157,23 @@ absl::Status ScheduleServiceImpl::BatchCreate(const v1::BatchCreateSchedulesRequ
                                               const Context& context,
                                               v1::BatchCreateSchedulesResponse* response) {
   ASSIGN_OR_RETURN(std::vector<absl::StatusOr<Mutation>> parsed, ParseBatchCreate(request));
-  const auto path = [](int item) { return absl::StrCat("items[", item, "].schedule"); };
-  std::vector<Committer::Result> results(parsed.size(), absl::UnknownError(""));
-  std::vector<Mutation> mutations;
-  std::vector<int> items;  // Which item each mutation is.
-  for (int i = 0; i < parsed.size(); ++i) {
-    if (!parsed[i].ok()) {
-      if (!request.allow_partial()) return parsed[i].status();
-      results[i] = parsed[i].status();
-      continue;
-    }
-    parsed[i]->caller = CallerOf(context);
-    mutations.push_back(*std::move(parsed[i]));
-    items.push_back(i);
-  }
-  if (!mutations.empty()) {
-    std::vector<Committer::Result> written =
-        rpc_.committer.RunBatch(std::move(mutations), !request.allow_partial());
-    for (int m = 0; m < written.size(); ++m) {
-      if (!written[m].ok()) {
-        written[m] = WithRequestPaths(written[m].status(), path(items[m]));
-      }
-      results[items[m]] = std::move(written[m]);
-    }
-  }
-  if (!request.allow_partial()) RETURN_IF_ERROR(FirstAtFault(results));
-  FillResults(results, response);
+  ASSIGN_OR_RETURN(
+      const std::vector<Committer::Result> results,
+      RunItems(rpc_.committer, std::move(parsed), CallerOf(context), request.allow_partial()));
+  // What was just sent has room: see kBatchCreateBytesMax.
+  FillResults(results, response, [](v1::Schedule*) {});
+  return absl::OkStatus();
+}
+
+absl::Status ScheduleServiceImpl::BatchUpdate(const v1::BatchUpdateSchedulesRequest& request,
+                                              const Context& context,
+                                              v1::BatchUpdateSchedulesResponse* response) {
+  ASSIGN_OR_RETURN(std::vector<absl::StatusOr<Mutation>> parsed, ParseBatchUpdate(request));
+  ASSIGN_OR_RETURN(
+      const std::vector<Committer::Result> results,
+      RunItems(rpc_.committer, std::move(parsed), CallerOf(context), request.allow_partial()));
+  // An edit of a word answers with all that the schedule holds.
+  FillResults(results, response, KeepVersion);
   return absl::OkStatus();
 }
 

@@ -78,7 +78,8 @@ TEST_F(ShadowRpcTest, IntoShadowAndOutAgainIsAudited) {
   EXPECT_EQ(resumed.schedule().state(), v1::Schedule::STATE_ENABLED);
   EXPECT_THAT(Resume("nightly"), StatusIs(StatusCode::kFailedPrecondition, HasSubstr("shadow")));
   std::vector<std::string> actions;
-  for (const AuditEntry& entry : *store_.ListAudit(0, 100)) actions.push_back(entry.action);
+  const auto entries = store_.ListAudit(0, 100);
+  for (const AuditEntry& entry : *entries) actions.push_back(entry.action);
   EXPECT_THAT(actions, ElementsAre("schedule.create", "schedule.shadow", "schedule.update",
                                    "schedule.resume"));
 }

@@ -145,6 +145,7 @@ class RpcTest : public testing::Test {
   Z4J_CALL(TriggerSchedule, ScheduleService, schedules_)
   Z4J_CALL(PreviewSchedule, ScheduleService, schedules_)
   Z4J_CALL(BatchCreateSchedules, ScheduleService, schedules_)
+  Z4J_CALL(BatchUpdateSchedules, ScheduleService, schedules_)
   Z4J_CALL(GetFire, FireService, fires_)
   Z4J_CALL(ListFires, FireService, fires_)
   Z4J_CALL(CancelFire, FireService, fires_)
