@@ -17,8 +17,11 @@ inline constexpr int kPayloadBytesMax = 64 * 1024;  // args and kwargs each: a m
 inline constexpr int kLabelsMax = 32;
 inline constexpr int kLabelCharsMax = 200;
 inline constexpr int kEngineOptionsMax = 32;
-inline constexpr int kCronTextCharsMax = 1000;  // Bounds parsing; the longest real one has ~300.
-inline constexpr int kZoneNameCharsMax = 64;    // The longest IANA name has 32.
+inline constexpr int kSourceKindCharsMax = 50;     // As kEngineCharsMax.
+inline constexpr int kSourceVersionCharsMax = 50;  // Of a library: "5.7.0rc1".
+inline constexpr int kSourceTextCharsMax = 1000;   // A path or an address; a name of elsewhere.
+inline constexpr int kCronTextCharsMax = 1000;     // Bounds parsing; the longest real one has ~300.
+inline constexpr int kZoneNameCharsMax = 64;       // The longest IANA name has 32.
 // Nothing comes due outside these years (of the schedule's wall clock).  Every kind of year (its
 // first weekday, leap or not, and its predecessor's) is among them, so a cron that does not match
 // there never does; and the offsets of a zone take a few kilobytes.

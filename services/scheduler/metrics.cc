@@ -60,11 +60,11 @@ const char* NameOf(FireState state) {
 }
 
 const char* NameOf(FireReason reason) {
-  constexpr const char* kNames[] = {"none",        "paused",          "catch_up_policy",
-                                    "overlap",     "no_adapter",      "expired",
-                                    "edited",      "deleted",         "engine_unavailable",
-                                    "rejected",    "task_failed",     "user_cancelled",
-                                    "worker_lost", "expired_in_queue"};
+  constexpr const char* kNames[] = {"none",        "paused",           "catch_up_policy",
+                                    "overlap",     "no_adapter",       "expired",
+                                    "edited",      "deleted",          "engine_unavailable",
+                                    "rejected",    "task_failed",      "user_cancelled",
+                                    "worker_lost", "expired_in_queue", "shadow"};
   const auto index = static_cast<size_t>(reason);
   return index < std::size(kNames) ? kNames[index] : "none";
 }
@@ -134,9 +134,7 @@ SchedulerMetrics::SchedulerMetrics(prometheus::Registry& registry) {
     store_seconds_->Add({{"op", op}}, kCalls);
     store_errors_->Add({{"op", op}});
   }
-  for (int state = 1; state <= 4; ++state) {
-    SetSchedules(static_cast<ScheduleState>(state), 0);
-  }
+  for (const ScheduleState state : kStatesCounted) SetSchedules(state, 0);
   for (const FireState state :
        {FireState::kPending, FireState::kDispatched, FireState::kSucceeded}) {
     Fired(state, FireReason::kNone, 0);
@@ -144,7 +142,7 @@ SchedulerMetrics::SchedulerMetrics(prometheus::Registry& registry) {
   Fired(FireState::kFailed, FireReason::kRejected, 0);
   for (const FireReason reason :
        {FireReason::kPaused, FireReason::kCatchUpPolicy, FireReason::kOverlap,
-        FireReason::kNoAdapter, FireReason::kExpired}) {
+        FireReason::kNoAdapter, FireReason::kExpired, FireReason::kShadow}) {
     Fired(FireState::kSkipped, reason, 0);
   }
 }

@@ -20,6 +20,11 @@ class Family;
 
 namespace z4j::scheduler {
 
+// Of the schedules in each of these there is a gauge.
+inline constexpr ScheduleState kStatesCounted[] = {
+    ScheduleState::kEnabled, ScheduleState::kPaused, ScheduleState::kFinished,
+    ScheduleState::kQuarantined, ScheduleState::kShadow};
+
 // What the scheduler tells Prometheus, under "z4j_scheduler_".  Every label set is bounded; those
 // known beforehand exist from the start, so that a rate over them is right from the first event.
 // Thread-safe.

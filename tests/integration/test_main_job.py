@@ -93,6 +93,37 @@ def test_pause_stops_fires_and_resume_counts_what_was_skipped(installation: Inst
     assert all(parse(fire["dueTime"]) > resumed for fire in late), fires
 
 
+def test_in_shadow_due_times_are_recorded_and_after_it_each_runs_and_none_is_lost(
+    installation: Installation,
+) -> None:
+    installation.create("ping", "--interval", "1s")
+    shadow = installation.scheduler.cli("schedule", "shadow", "ping")
+    assert shadow["state"] == "STATE_SHADOW"
+
+    def split() -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+        fires = installation.scheduler.fires("ping")
+        recorded = [fire for fire in fires if fire.get("reason") == "REASON_SHADOW"]
+        first = min((parse(fire["firstDueTime"]) for fire in recorded), default=None)
+        ours = [f for f in fires if f not in recorded and first and parse(f["dueTime"]) > first]
+        return recorded, ours
+
+    wait_for("three due times to be recorded", lambda: len(split()[0]) >= 3)
+    assert split()[1] == []
+    resumed = installation.scheduler.cli("schedule", "resume", "ping")
+    taken_over = parse(resumed["updateTime"])
+    wait_for("three to be handed over", lambda: len(split()[1]) >= 3)
+    recorded, ours = split()
+    assert all(fire["state"] == "STATE_SKIPPED" for fire in recorded)
+    assert all(parse(fire["dueTime"]) <= taken_over for fire in recorded)
+    assert all(parse(fire["dueTime"]) > taken_over for fire in ours)
+    # A second apart, across the change as well.
+    dues = sorted(parse(fire["dueTime"]) for fire in recorded + ours)
+    assert len(dues) == len(set(dues))
+    counted = sum(int(fire["count"]) for fire in recorded + ours)
+    assert dues[-1] - dues[0] == timedelta(seconds=counted - 1), dues
+    wait_for("a run to end", lambda: any(f["state"] == "STATE_SUCCEEDED" for f in split()[1]))
+
+
 @pytest.mark.parametrize(
     ("args", "field"),
     [

@@ -104,7 +104,12 @@ absl::Status Get(ScheduleVerbs& verbs) {
   RETURN_IF_ERROR(Invoke(verbs.options, [&](grpc::ClientContext& context) {
     return stub->GetSchedule(&context, request, &response);
   }));
-  Print(verbs, response.schedule());
+  Row header = ScheduleHeader(), row = ScheduleRow(response.schedule());
+  if (response.schedule().has_source()) {
+    header.push_back("SOURCE");
+    row.push_back(SourceText(response.schedule().source()));
+  }
+  PrintOne(verbs.options, response.schedule(), header, {row});
   return absl::OkStatus();
 }
 
@@ -148,6 +153,19 @@ absl::Status Resume(ScheduleVerbs& verbs) {
   v1::ResumeScheduleResponse response;
   RETURN_IF_ERROR(Invoke(verbs.options, [&](grpc::ClientContext& context) {
     return stub->ResumeSchedule(&context, request, &response);
+  }));
+  Print(verbs, response.schedule());
+  return absl::OkStatus();
+}
+
+absl::Status Shadow(ScheduleVerbs& verbs) {
+  v1::ShadowScheduleRequest request;
+  request.set_name(ScheduleName(verbs.options, verbs.name));
+  request.set_request_id(RequestId(verbs));
+  ASSIGN_OR_RETURN(auto stub, StubOf<ScheduleService>(verbs.options));
+  v1::ShadowScheduleResponse response;
+  RETURN_IF_ERROR(Invoke(verbs.options, [&](grpc::ClientContext& context) {
+    return stub->ShadowSchedule(&context, request, &response);
   }));
   Print(verbs, response.schedule());
   return absl::OkStatus();
@@ -239,7 +257,10 @@ void AddScheduleCommands(CLI::App& app, int& exit_code) {
   CLI::App* pause = AddNamedVerb(group, "pause", "Stops it from firing", verbs, Pause);
   pause->add_option("--reason", verbs->reason, "Why; shown to whoever wonders")->required();
   pause->add_option("--until", verbs->until, "Resumes by itself then: RFC 3339 or +2h");
-  AddNamedVerb(group, "resume", "Lets it fire again", verbs, Resume);
+  AddNamedVerb(group, "resume", "Lets it fire again, from now on; also out of shadow", verbs,
+               Resume);
+  AddNamedVerb(group, "shadow", "Records its due times and fires none, until it is resumed", verbs,
+               Shadow);
   CLI::App* trigger = AddNamedVerb(group, "trigger", "Fires it now, once", verbs, Trigger);
   trigger->add_option("--args", verbs->args, "Other positional arguments: a JSON array");
   trigger->add_option("--kwargs", verbs->kwargs, "Other keyword arguments: a JSON object");

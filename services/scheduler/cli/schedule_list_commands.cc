@@ -17,7 +17,7 @@ constexpr int kPageSize = 1000;
 
 struct ListVerbs {
   ClientOptions* options = nullptr;
-  std::string state, engine, kind, prefix, order_by;
+  std::string state, engine, kind, prefix, source, order_by;
   std::vector<std::string> labels;
   int limit = 100;
   int64_t after_revision = 0;
@@ -37,6 +37,7 @@ absl::Status FillFilter(const ListVerbs& verbs, v1::ScheduleFilter& filter) {
   filter.mutable_labels()->insert(labels.begin(), labels.end());
   filter.set_engine(verbs.engine);
   filter.set_name_prefix(verbs.prefix);
+  filter.set_source_kind(verbs.source);
   return absl::OkStatus();
 }
 
@@ -101,10 +102,11 @@ void AddScheduleListCommands(CLI::App& group, ClientOptions& options, int& exit_
   watch->add_option("--after-revision", verbs->after_revision, "Go on after this revision");
   watch->callback([verbs, &exit_code] { exit_code = Finish([&] { return Watch(*verbs); }); });
   for (CLI::App* verb : {list, watch}) {
-    verb->add_option("--state", verbs->state, "enabled, paused, finished or quarantined");
+    verb->add_option("--state", verbs->state, "enabled, paused, shadow, finished or quarantined");
     verb->add_option("--engine", verbs->engine, "Only this engine's");
     verb->add_option("--kind", verbs->kind, "cron, interval, one-shot or solar");
     verb->add_option("--prefix", verbs->prefix, "Only names that begin so");
+    verb->add_option("--source", verbs->source, "Only what was imported from it: celery, cron, …");
     verb->add_option("--label", verbs->labels, "Only with this label, key=value; repeatable");
   }
 }

@@ -49,6 +49,15 @@ std::string SpecText(const v1::Schedule& schedule) {
   return "";
 }
 
+std::string SourceText(const v1::ImportSource& source) {
+  std::string text = source.kind();
+  if (!source.version().empty()) absl::StrAppend(&text, " ", source.version());
+  for (const std::string& part : {source.locator(), source.key()}) {
+    if (!part.empty()) absl::StrAppend(&text, ", ", part);
+  }
+  return text;
+}
+
 Row ScheduleHeader() { return {"NAME", "STATE", "WHEN", "ENGINE", "TASK", "NEXT FIRE", "FIRES"}; }
 
 Row ScheduleRow(const v1::Schedule& schedule) {

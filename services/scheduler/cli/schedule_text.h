@@ -13,6 +13,9 @@ namespace z4j::scheduler {
 // "cron 0 3 * * * (Europe/Berlin)", "every 30s", "at 2026-…", "sunset at 52.5, 13.4".
 std::string SpecText(const v1::Schedule& schedule);
 
+// "celery 5.7.0, proj.celery:app, send-mail": where it was imported from.
+std::string SourceText(const v1::ImportSource& source);
+
 Row ScheduleHeader();
 Row ScheduleRow(const v1::Schedule& schedule);
 Row FireHeader();

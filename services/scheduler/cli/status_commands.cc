@@ -37,9 +37,10 @@ absl::Status Status(const ClientOptions& options) {
       {"store", absl::StrCat(status.store(), ", schema ", status.schema_version())},
       {"tzdata", status.tzdata_version()},
       {"up since", TimeText(status.start_time())},
-      {"schedules", absl::StrCat(counts.total(), ": ", counts.enabled(), " enabled, ",
-                                 counts.paused(), " paused, ", counts.finished(), " finished, ",
-                                 counts.quarantined(), " quarantined")},
+      {"schedules",
+       absl::StrCat(counts.total(), ": ", counts.enabled(), " enabled, ", counts.paused(),
+                    " paused, ", counts.finished(), " finished, ", counts.quarantined(),
+                    " quarantined, ", counts.shadow(), " in shadow")},
   };
   for (const v1::EngineStatus& engine : status.engines()) {
     rows.push_back({absl::StrCat("engine ", engine.engine()),

@@ -139,6 +139,7 @@ class Decider {
     if (missed_.Drops(due)) {
       return Skip(due, std::min(missed_.dropped, now_), FireReason::kCatchUpPolicy);
     }
+    if (policy_.shadow) return RecordIt(due);
     const bool busy = open_.running > 0 || open_.buffered > 0;
     if (!busy || policy_.overlap == Overlap::kAllow) return FireIt(due, FireReason::kNone);
     if (policy_.overlap == Overlap::kBufferOne && open_.buffered == 0) {
@@ -153,17 +154,25 @@ class Decider {
   }
 
   bool FireIt(absl::Time due, FireReason reason) {
+    if (!AddRow(due, FireState::kPending, reason)) return false;
+    ++(reason == FireReason::kOverlap ? open_.buffered : open_.running);
+    ++plan_.cursor.fires;
+    return true;
+  }
+
+  // What FireIt would be, if it were not in shadow.
+  bool RecordIt(absl::Time due) { return AddRow(due, FireState::kSkipped, FireReason::kShadow); }
+
+  bool AddRow(absl::Time due, FireState state, FireReason reason) {
     if (plan_.fires.size() >= limit_) return false;
     Fire& fire = plan_.fires.emplace_back();
     fire.key = {id_, due, {}};
     fire.kind = missed_.CatchesUp(due) ? FireKind::kCatchUp : FireKind::kScheduled;
-    fire.state = FireState::kPending;
+    fire.state = state;
     fire.reason = reason;
     fire.dispatch_after = due + JitterOf(id_, due, policy_);
     fire.decided_at = now_;
     fire.first_due_at = due;
-    ++(reason == FireReason::kOverlap ? open_.buffered : open_.running);
-    ++plan_.cursor.fires;
     plan_.cursor.watermark = due;
     return true;
   }
@@ -210,7 +219,8 @@ PlanPolicy PolicyOf(const Schedule& schedule) {
   policy.catch_up = schedule.catch_up;
   policy.catch_up_window = schedule.catch_up_window;
   policy.catch_up_max = schedule.catch_up_max;
-  policy.overlap = schedule.overlap;
+  policy.shadow = schedule.state == ScheduleState::kShadow;
+  policy.overlap = policy.shadow ? Overlap::kAllow : schedule.overlap;
   policy.start_at = schedule.start_at.value_or(absl::InfinitePast());
   policy.end_at = schedule.end_at.value_or(absl::InfiniteFuture());
   policy.max_fires = schedule.max_fires;

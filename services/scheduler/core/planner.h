@@ -26,12 +26,13 @@ struct PlanPolicy {
   int64_t max_fires = 0;
   absl::Duration jitter;
   JitterMode jitter_mode = JitterMode::kRandom;
+  bool shadow = false;  // Recorded, not fired; `overlap` is kAllow then.
 
   friend bool operator==(const PlanPolicy&, const PlanPolicy&) = default;
   template <typename H>
   friend H AbslHashValue(H h, const PlanPolicy& p) {
     return H::combine(std::move(h), p.catch_up, p.catch_up_window, p.catch_up_max, p.overlap,
-                      p.start_at, p.end_at, p.max_fires, p.jitter, p.jitter_mode);
+                      p.start_at, p.end_at, p.max_fires, p.jitter, p.jitter_mode, p.shadow);
   }
 };
 PlanPolicy PolicyOf(const Schedule& schedule);
@@ -64,6 +65,8 @@ struct Plan {
 //     SKIPPED(CATCH_UP_POLICY) row with a count.
 //   * With overlap SKIP, a fire while `open` has runs becomes SKIPPED(OVERLAP); with BUFFER_ONE one
 //     fire is PENDING(OVERLAP), further ones SKIPPED(OVERLAP).
+//   * In shadow, what would fire is a SKIPPED(SHADOW) row of its own instead, and does not count
+//     towards max_fires.
 //   * end_at and max_fires finish the schedule.  start_at is exclusive of nothing: a due time at
 //     start_at fires.
 Plan PlanFires(ScheduleId id, const Recurrence& recurrence, const PlanPolicy& policy,

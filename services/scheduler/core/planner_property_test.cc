@@ -63,6 +63,8 @@ Scenario Draw(Dice& dice) {
   if (dice.OneIn(3)) s.policy.max_fires = 1 + dice.Below(30);
   if (dice.OneIn(3)) s.policy.jitter = dice.Micros(absl::Minutes(4));
   if (dice.OneIn(2)) s.policy.jitter_mode = JitterMode::kHash;
+  s.policy.shadow = dice.OneIn(4);
+  if (s.policy.shadow) s.policy.overlap = Overlap::kAllow;
   s.cursor.watermark = kStart - absl::Microseconds(1) + dice.Micros(span / 4);
   s.now = kStart;
   for (int64_t i = dice.Below(4); i > 0; --i) {
@@ -103,6 +105,7 @@ Verdict Judge(const Scenario& s, absl::Time due, const Outage* missed, int after
     }
   }
   const FireKind kind = missed != nullptr ? FireKind::kCatchUp : FireKind::kScheduled;
+  if (s.policy.shadow) return {due, FireState::kSkipped, FireReason::kShadow, kind};
   if (s.policy.overlap == Overlap::kAllow || open.running + open.buffered == 0) {
     return {due, FireState::kPending, FireReason::kNone, kind};
   }

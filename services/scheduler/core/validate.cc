@@ -9,6 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "services/base/field_error.h"
+#include "services/scheduler/core/import_source.h"
 #include "services/scheduler/core/recurrence.h"
 #include "services/scheduler/core/text_rules.h"
 #include "services/scheduler/limits.h"
@@ -26,6 +27,7 @@ class Validator {
     CheckTask();
     CheckEngineOptions();
     CheckLabels();
+    if (s_.source.has_value()) AddAll(CheckImportSource(*s_.source));
     CheckPolicies();
     CheckRetry();
     if (s_.run_retry.has_value()) CheckRunRetry(*s_.run_retry);
@@ -187,16 +189,16 @@ class Validator {
                 Arithmetic::kWall);
     }
     absl::Status status = CompileRecurrence(s_).status();
-    AddAll(status);
+    AddAll(FieldViolationsOf(status));
     if (!FieldViolationsOf(status).empty() &&
         FieldViolationsOf(status).front().field == "time_zone") {
       Schedule in_utc = s_;
       in_utc.time_zone = "UTC";
-      AddAll(CompileRecurrence(in_utc).status());
+      AddAll(FieldViolationsOf(CompileRecurrence(in_utc).status()));
     }
   }
-  void AddAll(const absl::Status& status) {
-    for (FieldViolation& v : FieldViolationsOf(status)) violations_.push_back(std::move(v));
+  void AddAll(std::vector<FieldViolation> violations) {
+    for (FieldViolation& v : violations) violations_.push_back(std::move(v));
   }
 
   void CheckKey(absl::string_view field, const std::string& key) {

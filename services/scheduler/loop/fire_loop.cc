@@ -206,9 +206,10 @@ void FireLoop::KeepHouse(absl::Time now, MonoTime mono) {
   }
   if (!MarkLive(now, mono)) return;
   if (!Survives(ReadUnended(now, mono), "load_unended")) return;
-  for (int state = 1; metrics_ != nullptr && state <= 4; ++state) {
-    const auto named = static_cast<ScheduleState>(state);
-    metrics_->SetSchedules(named, table_.CountOf(named));
+  if (metrics_) {
+    for (const ScheduleState state : kStatesCounted) {
+      metrics_->SetSchedules(state, table_.CountOf(state));
+    }
   }
   if (!(mono < next_prune_)) {
     const auto pruned = Timed("prune", [&] {

@@ -37,8 +37,9 @@ absl::Status ScheduleTable::Upsert(const StoredSchedule& stored) {
   SetPolicy(record, PolicyOf(schedule));
 
   wheel_.Remove(slot);
-  const bool enabled = schedule.state == ScheduleState::kEnabled;
-  if (!enabled) {
+  const bool comes_due =
+      schedule.state == ScheduleState::kEnabled || schedule.state == ScheduleState::kShadow;
+  if (!comes_due) {
     DropRecurrence(record);
     if (schedule.state == ScheduleState::kPaused && schedule.pause.has_value()) {
       wheel_.Insert(slot, schedule.pause->until);

@@ -46,10 +46,10 @@ class ScheduleTable {
   ScheduleTable();
   ScheduleTable(const ScheduleTable&) = delete;
 
-  // Adds or replaces it, and sets when it is due: enabled ones at their next dispatch time (at once
-  // if there is none, so that planning finishes them), paused ones when the pause ends.  Its cursor
-  // never moves back.  INVALID_ARGUMENT if its recurrence cannot be compiled: it is held all the
-  // same, and never due.
+  // Adds or replaces it, and sets when it is due: enabled ones and those in shadow at their next
+  // dispatch time (at once if there is none, so that planning finishes them), paused ones when the
+  // pause ends.  Its cursor never moves back.  INVALID_ARGUMENT if its recurrence cannot be
+  // compiled: it is held all the same, and never due.
   absl::Status Upsert(const StoredSchedule& stored);
   void Remove(ScheduleId id);
   void Clear();
@@ -128,7 +128,7 @@ class ScheduleTable {
   Interned<PlanPolicy, std::monostate> policies_;
   absl::flat_hash_map<Slot, std::shared_ptr<const DispatchTarget>> targets_;  // Of active ones.
   TimingWheel wheel_;
-  std::array<int64_t, 5> counts_{};  // By state.
+  std::array<int64_t, static_cast<int>(ScheduleState::kShadow) + 1> counts_{};  // By state.
 };
 
 }  // namespace z4j::scheduler

@@ -12,6 +12,7 @@
 #include "services/scheduler/core/text_rules.h"
 #include "services/scheduler/core/validate.h"
 #include "services/scheduler/limits.h"
+#include "services/scheduler/mutate/pause.h"
 #include "services/scheduler/mutate/retry_fire.h"
 #include "services/scheduler/mutate/update.h"
 #include "services/scheduler/store/codec.h"
@@ -20,13 +21,6 @@ namespace z4j::scheduler {
 namespace {
 
 using Effect = Decision::Effect;
-
-absl::Status CheckPauseUntil(const char* field, absl::Time until, absl::Time now) {
-  if (until > now) return absl::OkStatus();
-  return FieldError(field, absl::StrCat(absl::FormatTime(until, absl::UTCTimeZone()),
-                                        " is not in the future; leave it out to pause until "
-                                        "someone resumes"));
-}
 
 absl::StatusOr<Decision> DecideAction(const StoredSchedule* current, const CreateSchedule& create,
                                       const Mutation& mutation, const Moment& moment) {
@@ -39,7 +33,7 @@ absl::StatusOr<Decision> DecideAction(const StoredSchedule* current, const Creat
     RETURN_IF_ERROR(CheckPauseUntil("pause.until_time", given.until, moment.now));
     schedule.pause = Pause{given.reason, mutation.caller.actor, moment.now, given.until};
   } else {
-    schedule.state = ScheduleState::kEnabled;
+    if (schedule.state != ScheduleState::kShadow) schedule.state = ScheduleState::kEnabled;
     schedule.pause.reset();
   }
   if (auto* interval = std::get_if<IntervalSpec>(&schedule.spec);
@@ -58,12 +52,14 @@ absl::StatusOr<Decision> DecideAction(const StoredSchedule* current, const Creat
   std::vector<std::string> notes;
   const auto* one_shot = std::get_if<OneShotSpec>(&stored.schedule.spec);
   if (!HasFuture(stored)) {
-    if (stored.schedule.state == ScheduleState::kEnabled) {
+    if (stored.schedule.state != ScheduleState::kPaused) {
       stored.schedule.state = ScheduleState::kFinished;
     }
     notes.push_back("it has no due time left and will never fire");
   } else if (one_shot != nullptr && one_shot->at <= moment.now) {
-    notes.push_back("its time is past: it fires once, at once");
+    notes.push_back(stored.schedule.state == ScheduleState::kShadow
+                        ? "its time is past: it is recorded once, at once"
+                        : "its time is past: it fires once, at once");
   }
   Decision decision =
       Changed(Effect::kInsert, nullptr, std::move(stored), {}, "schedule.create", moment);
@@ -90,53 +86,17 @@ absl::StatusOr<Decision> DecideAction(const StoredSchedule* current, const Delet
 
 absl::StatusOr<Decision> DecideAction(const StoredSchedule* current, const PauseSchedule& pause,
                                       const Mutation& mutation, const Moment& moment) {
-  RETURN_IF_ERROR(CheckPauseUntil("until_time", pause.until, moment.now));
-  const std::string fault = CheckText(pause.reason, 0, kDescriptionCharsMax, TextShape::kProse);
-  if (!fault.empty()) return FieldError("reason", absl::StrCat(Quoted(pause.reason), " ", fault));
-  StoredSchedule after = *current;
-  Schedule& schedule = after.schedule;
-  if (schedule.state == ScheduleState::kFinished || schedule.state == ScheduleState::kQuarantined) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("'", ResourceName(pause.key), "' is ",
-                     schedule.state == ScheduleState::kFinished ? "finished" : "quarantined",
-                     " and does not fire; there is nothing to pause"));
-  }
-  const absl::Time since = schedule.pause.has_value() ? schedule.pause->since : moment.now;
-  schedule.state = ScheduleState::kPaused;
-  schedule.pause = Pause{pause.reason, mutation.caller.actor, since, pause.until};
-  // The watermark moves too, so that a plan which the leader made before the pause is refused.
-  std::vector<Fire> skipped = CloseGap(after, moment.now, FireReason::kPaused, moment.now);
-  return Changed(Effect::kUpdate, current, std::move(after), std::move(skipped), "schedule.pause",
-                 moment);
+  return DecidePause(*current, pause, mutation.caller, moment);
 }
 
 absl::StatusOr<Decision> DecideAction(const StoredSchedule* current, const ResumeSchedule& resume,
                                       const Mutation&, const Moment& moment) {
-  StoredSchedule after = *current;
-  Schedule& schedule = after.schedule;
-  absl::Time until = moment.now;
-  if (resume.if_expired && (!schedule.pause.has_value() || schedule.pause->until > moment.now)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("'", ResourceName(resume.key), "' is not at the end of a pause"));
-  }
-  if (schedule.state == ScheduleState::kPaused) {
-    // A pause that ended by itself swallows nothing that came due after its end.
-    if (schedule.pause.has_value()) until = std::min(until, schedule.pause->until);
-  } else if (schedule.state != ScheduleState::kQuarantined) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("'", ResourceName(resume.key), "' is not paused"));
-  }
-  if (const auto recurrence = CompileRecurrence(schedule); !recurrence.ok()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "'", ResourceName(resume.key), "' cannot be computed: ", recurrence.status().message(),
-        "; update it instead"));
-  }
-  std::vector<Fire> skipped = CloseGap(after, until, FireReason::kPaused, moment.now);
-  schedule.state = ScheduleState::kEnabled;
-  schedule.pause.reset();
-  schedule.state_reason.clear();
-  return Changed(Effect::kUpdate, current, std::move(after), std::move(skipped), "schedule.resume",
-                 moment);
+  return DecideResume(*current, resume, moment);
+}
+
+absl::StatusOr<Decision> DecideAction(const StoredSchedule* current, const ShadowSchedule& shadow,
+                                      const Mutation&, const Moment& moment) {
+  return DecideShadow(*current, shadow, moment);
 }
 
 // Empty is "the schedule's own"; otherwise what a schedule may have.
@@ -220,7 +180,9 @@ absl::StatusOr<Decision> DecideAction(const StoredSchedule* current, const Finis
     decision.result.schedule = std::move(after);
     return decision;
   }
-  if (after.schedule.state != ScheduleState::kEnabled || HasFuture(after)) {
+  const bool comes_due = after.schedule.state == ScheduleState::kEnabled ||
+                         after.schedule.state == ScheduleState::kShadow;
+  if (!comes_due || HasFuture(after)) {
     return absl::FailedPreconditionError(absl::StrCat(
         "'", ResourceName(finish.key), "' is not at its end: it was edited meanwhile"));
   }

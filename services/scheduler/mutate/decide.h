@@ -60,7 +60,8 @@ absl::Status CheckFit(const Schedule& schedule, const Moment& moment);
 absl::Status CheckEtag(const Schedule& current, const std::string& etag);
 
 // The automatic fires of `stored` that no leader has decided yet up to `until`, as one SKIPPED row
-// with `reason`; moves its watermark to `until`.  No row if its spec cannot be computed.
+// with `reason`; moves its watermark to `until`, never back.  No row if its spec cannot be
+// computed.
 std::vector<Fire> CloseGap(StoredSchedule& stored, absl::Time until, FireReason reason,
                            absl::Time now);
 

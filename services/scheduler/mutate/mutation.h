@@ -23,7 +23,8 @@ struct Caller {
 
 // The server sets id, state, created_at, updated_at and revision; what the caller put there is
 // ignored.  A schedule given in state kPaused is created paused, with the reason and the until of
-// its `pause`.  An interval's anchor of InfinitePast is "not given": the creation.
+// its `pause`; one given in state kShadow is created in shadow.  An interval's anchor of
+// InfinitePast is "not given": the creation.
 struct CreateSchedule {
   Schedule schedule;
 };
@@ -47,21 +48,31 @@ struct DeleteSchedule {
 };
 
 // Due times that are not decided yet become SKIPPED(PAUSED), like those of the pause itself.
-// Pausing a paused schedule replaces reason and until.
+// Pausing a paused schedule replaces reason and until.  One in shadow is paused without an until:
+// at its end the schedule would fire.
 struct PauseSchedule {
   ScheduleKey key;
   std::string reason;
   absl::Time until = absl::InfiniteFuture();  // In the future.
 };
 
-// Also takes a schedule out of quarantine, if it can be computed again.  `if_expired`: by the loop,
-// only a pause whose `until` is over; FAILED_PRECONDITION if someone prolonged it meanwhile.
+// Also takes a schedule out of shadow, and out of quarantine if it can be computed again.  Due
+// times before it that are not decided become SKIPPED(SHADOW), otherwise SKIPPED(PAUSED).
+// `if_expired`: by the loop, only a pause whose `until` is over; FAILED_PRECONDITION if someone
+// prolonged it meanwhile.
 struct ResumeSchedule {
   ScheduleKey key;
   bool if_expired = false;
 };
 
-// Fires once, now; also while paused.  Empty overrides: the schedule's own args and kwargs.
+// From now on its due times are recorded and not fired.  Those not decided yet become
+// SKIPPED(SHADOW), or SKIPPED(PAUSED) if it was paused then.  One in shadow stays as it is.
+struct ShadowSchedule {
+  ScheduleKey key;
+};
+
+// Fires once, now; also while paused or in shadow.  Empty overrides: the schedule's own args and
+// kwargs.
 struct TriggerSchedule {
   ScheduleKey key;
   std::string args_json, kwargs_json;
@@ -105,9 +116,10 @@ struct RetryFire {
   FireId repeated_by;
 };
 
-using MutationAction = std::variant<CreateSchedule, UpdateSchedule, DeleteSchedule, PauseSchedule,
-                                    ResumeSchedule, TriggerSchedule, CancelFire, FinishSchedule,
-                                    QuarantineSchedule, RecordClusterChange, RetryFire>;
+using MutationAction =
+    std::variant<CreateSchedule, UpdateSchedule, DeleteSchedule, PauseSchedule, ResumeSchedule,
+                 TriggerSchedule, CancelFire, FinishSchedule, QuarantineSchedule,
+                 RecordClusterChange, RetryFire, ShadowSchedule>;
 
 struct Mutation {
   MutationAction action;

@@ -40,6 +40,7 @@ class Digest {
   }
   Digest& Add(const PauseSchedule& a) { return Add(a.key).Add(a.reason).Add(a.until); }
   Digest& Add(const ResumeSchedule& a) { return Add(a.key).Add(a.if_expired ? "if_expired" : ""); }
+  Digest& Add(const ShadowSchedule& a) { return Add(a.key); }
   Digest& Add(const TriggerSchedule& a) { return Add(a.key).Add(a.args_json).Add(a.kwargs_json); }
   Digest& Add(const CancelFire& a) { return Add(a.id.ToString()); }
   Digest& Add(const RetryFire& a) { return Add(a.fire.id.ToString()); }

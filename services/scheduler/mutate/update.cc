@@ -49,6 +49,7 @@ const std::map<std::string, Copy>& Fields() {
       Z4J_FIELD(retry),
       Z4J_FIELD(run_retry),
       Z4J_FIELD(labels),
+      Z4J_FIELD(source),
   };
 #undef Z4J_FIELD
 #undef Z4J_FIELD_AS
@@ -112,8 +113,9 @@ absl::StatusOr<Decision> DecideUpdate(const StoredSchedule& current, const Updat
   std::vector<std::string> notes;
   if (quarantined || DueTimesDiffer(before, edited)) {
     // The gap is counted under the old spec: those times were promised by it.
-    const FireReason reason =
-        before.state == ScheduleState::kPaused ? FireReason::kPaused : FireReason::kEdited;
+    const FireReason reason = before.state == ScheduleState::kPaused   ? FireReason::kPaused
+                              : before.state == ScheduleState::kShadow ? FireReason::kShadow
+                                                                       : FireReason::kEdited;
     if (before.state == ScheduleState::kFinished) {
       after.cursor.watermark = std::max(after.cursor.watermark, moment.now);
     } else {
@@ -122,7 +124,10 @@ absl::StatusOr<Decision> DecideUpdate(const StoredSchedule& current, const Updat
     after.schedule = std::move(edited);
     const bool future = HasFuture(after);
     if (after.schedule.state != ScheduleState::kPaused) {
-      after.schedule.state = future ? ScheduleState::kEnabled : ScheduleState::kFinished;
+      const bool shadow = before.state == ScheduleState::kShadow;
+      after.schedule.state = !future  ? ScheduleState::kFinished
+                             : shadow ? ScheduleState::kShadow
+                                      : ScheduleState::kEnabled;
       after.schedule.state_reason.clear();
     }
     if (!future) notes.push_back("it has no due time after now: an edit never fires a past one");

@@ -14,9 +14,10 @@ namespace z4j::scheduler {
 std::vector<std::string> MutableFields();
 
 // Decides an update of `current`.  An edit that changes when it comes due never fires a time that
-// is past: what was due and not yet decided becomes one SKIPPED(EDITED) row, or SKIPPED(PAUSED) if
-// it was paused, and the watermark moves to now.  A finished schedule that comes due again is
-// enabled, one with no due time left is finished; one that can be computed leaves quarantine.
+// is past: what was due and not yet decided becomes one SKIPPED(EDITED) row (SKIPPED(PAUSED) if it
+// was paused, SKIPPED(SHADOW) if it was in shadow), and the watermark moves to now.  A finished
+// schedule that comes due again is enabled, one with no due time left is finished; one that can be
+// computed leaves quarantine.
 // Codes as Decide.  Pure.
 absl::StatusOr<Decision> DecideUpdate(const StoredSchedule& current, const UpdateSchedule& update,
                                       const Moment& moment);

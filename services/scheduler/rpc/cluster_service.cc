@@ -21,7 +21,9 @@ void SetCounts(const std::map<ScheduleState, int64_t>& counts, v1::ScheduleCount
   out->set_paused(count(ScheduleState::kPaused));
   out->set_finished(count(ScheduleState::kFinished));
   out->set_quarantined(count(ScheduleState::kQuarantined));
-  out->set_total(out->enabled() + out->paused() + out->finished() + out->quarantined());
+  out->set_shadow(count(ScheduleState::kShadow));
+  out->set_total(out->enabled() + out->paused() + out->finished() + out->quarantined() +
+                 out->shadow());
 }
 
 void SetPeer(const ConsensusPeerState& peer, v1::ConsensusPeer* out) {

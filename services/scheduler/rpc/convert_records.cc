@@ -8,7 +8,7 @@ namespace z4j::scheduler {
 // The numbers of the messages are those that are stored.
 static_assert(v1::Fire::STATE_SKIPPED == static_cast<int>(FireState::kSkipped));
 static_assert(v1::Fire::KIND_RETRY == static_cast<int>(FireKind::kRetry));
-static_assert(v1::Fire::REASON_EXPIRED_IN_QUEUE == static_cast<int>(FireReason::kExpiredInQueue));
+static_assert(v1::Fire::REASON_SHADOW == static_cast<int>(FireReason::kShadow));
 
 void SetFire(const Fire& fire, const ScheduleKey& schedule, v1::Fire* out) {
   out->set_name(FireResourceName(schedule, fire.id));

@@ -27,7 +27,10 @@ constexpr absl::string_view kNotByUpdate[] = {
 
 // The first due time that is not decided; InfiniteFuture if there is none.
 absl::Time NextDue(const StoredSchedule& stored) {
-  if (stored.schedule.state != ScheduleState::kEnabled) return absl::InfiniteFuture();
+  const ScheduleState state = stored.schedule.state;
+  if (state != ScheduleState::kEnabled && state != ScheduleState::kShadow) {
+    return absl::InfiniteFuture();
+  }
   const auto recurrence = CompileRecurrence(stored.schedule);
   if (!recurrence.ok()) return absl::InfiniteFuture();
   return NextDue(**recurrence, PolicyOf(stored.schedule), stored.cursor);
@@ -93,6 +96,23 @@ void SetRunRetry(const RunRetry& retry, v1::RunRetry* out) {
   out->set_on_lost(static_cast<v1::OnLost>(retry.on_lost));
 }
 
+std::optional<ImportSource> ToSource(const v1::Schedule& in) {
+  if (!in.has_source()) return std::nullopt;
+  const v1::ImportSource& source = in.source();
+  return ImportSource{source.kind(), source.version(), source.locator(),  source.key(),
+                      source.raw(),  source.digest(),  source.import_id()};
+}
+
+void SetSource(const ImportSource& source, v1::ImportSource* out) {
+  out->set_kind(source.kind);
+  out->set_version(source.version);
+  out->set_locator(source.locator);
+  out->set_key(source.key);
+  out->set_raw(source.raw);
+  out->set_digest(source.digest);
+  out->set_import_id(source.import_id);
+}
+
 // What runs.
 void ReadTarget(const v1::Schedule& in, const std::string& path, Schedule& out, Faults& faults) {
   out.description = in.description();
@@ -138,6 +158,7 @@ Schedule ToSchedule(const v1::Schedule& in, absl::string_view path, Faults& faul
   // A cron's zone is required: its absence must reach validation.
   if (!in.time_zone().empty() || in.spec().has_cron()) out.time_zone = in.time_zone();
   ReadPolicies(in, prefix, out, faults);
+  out.source = ToSource(in);
   if (in.state() == v1::Schedule::STATE_PAUSED) {
     out.state = ScheduleState::kPaused;
     out.pause.emplace();
@@ -145,6 +166,8 @@ Schedule ToSchedule(const v1::Schedule& in, absl::string_view path, Faults& faul
     if (in.pause().has_until_time()) {
       out.pause->until = ToTime(in.pause().until_time(), prefix + ".pause.until_time", faults);
     }
+  } else if (in.state() == v1::Schedule::STATE_SHADOW) {
+    out.state = ScheduleState::kShadow;
   }
   return out;
 }
@@ -180,6 +203,7 @@ void SetSchedule(const StoredSchedule& stored, v1::Schedule* out) {
   SetDuration(s.retry.initial_backoff, out->mutable_retry()->mutable_initial_backoff());
   SetDuration(s.retry.max_backoff, out->mutable_retry()->mutable_max_backoff());
   if (s.run_retry) SetRunRetry(*s.run_retry, out->mutable_run_retry());
+  if (s.source) SetSource(*s.source, out->mutable_source());
   out->set_state(static_cast<v1::Schedule::State>(s.state));
   if (s.pause) SetPause(*s.pause, out->mutable_pause());
   out->set_state_reason(s.state_reason);

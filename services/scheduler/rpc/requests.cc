@@ -144,6 +144,11 @@ absl::StatusOr<Mutation> ParseResume(const v1::ResumeScheduleRequest& request) {
   return MutationOf(request, ResumeSchedule{std::move(key)});
 }
 
+absl::StatusOr<Mutation> ParseShadow(const v1::ShadowScheduleRequest& request) {
+  ASSIGN_OR_RETURN(ScheduleKey key, ParseScheduleName(request.name(), "name"));
+  return MutationOf(request, ShadowSchedule{std::move(key)});
+}
+
 absl::StatusOr<Mutation> ParseTrigger(const v1::TriggerScheduleRequest& request) {
   ASSIGN_OR_RETURN(ScheduleKey key, ParseScheduleName(request.name(), "name"));
   return MutationOf(request,
@@ -155,6 +160,8 @@ absl::StatusOr<ScheduleQuery> ParseFilter(const std::string& project,
   Faults faults;
   AddTextFault(filter.engine(), kEngineCharsMax, "filter.engine", faults);
   AddTextFault(filter.name_prefix(), kNameCharsMax, "filter.name_prefix", faults);
+  AddTextFault(filter.source_kind(), kSourceKindCharsMax, "filter.source_kind", faults);
+  AddTextFault(filter.source_locator(), kSourceTextCharsMax, "filter.source_locator", faults);
   for (const auto& [key, value] : filter.labels()) {
     const std::string field = absl::StrCat("filter.labels[", Quoted(key), "]");
     AddTextFault(key, kLabelCharsMax, field, faults);
@@ -169,6 +176,8 @@ absl::StatusOr<ScheduleQuery> ParseFilter(const std::string& project,
   query.engine = filter.engine();
   query.kind = KindName(filter.kind());
   query.name_prefix = filter.name_prefix();
+  query.source_kind = filter.source_kind();
+  query.source_locator = filter.source_locator();
   query.labels = {filter.labels().begin(), filter.labels().end()};
   return query;
 }

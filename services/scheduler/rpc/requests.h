@@ -16,6 +16,7 @@ absl::StatusOr<Mutation> ParseUpdate(const v1::UpdateScheduleRequest& request);
 absl::StatusOr<Mutation> ParseDelete(const v1::DeleteScheduleRequest& request);
 absl::StatusOr<Mutation> ParsePause(const v1::PauseScheduleRequest& request);
 absl::StatusOr<Mutation> ParseResume(const v1::ResumeScheduleRequest& request);
+absl::StatusOr<Mutation> ParseShadow(const v1::ShadowScheduleRequest& request);
 absl::StatusOr<Mutation> ParseTrigger(const v1::TriggerScheduleRequest& request);
 
 // One for each item, in their order; an item that cannot be parsed has its error.

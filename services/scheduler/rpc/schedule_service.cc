@@ -58,6 +58,13 @@ ScheduleServiceImpl::Reactor* ScheduleServiceImpl::ResumeSchedule(
       rpc_, context, [request] { return ParseResume(*request); }, FillSchedule(response));
 }
 
+ScheduleServiceImpl::Reactor* ScheduleServiceImpl::ShadowSchedule(
+    Context* context, const v1::ShadowScheduleRequest* request,
+    v1::ShadowScheduleResponse* response) {
+  return AnswerMutation(
+      rpc_, context, [request] { return ParseShadow(*request); }, FillSchedule(response));
+}
+
 ScheduleServiceImpl::Reactor* ScheduleServiceImpl::TriggerSchedule(
     Context* context, const v1::TriggerScheduleRequest* request,
     v1::TriggerScheduleResponse* response) {

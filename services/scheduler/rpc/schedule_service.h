@@ -30,6 +30,8 @@ class ScheduleServiceImpl final : public v1::ScheduleService::CallbackService {
                          v1::PauseScheduleResponse* response) override;
   Reactor* ResumeSchedule(Context* context, const v1::ResumeScheduleRequest* request,
                           v1::ResumeScheduleResponse* response) override;
+  Reactor* ShadowSchedule(Context* context, const v1::ShadowScheduleRequest* request,
+                          v1::ShadowScheduleResponse* response) override;
   Reactor* TriggerSchedule(Context* context, const v1::TriggerScheduleRequest* request,
                            v1::TriggerScheduleResponse* response) override;
   Reactor* PreviewSchedule(Context* context, const v1::PreviewScheduleRequest* request,

@@ -27,7 +27,7 @@ template <typename T>
 concept Enum = std::is_enum_v<T>;
 // What is written as an object of its own.
 template <typename T>
-concept Nested = Is<T, RetryPolicy> || Is<T, RunRetry> || Is<T, Pause>;
+concept Nested = Is<T, RetryPolicy> || Is<T, RunRetry> || Is<T, ImportSource> || Is<T, Pause>;
 
 // Fills a JSON object.
 class Writer {

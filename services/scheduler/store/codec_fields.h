@@ -81,6 +81,17 @@ void Visit(V& v, S& pause) {
   v("until", pause.until);
 }
 
+template <typename V, Is<ImportSource> S>
+void Visit(V& v, S& source) {
+  v("kind", source.kind);
+  v("version", source.version);
+  v("locator", source.locator);
+  v("key", source.key);
+  v("raw", source.raw);
+  v("digest", source.digest);
+  v("import_id", source.import_id);
+}
+
 template <typename V, Is<Schedule> S>
 void Visit(V& v, S& s) {
   v("id", s.id);
@@ -111,6 +122,7 @@ void Visit(V& v, S& s) {
   v("retry", s.retry);
   v("run_retry", s.run_retry);
   v("labels", s.labels);
+  v("source", s.source);
   v("state", s.state);
   v("pause", s.pause);
   v("state_reason", s.state_reason);

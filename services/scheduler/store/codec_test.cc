@@ -182,6 +182,30 @@ TEST(CodecTest, WritesARetryOfRunsOnlyWhereThereIsOne) {
   }
 }
 
+TEST(CodecTest, WritesASourceOnlyWhereThereIsOneAndTheStateShadowAsAWord) {
+  Schedule schedule = FullSample("n").schedule;
+  schedule.state = ScheduleState::kShadow;
+  schedule.pause.reset();
+  const std::string without = EncodeSchedule(schedule);
+  EXPECT_THAT(without, testing::Not(HasSubstr("\"source\"")));
+  EXPECT_THAT(without, HasSubstr(R"("state":"shadow",)"));
+  schedule.source.emplace();
+  schedule.source->kind = "celery";
+  schedule.source->version = "5.7.0";
+  schedule.source->locator = "proj:app";
+  schedule.source->key = "mail";
+  schedule.source->raw = "{'a': 1}";
+  schedule.source->digest = "0a";
+  schedule.source->import_id = "i-1";
+  const std::string with = EncodeSchedule(schedule);
+  const std::string text =
+      R"("source":{"digest":"0a","import_id":"i-1","key":"mail","kind":"celery",)"
+      R"("locator":"proj:app","raw":"{'a': 1}","version":"5.7.0"},)";
+  EXPECT_EQ(absl::StrReplaceAll(with, {{text, ""}}), without) << with;
+  ASSERT_OK_AND_ASSIGN(const Schedule again, DecodeSchedule(with));
+  EXPECT_EQ(again, schedule);
+}
+
 TEST(CodecTest, RefusesTextThatItDoesNotWrite) {
   const std::string good = EncodeSchedule(FullSample("n").schedule);
   ASSERT_OK(DecodeSchedule(good));

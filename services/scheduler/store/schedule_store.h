@@ -121,6 +121,8 @@ struct ScheduleQuery {
   std::string engine, name_prefix;
   std::string kind;  // "cron", "interval", "one_shot", "solar"; empty: all.
   std::map<std::string, std::string> labels;  // All must match.
+  // Of Schedule::source; empty: any, also none.
+  std::string source_kind, source_locator;
   ScheduleOrder order = ScheduleOrder::kName;
   bool descending = false;
   int limit = 50;
@@ -305,8 +307,8 @@ class ScheduleStore {
 
   // --- The leader's writes, each fenced: ABORTED and nothing written if `token` is stale. ---
 
-  // Laws 1 and 2.  FAILED_PRECONDITION if a PENDING fire is due more than kClockAheadMax after the
-  // store's own clock (PostgreSQL; the embedded stores share this process's clock).
+  // Laws 1 and 2.  FAILED_PRECONDITION if a PENDING or SKIPPED(SHADOW) fire is due more than
+  // kClockAheadMax after the store's own clock (the embedded stores share this process's clock).
   // INVALID_ARGUMENT if a fire's schedule has no cursor in the batch.  Sending the same batch again
   // is harmless.
   virtual absl::StatusOr<CommitResult> CommitFires(FencingToken token, const FireBatch& batch) = 0;

@@ -21,6 +21,10 @@ absl::Status CheckAudit(const AuditHead& head, const WriteSet& write) {
   return absl::OkStatus();
 }
 
+bool MustNotBeEarly(const Fire& fire) {
+  return fire.state == FireState::kPending || fire.reason == FireReason::kShadow;
+}
+
 absl::Status CheckBatch(const FireBatch& batch, absl::Time now) {
   absl::flat_hash_set<ScheduleId> moved;
   for (const FireBatch::CursorMove& move : batch.cursors) {
@@ -34,7 +38,7 @@ absl::Status CheckBatch(const FireBatch& batch, absl::Time now) {
       return absl::InvalidArgumentError(absl::StrCat(
           "the batch has a fire but no cursor of schedule ", fire.key.schedule.ToString()));
     }
-    if (fire.state == FireState::kPending && fire.key.due_at > now + kClockAheadMax) {
+    if (MustNotBeEarly(fire) && fire.key.due_at > now + kClockAheadMax) {
       return absl::FailedPreconditionError(
           absl::StrCat("a fire is due at ", absl::FormatTime(fire.key.due_at, absl::UTCTimeZone()),
                        ", but the store's clock says ", absl::FormatTime(now, absl::UTCTimeZone()),

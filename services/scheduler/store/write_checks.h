@@ -12,8 +12,12 @@ namespace z4j::scheduler {
 // head.
 absl::Status CheckAudit(const AuditHead& head, const WriteSet& write);
 
+// Whether the store's clock must have come to `fire`.  One in shadow is not dispatched, but once it
+// is recorded nobody fires it: early, it would be lost to a resume just before its time.
+bool MustNotBeEarly(const Fire& fire);
+
 // INVALID_ARGUMENT if a fire's schedule has no cursor in the batch or two, FAILED_PRECONDITION if a
-// PENDING fire is due more than kClockAheadMax after `now`.
+// fire that must not be early is due more than kClockAheadMax after `now`.
 absl::Status CheckBatch(const FireBatch& batch, absl::Time now);
 
 // ABORTED unless `token` is the one that stands in `row`.

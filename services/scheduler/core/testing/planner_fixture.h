@@ -29,6 +29,7 @@ inline std::string RowText(const Fire& fire) {
   }
   return absl::StrCat(fire.reason == FireReason::kOverlap         ? "overlap "
                       : fire.reason == FireReason::kCatchUpPolicy ? "dropped "
+                      : fire.reason == FireReason::kShadow        ? "shadow "
                                                                   : "skipped ",
                       seconds(fire.first_due_at), "..", seconds(fire.key.due_at), " x", fire.count);
 }

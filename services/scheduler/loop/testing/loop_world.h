@@ -140,9 +140,10 @@ class LoopWorld {
     }
     Write("schedule.create", schedules.front(), std::move(writes));
   }
-  void Update(const Schedule& schedule) {
+  void Update(const Schedule& schedule, std::optional<absl::Time> watermark = std::nullopt) {
     WriteSet writes;
     writes.updated.push_back(schedule);
+    if (watermark.has_value()) writes.watermarks.emplace_back(schedule.id, *watermark);
     Write("schedule.update", schedule, std::move(writes));
   }
   void Delete(const Schedule& schedule) {

@@ -141,6 +141,7 @@ class RpcTest : public testing::Test {
   Z4J_CALL(DeleteSchedule, ScheduleService, schedules_)
   Z4J_CALL(PauseSchedule, ScheduleService, schedules_)
   Z4J_CALL(ResumeSchedule, ScheduleService, schedules_)
+  Z4J_CALL(ShadowSchedule, ScheduleService, schedules_)
   Z4J_CALL(TriggerSchedule, ScheduleService, schedules_)
   Z4J_CALL(PreviewSchedule, ScheduleService, schedules_)
   Z4J_CALL(BatchCreateSchedules, ScheduleService, schedules_)

@@ -132,6 +132,11 @@ TEST_P(ScheduleStoreContract, RefusesABatchThatFiresTooEarlyOrLacksACursor) {
   EXPECT_THAT(store_->CommitFires(kToken, batch), StatusIs(absl::StatusCode::kInvalidArgument));
   batch.cursors = {{.schedule = Sample("a").schedule.id, .cursor = {batch.fires[0].key.due_at, 1}}};
   EXPECT_THAT(store_->CommitFires(kToken, batch), StatusIs(absl::StatusCode::kFailedPrecondition));
+  // Nor is one in shadow recorded early: if it were resumed just before its time, nobody would
+  // fire.
+  batch.fires[0].state = FireState::kSkipped;
+  batch.fires[0].reason = FireReason::kShadow;
+  EXPECT_THAT(store_->CommitFires(kToken, batch), StatusIs(absl::StatusCode::kFailedPrecondition));
   EXPECT_EQ(store_->GetSchedule({"p", "a"})->cursor, Sample("a").cursor);
   EXPECT_THAT(Pending(), IsEmpty());
 }

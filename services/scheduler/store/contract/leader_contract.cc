@@ -118,6 +118,11 @@ TEST_P(ScheduleStoreContract, PrunesOldFiresInBatchesAlsoThoseWithoutAnOutcomeAn
   }
   Commit(fires);
   ASSERT_OK(store_->UpdateFires(kToken, updates, {}));
+  Fire shadow = AutomaticFire(Sample("b").schedule.id, At(1));
+  shadow.state = FireState::kSkipped;
+  shadow.reason = FireReason::kShadow;
+  Insert({Sample("b")});
+  Commit({shadow});
   int64_t pruned = 0, calls = 0;
   while (true) {
     ASSERT_OK_AND_ASSIGN(const int64_t now, store_->Prune(kToken, At(8), 2));
@@ -125,7 +130,7 @@ TEST_P(ScheduleStoreContract, PrunesOldFiresInBatchesAlsoThoseWithoutAnOutcomeAn
     pruned += now;
     ASSERT_LT(++calls, 10);
   }
-  EXPECT_EQ(pruned, 6);
+  EXPECT_EQ(pruned, 7);
   FireQuery query;
   query.project = "p";
   query.ascending = true;

@@ -58,13 +58,15 @@ TEST_P(ScheduleStoreContract, ListsByTimeAndEqualTimesByName) {
 TEST_P(ScheduleStoreContract, CountsTheSchedulesOfAllProjectsByState) {
   ASSERT_OK_AND_ASSIGN(const auto none, store_->CountSchedules());
   EXPECT_THAT(none, IsEmpty());
-  std::vector<StoredSchedule> all = {Sample("a"), Sample("b"), Sample("c")};
+  std::vector<StoredSchedule> all = {Sample("a"), Sample("b"), Sample("c"), Sample("d")};
   all[1].schedule.state = ScheduleState::kFinished;
   all[2].schedule.project = "q";
+  all[3].schedule.state = ScheduleState::kShadow;
   Insert(all);
   ASSERT_OK_AND_ASSIGN(const auto counts, store_->CountSchedules());
   EXPECT_EQ(counts, (std::map<ScheduleState, int64_t>{{ScheduleState::kEnabled, 2},
-                                                      {ScheduleState::kFinished, 1}}));
+                                                      {ScheduleState::kFinished, 1},
+                                                      {ScheduleState::kShadow, 1}}));
 }
 
 TEST_P(ScheduleStoreContract, EveryFilterNarrowsTheList) {

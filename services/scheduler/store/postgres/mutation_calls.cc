@@ -39,11 +39,13 @@ MutationCall Delete(const std::vector<ScheduleKey>& deleted) {
 }
 
 MutationCall Insert(const std::vector<StoredSchedule>& inserted) {
-  static const auto* const statement =
-      new pq::Statement{"insert_schedules",
-                        "WITH cursor AS (INSERT INTO cursors SELECT * FROM unnest($12, $13, $14)) "
-                        "INSERT INTO schedules "
-                        "SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"};
+  static const auto* const statement = new pq::Statement{
+      "insert_schedules",
+      "WITH cursor AS (INSERT INTO cursors SELECT * FROM unnest($14, $15, $16)) "
+      "INSERT INTO schedules (id, project, name, engine, kind, state, revision,"
+      "  created_at, updated_at, labels, definition, source_kind, source_locator) "
+      "SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
+      "  $13)"};
   std::vector<const Schedule*> schedules;
   for (const StoredSchedule& stored : inserted) schedules.push_back(&stored.schedule);
   MutationCall call = {{statement, ScheduleArrays(schedules)}};
@@ -64,9 +66,12 @@ MutationCall Update(const std::vector<Schedule>& updated) {
       "WITH changed AS ("
       "  UPDATE schedules s SET engine = n.engine, kind = n.kind, state = n.state,"
       "    revision = n.revision, created_at = n.created_at, updated_at = n.updated_at,"
-      "    labels = n.labels, definition = n.definition"
-      "  FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS n(id, project, name, engine,"
-      "    kind, state, revision, created_at, updated_at, labels, definition)"
+      "    labels = n.labels, definition = n.definition, source_kind = n.source_kind,"
+      "    source_locator = n.source_locator"
+      "  FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS n(id, project, "
+      "name,"
+      "    engine, kind, state, revision, created_at, updated_at, labels, definition, source_kind,"
+      "    source_locator)"
       "  WHERE s.id = n.id RETURNING 1) "
       "SELECT count(*) FROM changed"};
   std::vector<const Schedule*> schedules;

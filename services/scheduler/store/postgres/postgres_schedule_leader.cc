@@ -12,6 +12,7 @@
 #include "services/scheduler/store/postgres/leader_check.h"
 #include "services/scheduler/store/postgres/postgres_schedule_store.h"
 #include "services/scheduler/store/postgres/retry.h"
+#include "services/scheduler/store/write_checks.h"
 
 // The commit of fires.
 namespace z4j::scheduler {
@@ -73,7 +74,7 @@ pq::Statement CommitStatement(bool fresh, bool careful) {
 struct Commit {
   Params params;
   bool fresh = true;
-  absl::Time newest_pending = absl::InfinitePast();
+  absl::Time newest_due = absl::InfinitePast();  // Of those that must not be early.
 };
 
 absl::StatusOr<Commit> PrepareCommit(const FireBatch& batch) {
@@ -101,13 +102,13 @@ absl::StatusOr<Commit> PrepareCommit(const FireBatch& batch) {
   std::sort(fires.begin(), fires.end(),
             [](const Fire* a, const Fire* b) { return KeyLess(a->key, b->key); });
   for (const Fire* const fire : fires) {
+    if (MustNotBeEarly(*fire)) commit.newest_due = std::max(commit.newest_due, fire->key.due_at);
     if (fire->state != FireState::kPending) {
       ended.push_back(fire->key);
       continue;
     }
     pending.push_back(fire->key);
     oldest_pending = std::min(oldest_pending, fire->key.due_at);
-    commit.newest_pending = std::max(commit.newest_pending, fire->key.due_at);
   }
 
   using Move = const FireBatch::CursorMove*;
@@ -135,7 +136,7 @@ absl::StatusOr<CommitResult> CommitOn(Connection& connection, FencingToken token
                                       const FireBatch& batch, const Commit& commit) {
   const auto run = [&](bool careful) {
     return connection.Pipeline(
-        {LeaderCheck(token, commit.newest_pending), NoteLive(), CommitCall(commit, careful)});
+        {LeaderCheck(token, commit.newest_due), NoteLive(), CommitCall(commit, careful)});
   };
   absl::StatusOr<std::vector<pq::Result>> results = run(/*careful=*/false);
   if (absl::IsAlreadyExists(results.status())) results = run(/*careful=*/true);

@@ -58,6 +58,18 @@ void Filter(const ScheduleQuery& query, QueryText& text) {
     text.params().Text(query.name_prefix).Text(query.name_prefix + "\U0010FFFF\U0010FFFF");
     text.Where("s.name >= ?1 AND s.name < ?2 AND starts_with(s.name, ?1)", 2);
   }
+  // So that the index serves, which holds those alone that were imported.
+  if (!query.source_kind.empty() || !query.source_locator.empty()) {
+    text.Where("s.source_kind <> ''", 0);
+  }
+  if (!query.source_kind.empty()) {
+    text.params().Text(query.source_kind);
+    text.Where("s.source_kind = ?1");
+  }
+  if (!query.source_locator.empty()) {
+    text.params().Text(query.source_locator);
+    text.Where("s.source_locator = ?1");
+  }
   if (!query.labels.empty()) {
     text.params().Jsonb(LabelsJson(query.labels));
     text.Where("s.labels @> ?1");

@@ -6,6 +6,7 @@
 
 #include "services/base/status_macros.h"
 #include "services/scheduler/store/codec.h"
+#include "services/scheduler/store/schedule_match.h"
 
 namespace z4j::scheduler {
 
@@ -40,6 +41,8 @@ Params ScheduleArrays(std::vector<const Schedule*> schedules) {
   add(Type::kTimestamptz, [](Builder& to, const Schedule* s) { to.Time(s->updated_at); });
   add(Type::kJsonb, [](Builder& to, const Schedule* s) { to.Jsonb(LabelsJson(s->labels)); });
   add(Type::kText, [](Builder& to, const Schedule* s) { to.Text(EncodeSchedule(*s)); });
+  add(Type::kText, [](Builder& to, const Schedule* s) { to.Text(SourceKindOf(*s)); });
+  add(Type::kText, [](Builder& to, const Schedule* s) { to.Text(SourceLocatorOf(*s)); });
   return params;
 }
 

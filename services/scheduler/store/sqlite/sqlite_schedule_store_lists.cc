@@ -60,6 +60,14 @@ Conditions Filter(const ScheduleQuery& query) {
     where.And("s.name >= ? AND s.name < ?").Text(query.name_prefix);
     where.Text(query.name_prefix + "\xff");
   }
+  // So that the index serves, which holds those alone that were imported.
+  if (!query.source_kind.empty() || !query.source_locator.empty()) {
+    where.And("s.source_kind <> ''");
+  }
+  if (!query.source_kind.empty()) where.And("s.source_kind = ?").Text(query.source_kind);
+  if (!query.source_locator.empty()) {
+    where.And("s.source_locator = ?").Text(query.source_locator);
+  }
   for (const auto& [name, value] : query.labels) {
     where.And("EXISTS (SELECT 1 FROM labels WHERE schedule_id = s.id AND name = ? AND value = ?)");
     where.Text(name).Text(value);

@@ -1,6 +1,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/base/status_macros.h"
 #include "services/scheduler/store/codec.h"
+#include "services/scheduler/store/schedule_match.h"
 #include "services/scheduler/store/sqlite/fence.h"
 #include "services/scheduler/store/sqlite/fires.h"
 #include "services/scheduler/store/sqlite/rows.h"
@@ -113,7 +114,8 @@ absl::Status InsertSchedule(Connection& db, const StoredSchedule& stored) {
     ASSIGN_OR_RETURN(
         Statement insert,
         db.Prepare("INSERT INTO schedules (id, project, name, engine, kind, state, created_at,"
-                   " updated_at, definition) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+                   " updated_at, definition, source_kind, source_locator)"
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
     added = insert.BindId(s.id.value)
                 .BindText(s.project)
                 .BindText(s.name)
@@ -123,6 +125,8 @@ absl::Status InsertSchedule(Connection& db, const StoredSchedule& stored) {
                 .BindTime(s.created_at)
                 .BindTime(s.updated_at)
                 .BindText(definition)
+                .BindText(SourceKindOf(s))
+                .BindText(SourceLocatorOf(s))
                 .Run();
   }
   if (absl::IsAlreadyExists(added.status())) {
@@ -143,13 +147,16 @@ absl::Status UpdateSchedule(Connection& db, const Schedule& s) {
   const std::string definition = EncodeSchedule(s);
   ASSIGN_OR_RETURN(Statement update,
                    db.Prepare("UPDATE schedules SET engine = ?, kind = ?, state = ?,"
-                              " created_at = ?, updated_at = ?, definition = ? WHERE id = ?"));
+                              " created_at = ?, updated_at = ?, definition = ?, source_kind = ?,"
+                              " source_locator = ? WHERE id = ?"));
   RETURN_IF_ERROR(One(update.BindText(s.engine)
                           .BindText(KindOf(s.spec))
                           .BindInt(static_cast<int>(s.state))
                           .BindTime(s.created_at)
                           .BindTime(s.updated_at)
                           .BindText(definition)
+                          .BindText(SourceKindOf(s))
+                          .BindText(SourceLocatorOf(s))
                           .BindId(s.id.value)
                           .Run(),
                       s.name));
