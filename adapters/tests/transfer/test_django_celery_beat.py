@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -247,6 +248,26 @@ def test_what_is_no_such_database_is_said(tmp_path: Path) -> None:
         imported(f"sqlite:///{tmp_path}/other.db")
     with pytest.raises(SourceError, match="needs one of"):
         imported(None)
+
+
+def test_ten_thousand_rows_and_a_bad_one_are_planned_in_ten_seconds(rows: str) -> None:
+    from django_celery_beat import models
+
+    daily = models.CrontabSchedule.objects.create(minute="0", hour="2", timezone="Europe/Rome")
+    hourly = models.IntervalSchedule.objects.create(every=1, period="hours")
+    models.PeriodicTask.objects.bulk_create(
+        models.PeriodicTask(
+            name=f"r{n}", task="t", **({"crontab": daily} if n % 2 else {"interval": hourly})
+        )
+        for n in range(10_000)
+    )
+    dcb_kit.add("bad", crontab={"day_of_week": "7"})
+    began = time.process_time()
+    lines = imported(rows)
+    took_s = time.process_time() - began
+    print(f"10,001 rows in {took_s:.2f} s of CPU")
+    assert len(lines) == 10_001 and lines["bad"]["type"] == "refused"
+    assert took_s < 10
 
 
 def draw_row(draw: random.Random, at: datetime, zone: str) -> dict[str, Any]:

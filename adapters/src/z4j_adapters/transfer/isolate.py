@@ -64,5 +64,6 @@ def leave(code: int) -> None:
         if thread is not threading.main_thread() and not thread.daemon
     ]
     if kept:
+        sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

@@ -8,13 +8,14 @@ every crontab, but for nearly every crontab one of them does.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from functools import lru_cache
 
 __all__ = [
     "Gap",
+    "Gaps",
     "Sets",
     "before_changes",
     "changes_by_hours",
@@ -56,8 +57,20 @@ class Gap:
     length: timedelta
 
 
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """The gaps of a zone."""
+
+    all: tuple[Gap, ...]
+    hours: frozenset[int]
+    """Those of the wall clock that one of them touches."""
+
+    def __bool__(self) -> bool:
+        return bool(self.all)
+
+
 @lru_cache(maxsize=256)
-def gaps_of(zone: tzinfo, after: datetime) -> tuple[Gap, ...]:
+def gaps_of(zone: tzinfo, after: datetime) -> Gaps:
     """The gaps of a zone from a day before `after` (in UTC) on."""
     found = []
     at = after - timedelta(days=1)
@@ -70,7 +83,12 @@ def gaps_of(zone: tzinfo, after: datetime) -> tuple[Gap, ...]:
             if moved > offset:
                 found.append(Gap((instant + offset).replace(tzinfo=None), moved - offset))
         at, offset = later, moved
-    return tuple(found)
+    hours = {
+        (gap.start + minutes * MINUTE).hour
+        for gap in found
+        for minutes in range(gap.length // MINUTE)
+    }
+    return Gaps(tuple(found), frozenset(hours))
 
 
 def _offset(at: datetime, zone: tzinfo) -> timedelta:
@@ -89,7 +107,7 @@ def _bisect(low: datetime, high: datetime, zone: tzinfo) -> datetime:
     return high
 
 
-def policy_of(sets: Sets, gaps: Collection[Gap]) -> str | None:
+def policy_of(sets: Sets, gaps: Gaps) -> str | None:
     """The gap policy under which ours and Celery's times are the same; None if there is none."""
     fits = ["SHIFT", "NEXT_VALID", "SKIP"]
     for gap, removed, after in _hits(sets, gaps):
@@ -103,7 +121,7 @@ def policy_of(sets: Sets, gaps: Collection[Gap]) -> str | None:
     return fits[0] if fits else None
 
 
-def split_fits(sets: Sets, gaps: Collection[Gap]) -> bool:
+def split_fits(sets: Sets, gaps: Gaps) -> bool:
     """Whether two schedules are the same as Celery's one: the first minute with SHIFT, the others
     with SKIP; never both at one instant."""
     first = min(sets.minutes)
@@ -122,11 +140,11 @@ def _celery(removed: list[datetime], after: set[datetime], length: timedelta) ->
     return {first} | {t for t in after if t > first}
 
 
-def _hits(sets: Sets, gaps: Collection[Gap]) -> Iterator[tuple[Gap, list[datetime], set[datetime]]]:
+def _hits(sets: Sets, gaps: Gaps) -> Iterator[tuple[Gap, list[datetime], set[datetime]]]:
     """The gaps that remove times of the crontab: those times, and the ones that follow the gap for
     as long as it is.  Gaps that differ in nothing but the date come once."""
     known = set()
-    for gap in gaps:
+    for gap in gaps.all if gaps.hours & sets.hours else ():
         end = gap.start + 2 * gap.length
         span = (end.date() - gap.start.date()).days + 1
         days = [gap.start.date() + timedelta(days=n) for n in range(span)]
