@@ -26,7 +26,7 @@ from z4j_adapters.transfer.apscheduler.triggers import (
     named_zone,
 )
 from z4j_adapters.transfer.boxes import Box, Overlapping, disjoint
-from z4j_adapters.transfer.dst import difference
+from z4j_adapters.transfer.dst import Difference, difference
 from z4j_adapters.transfer.model import EQUAL_SET, EXACT, Fires, Note
 from z4j_adapters.transfer.nominal import Nominal
 from z4j_adapters.transfer.values import micros, timestamp
@@ -91,24 +91,27 @@ def crons_plan(
     if not over:
         key = repr((thin, name, start, first.end))
         if key not in library.known:
-            asked = library.fires(_thinnedcrons_plan(whole, crons), first.zone)
+            asked = library.fires(_thinned_crons(whole, crons), first.zone)
             library.known[key] = difference(nominal, asked, first.zone, start, first.end)
-        found = library.known[key]
-        if found is not None:
-            does, ours = (
-                ("runs it", "nothing is due")
-                if found.library_runs
-                else ("leaves it out", "it runs")
-            )
-            draft.inexact(
-                "DST_DIFFERS",
-                f"around a change of the clocks APScheduler {library.version} leaves its own rule; "
-                f"first at {timestamp(found.at)}: APScheduler {does}, here {ours}",
-            )
+        _tell(library.known[key], library, draft)
     common |= jitter_of(max(each.jitter for each in (first, whole) if hasattr(each, "jitter")),
                       _closest(boxes), draft)  # fmt: skip
     return Plan(specs, common, draft.exactness, tuple(draft.reasons), tuple(draft.warnings),
                 fires, over)  # fmt: skip
+
+
+def _tell(found: Difference | None, library: Library, draft: Draft) -> None:
+    """Say where the library leaves its own rule."""
+    if found is None:
+        return
+    does, ours = "leaves it out", "it runs"
+    if found.library_runs:
+        does, ours = "runs it", "nothing is due"
+    draft.inexact(
+        "DST_DIFFERS",
+        f"around a change of the clocks APScheduler {library.version} leaves its own rule; "
+        f"first at {timestamp(found.at)}: APScheduler {does}, here {ours}",
+    )
 
 
 def _is_own(at: datetime, boxes: list[Box], zone: tzinfo, library: Library) -> bool:
@@ -142,7 +145,7 @@ def _thinned(box: Box) -> Box:
     return replace(box, second=frozenset((min(box.second), max(box.second))))
 
 
-def _thinnedcrons_plan(whole: Trigger, crons: tuple[Cron, ...]) -> Trigger:
+def _thinned_crons(whole: Trigger, crons: tuple[Cron, ...]) -> Trigger:
     thin = tuple(
         replace(cron, fields={**cron.fields, "second": tuple(
             Span(second, second, None) for second in sorted(_thinned(boxes_of(cron)).second)

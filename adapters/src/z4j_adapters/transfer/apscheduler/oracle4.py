@@ -26,6 +26,7 @@ __all__ = ["cron_4", "fires_4"]
 
 UTC = timezone.utc
 SECOND = timedelta(seconds=1)
+HOUR = timedelta(hours=1)
 
 
 def cron_4(
@@ -75,9 +76,10 @@ def _asked(trigger: Trigger, zone: tzinfo, after: datetime) -> Any:
         case Interval():
             kind = importlib.import_module("apscheduler.triggers.interval").IntervalTrigger
             start = trigger.start or after
-            # The grid is long; its elapsed part is left out where nothing depends on it.
-            if start.tzinfo is UTC and after > start:
-                start += trigger.period * ((after - start) // trigger.period)
+            # The grid may be long.  Its sum is that of the wall clock, as the library's own, which
+            # elapsed time leaves by an hour or two.
+            past = (after - start - 3 * HOUR) // trigger.period
+            start += trigger.period * max(0, past)
             return kind(
                 seconds=trigger.period // SECOND,
                 microseconds=(trigger.period % SECOND).microseconds,
