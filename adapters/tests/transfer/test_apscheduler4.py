@@ -144,6 +144,7 @@ def random_trigger(draw: random.Random, at: datetime) -> Any:
     return CronTrigger(**fields, start_time=at.astimezone(ZoneInfo(zone)), timezone=zone)
 
 
+@pytest.mark.timeout(3600)
 def test_random_triggers_have_the_librarys_instants(tmp_path: Path) -> None:
     print("seed", SEED)
     draw = random.Random(SEED)

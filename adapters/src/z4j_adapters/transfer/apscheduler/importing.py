@@ -11,8 +11,8 @@ from typing import ClassVar
 
 from z4j_adapters._options import Parser
 from z4j_adapters.transfer.apscheduler.jobs import entries
-from z4j_adapters.transfer.apscheduler.plans import Library
 from z4j_adapters.transfer.apscheduler.stores import Row, export_rows, redis_rows, sql_rows
+from z4j_adapters.transfer.apscheduler.terms import Library
 from z4j_adapters.transfer.apscheduler.triggers import Unreadable
 from z4j_adapters.transfer.apscheduler.version3 import library_3
 from z4j_adapters.transfer.apscheduler.version4 import library_4, rows_4

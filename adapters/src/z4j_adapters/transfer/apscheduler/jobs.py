@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from z4j_adapters.transfer.apscheduler.plans import JITTER_MAX, Library, Plan, plan_of
+from z4j_adapters.transfer.apscheduler.plans import plan_of
 from z4j_adapters.transfer.apscheduler.tasks import Call, call_of
+from z4j_adapters.transfer.apscheduler.terms import JITTER_MAX, Library, Plan
 from z4j_adapters.transfer.apscheduler.triggers import Date, Trigger, Unreadable
 from z4j_adapters.transfer.model import Found, Note, Refused
 from z4j_adapters.transfer.values import duration, timestamp
@@ -69,8 +70,9 @@ def entries(
     if job.name and job.name != job.func.partition(":")[2]:
         schedule["description"] = job.name[:DESCRIPTION_MAX]
     finished = plan.over or job.over
-    if isinstance(job.trigger, Date) and not job.paused and job.trigger.at < at:
-        finished = job.over or (job.grace is not None and at - job.trigger.at > job.grace)
+    if isinstance(job.trigger, Date) and not job.paused:
+        late = at - (job.next_run or job.trigger.at)
+        finished = job.over or (job.grace is not None and late > max(job.grace, timedelta()))
         if finished:
             warnings.append(
                 Note("MISSED", "its time has passed, and APScheduler would not run it any more")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,9 +9,9 @@ from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from typing import Any
 
 from z4j_adapters.transfer.apscheduler.jobs import Job
-from z4j_adapters.transfer.apscheduler.oracle import fires_of
-from z4j_adapters.transfer.apscheduler.plans import Library
+from z4j_adapters.transfer.apscheduler.oracle4 import cron_4, fires_4
 from z4j_adapters.transfer.apscheduler.tasks import CELERY_TASKS
+from z4j_adapters.transfer.apscheduler.terms import Library
 from z4j_adapters.transfer.apscheduler.triggers import (
     FIELDS,
     All,
@@ -26,10 +25,8 @@ from z4j_adapters.transfer.apscheduler.triggers import (
     Span,
     Trigger,
     Unreadable,
-    expression_text,
 )
 from z4j_adapters.transfer.databases import Database, quoted
-from z4j_adapters.transfer.model import Fires
 from z4j_adapters.transfer.pickles import PickleRefused, Record, load, strangers
 from z4j_adapters.transfer.values import EPOCH
 from z4j_adapters.transfer.zones import zone_of
@@ -37,7 +34,6 @@ from z4j_adapters.transfer.zones import zone_of
 __all__ = ["library_4", "rows_4"]
 
 UTC = timezone.utc
-SECOND = timedelta(seconds=1)
 _T = "apscheduler.triggers."
 TRIGGERS = {
     f"{_T}cron.CronTrigger": "cron",
@@ -58,7 +54,7 @@ COLUMNS = (
 def library_4(version: str) -> Library:
     """What APScheduler 4 does; where its alphas differ, `difference` finds it."""
     return Library(
-        version, gap="SHIFT", fold="BOTH", fires=_fires_4, accumulates=False, by_wall_clock=True
+        version, gap="SHIFT", fold="BOTH", fires=fires_4, accumulates=False, by_wall_clock=True
     )
 
 
@@ -214,7 +210,7 @@ def _trigger(kind: str, state: Mapping[str, Any]) -> Trigger:
         raise ValueError(f"{len(texts)} fields")
     start, end = _instant(state["start_time"]), _instant(state["end_time"])
     # Its own classes read its texts: what "1-5/2" means there is theirs to say.
-    made = _made_cron(texts, zone, EPOCH, None, None)
+    made = cron_4(texts, zone, EPOCH, None, None)
     read = {
         field.name: tuple(_expression(each) for each in field.expressions) for field in made._fields
     }
@@ -233,88 +229,6 @@ def _expression(each: Any) -> Expression:
         case "RangeExpression" | "MonthRangeExpression" | "WeekdayRangeExpression":
             return Span(each.first, each.last, each.step)
     raise TypeError(type(each).__name__)
-
-
-def _made_cron(
-    texts: list[str], zone: tzinfo, start: datetime, end: datetime | None, last: datetime | None
-) -> Any:
-    kind = importlib.import_module("apscheduler.triggers.cron").CronTrigger
-    made = kind.__new__(kind)
-    state = {"version": 1, "timezone": zone, "fields": texts, "start_time": start, "end_time": end}
-    made.__setstate__({**state, "last_fire_time": last})
-    return made
-
-
-def _fires_4(trigger: Trigger, zone: tzinfo) -> Fires:
-    def times(after: datetime, count: int) -> Iterator[datetime]:
-        library = _asked(trigger, zone, after)
-        while count > 0:
-            at = library.next()
-            if at is None:
-                return
-            if at.astimezone(UTC) > after:
-                count -= 1
-                yield at.astimezone(UTC)
-
-    return fires_of(times)
-
-
-def _asked(trigger: Trigger, zone: tzinfo, after: datetime) -> Any:
-    """The library's trigger, ready to be asked for what follows `after`."""
-    match trigger:
-        case Cron():
-            texts = [_field_text(name, trigger.fields[name]) for name in FIELDS]
-            whole = after.replace(microsecond=0).astimezone(zone)
-            start, last = EPOCH, whole
-            if trigger.start is not None and trigger.start > after:
-                start = trigger.start.astimezone(zone)
-                if start.microsecond:
-                    start = (start.astimezone(UTC).replace(microsecond=0) + SECOND).astimezone(zone)
-                return _made_cron(texts, zone, start, trigger.end, None)
-            return _made_cron(texts, zone, start, trigger.end, last)
-        case Interval():
-            kind = importlib.import_module("apscheduler.triggers.interval").IntervalTrigger
-            start = _need(trigger.start)
-            # The grid is long; its elapsed part is left out where nothing depends on it.
-            if start.tzinfo is UTC and after > start:
-                start += trigger.period * ((after - start) // trigger.period)
-            return kind(
-                seconds=trigger.period // SECOND,
-                microseconds=(trigger.period % SECOND).microseconds,
-                start_time=start,
-                end_time=trigger.end,
-            )
-        case Calendar():
-            kind = importlib.import_module(
-                "apscheduler.triggers.calendarinterval"
-            ).CalendarIntervalTrigger
-            return kind(
-                years=trigger.years,
-                months=trigger.months,
-                weeks=trigger.weeks,
-                days=trigger.days,
-                hour=trigger.at.hour,
-                minute=trigger.at.minute,
-                second=trigger.at.second,
-                start_date=trigger.start,
-                end_date=trigger.end,
-                timezone=trigger.zone,
-            )
-        case Date():
-            return importlib.import_module("apscheduler.triggers.date").DateTrigger(trigger.at)
-    raise TypeError(trigger)
-
-
-def _field_text(name: str, expressions: tuple[Expression, ...]) -> str:
-    days = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-    texts = []
-    for each in expressions:
-        if name == "day_of_week" and isinstance(each, Span):
-            last = each.first if each.last is None else each.last
-            texts.append(f"{days[each.first]}-{days[last]}")
-        else:
-            texts.append(expression_text(each))
-    return ",".join(texts)
 
 
 def _instant(value: Any) -> datetime | None:
