@@ -109,6 +109,7 @@ def adapter_tests(build: Path) -> list[PythonTests]:
     oldest = ("-n", "4", "--dist", "loadfile", "-m", "shows")
     return [
         PythonTests(f"{folder}/engines", build, ("--ignore-glob=*test_rq*",), "venv-arq"),
+        PythonTests(f"{folder}/transfer/test_apscheduler4.py", build, (), "venv-arq"),
         PythonTests(f"{folder}/transfer/test_rq_scheduler_importing.py", build, (), "venv-arq"),
         PythonTests(folder, build, two),
         PythonTests(folder, build, oldest, environment="venv-oldest"),

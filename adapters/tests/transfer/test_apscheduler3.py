@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import pickle
 import random
 import sqlite3
@@ -41,6 +42,7 @@ from transfer.instants import (
     start_of,
 )
 from z4j_adapters.transfer.apscheduler.importing import ApschedulerImporter
+from z4j_adapters.transfer.databases import open_database
 from z4j_adapters.transfer.model import SourceError
 from z4j_adapters.transfer.zones import zone_of
 
@@ -188,6 +190,7 @@ def random_trigger(draw: random.Random, at: datetime) -> Any:
     return OrTrigger([CronTrigger(**options), CronTrigger(**other)])
 
 
+@pytest.mark.timeout(3600)
 def test_random_triggers_have_the_librarys_instants(tmp_path: Path) -> None:
     print("seed", SEED)
     draw = random.Random(SEED)
@@ -224,6 +227,7 @@ def test_random_triggers_have_the_librarys_instants(tmp_path: Path) -> None:
     assert counts["EXACT"] > COUNT / 3
 
 
+@pytest.mark.timeout(3600)
 def test_calendar_intervals_have_the_librarys_dates(
     imported: Callable[..., dict[str, Any]],
 ) -> None:
@@ -431,6 +435,30 @@ def test_an_interval_goes_on_from_its_stored_next_run(imported: Imported) -> Non
     assert imported(short)["code"] == "PERIOD_TOO_SHORT"
 
 
+def test_a_first_run_that_was_asked_for_at_once_is_there_too(tmp_path: Path) -> None:
+    """add_job(…, next_run_time=…), as many do to have a first run now."""
+    soon = AT + timedelta(minutes=7)
+    every = IntervalTrigger(hours=2, start_date=AT + timedelta(hours=2), timezone="UTC")
+    cron = CronTrigger(hour=9, start_date=AT + timedelta(hours=1), timezone="UTC")
+    late = CronTrigger(hour=9, timezone="UTC")
+    url = store(
+        tmp_path / "s",
+        state(every, next_run_time=soon),
+        state(cron, next_run_time=soon),
+        state(late, next_run_time=datetime(2026, 12, 24, 9, tzinfo=UTC)),
+    )
+    interval, once, then, later = read(url, fires=2)
+    assert "startTime" not in interval["schedule"]
+    assert interval["fires"] == [micros(soon), micros(soon + timedelta(hours=2))]
+    assert once["schedule"]["spec"] == {"oneShot": {"fireTime": "2026-11-22T00:07:00Z"}}
+    assert then["schedule"]["startTime"] == "2026-11-22T00:07:00Z"
+    assert once["fires"] == [micros(soon), micros(datetime(2026, 11, 22, 9, tzinfo=UTC))]
+    assert {line["exactness"] for line in (once, then)} == {"EQUAL_SET"}
+    assert later["exactness"] == "EXACT"
+    assert later["schedule"]["startTime"] == "2026-12-24T09:00:00Z"
+    assert later["fires"][0] == micros(datetime(2026, 12, 24, 9, tzinfo=UTC))
+
+
 def test_a_trigger_that_never_fires_is_refused(imported: Imported) -> None:
     trigger = CronTrigger(year="9999", timezone="UTC")
     assert imported(trigger, next_run_time=AT)["code"] == "R6_NEVER_FIRES"
@@ -508,6 +536,7 @@ class Harmful:
         return exec, (f"open({str(self.proof)!r}, 'w').close()",)
 
 
+@pytest.mark.timeout(3600)
 def test_one_bad_entry_among_ten_thousand_stops_nothing_and_runs_nothing(tmp_path: Path) -> None:
     proof = tmp_path / "ran"
     good = pickle.dumps(state(CronTrigger(hour=9, timezone=NEW_YORK)))
@@ -632,3 +661,30 @@ def test_a_table_that_is_no_store_is_named(tmp_path: Path) -> None:
         read(url, jobstore_table="other")
     with pytest.raises(SourceError, match="no table's name"):
         read(url, jobstore_table='x"; DROP TABLE apscheduler_jobs; --')
+
+
+def test_a_store_in_postgresql_is_read_in_a_transaction_that_cannot_write() -> None:
+    url = os.environ.get("Z4J_TEST_POSTGRES")
+    if not url:
+        pytest.skip("tools/with-postgres gives it a server")
+    psycopg = pytest.importorskip("psycopg")
+    data = pickle.dumps(state(CronTrigger(hour=9, timezone="UTC")))
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA shop")
+        connection.execute("CREATE SEQUENCE shop.number")
+        connection.execute(
+            "CREATE TABLE shop.apscheduler_jobs (id VARCHAR(191) PRIMARY KEY, "
+            "next_run_time FLOAT, job_state BYTEA NOT NULL)"
+        )
+        connection.execute("INSERT INTO shop.apscheduler_jobs VALUES ('nine', 0, %s)", (data,))
+    parts = dict(part.split("=", 1) for part in url.split())
+    where = f"postgresql+psycopg2:///{parts.get('dbname', 'postgres')}?host={parts['host']}"
+    where += f"&user={parts.get('user', 'postgres')}"
+    (line,) = read(where, jobstore_table="shop.apscheduler_jobs")
+    assert line["id"] == "nine"
+    database = open_database(where)
+    with pytest.raises(SourceError, match="read-only transaction"):
+        list(database.rows("SELECT nextval('shop.number')"))
+    database.close()
+    with pytest.raises(SourceError, match="no table apscheduler_jobs"):
+        read(where)

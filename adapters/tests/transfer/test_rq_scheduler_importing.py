@@ -115,6 +115,7 @@ def host_times(expression: str, zone: str, after: datetime) -> list[int]:
     return found
 
 
+@pytest.mark.timeout(3600)
 def test_random_crontabs_have_the_librarys_instants(
     client: redis.Redis, redis_server: Any, scheduler: Scheduler
 ) -> None:

@@ -19,7 +19,8 @@ __all__ = ["Difference", "difference"]
 
 MARGIN = timedelta(hours=3)
 FIRES = 1000  # So many fires ahead, at least two years and at most thirty, are looked at.
-DAYS_MIN, DAYS_MAX = 2 * 366, 30 * 366
+YEAR = 366
+DAYS_MIN, DAYS_MAX = 2 * YEAR, 30 * YEAR
 STEPS_MAX = 50_000
 
 
@@ -61,11 +62,9 @@ def difference(
 
 
 def _days(nominal: Nominal, at: datetime) -> int:
-    matching = sum(
-        1 for _ in takewhile(lambda day: day < (at + timedelta(days=1461)).date(),
-                             nominal.days(at.date()))
-    )  # fmt: skip
-    days = FIRES * 1461 // max(1, matching * nominal.per_day())
+    first = at.date()
+    matching = sum(1 for _ in takewhile(lambda day: (day - first).days < YEAR, nominal.days(first)))
+    days = FIRES * YEAR // max(1, matching * nominal.per_day())
     return min(max(days, DAYS_MIN), DAYS_MAX)
 
 

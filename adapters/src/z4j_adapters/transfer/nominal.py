@@ -15,6 +15,7 @@ from z4j_adapters.transfer.boxes import Box
 __all__ = ["Nominal", "changes"]
 
 DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
 UTC = timezone.utc
 
 
@@ -30,15 +31,15 @@ class Nominal:
         self._months = frozenset[int]().union(*(box.month for box in boxes))
         self._shift = gap == "SHIFT"
         self._both = fold == "BOTH"
-        self._times = [
-            (box, [time(h, m, s) for h in sorted(box.hour) for m in sorted(box.minute)
-                   for s in sorted(box.second)])
+        self._seconds = [
+            [h * 3600 + m * 60 + s for h in sorted(box.hour) for m in sorted(box.minute)
+             for s in sorted(box.second)]
             for box in boxes
         ]  # fmt: skip
 
     def per_day(self) -> int:
         """Instants of a day that matches."""
-        return sum(len(times) for _, times in self._times)
+        return sum(map(len, self._seconds))
 
     def days(self, first: date, step: int = 1) -> Iterator[date]:
         """Dates that match, from `first` on, forward or backward."""
@@ -51,8 +52,10 @@ class Nominal:
                 day = day.replace(day=1)
                 day = day - DAY if step < 0 else (day + 31 * DAY).replace(day=1)
                 continue
-            if any(box.has_day(day) for box in self._boxes):
-                yield day
+            for box in self._boxes:
+                if box.has_day(day):
+                    yield day
+                    break
             day += step * DAY
 
     def after(self, at: datetime) -> Iterator[datetime]:
@@ -75,14 +78,22 @@ class Nominal:
                 return None
         return None
 
-    def _on(self, day: date) -> list[datetime]:
-        walls = {
-            datetime.combine(day, each)
-            for box, times in self._times
+    def _on(self, day: date) -> Iterator[datetime]:
+        seconds = [
+            of_box
+            for box, of_box in zip(self._boxes, self._seconds, strict=True)
             if box.has_day(day)
-            for each in times
-        }
-        return sorted({instant for wall in walls for instant in self._instants(wall)})
+        ]
+        merged = seconds[0] if len(seconds) == 1 else sorted({s for each in seconds for s in each})
+        midnight = datetime.combine(day, time(), UTC)
+        # From before the day begins anywhere until after it has ended everywhere.
+        offset = (midnight - 15 * HOUR).astimezone(self._zone).utcoffset()
+        if offset == (midnight + 39 * HOUR).astimezone(self._zone).utcoffset():
+            assert offset is not None
+            yield from (midnight - offset + timedelta(seconds=s) for s in merged)
+            return
+        walls = (datetime.combine(day, time()) + timedelta(seconds=s) for s in merged)
+        yield from sorted({instant for wall in walls for instant in self._instants(wall)})
 
     def _instants(self, wall: datetime) -> Iterator[datetime]:
         first = wall.replace(tzinfo=self._zone).astimezone(UTC)

@@ -16,6 +16,7 @@ SOURCES: dict[str, tuple[str, str]] = {
     "dramatiq": ("z4j_adapters.engines.dramatiq.importing.importer", "DramatiqImporter"),
     "cron": ("z4j_adapters.transfer.cron.importer", "CronImporter"),
     "apscheduler": ("z4j_adapters.transfer.apscheduler.importing", "ApschedulerImporter"),
+    "celery": ("z4j_adapters.engines.celery.importing.static", "CeleryImporter"),
     "rq": ("z4j_adapters.engines.rq.importing.native", "RqImporter"),
     "rq-scheduler": ("z4j_adapters.engines.rq.importing.repeated", "RqSchedulerImporter"),
 }

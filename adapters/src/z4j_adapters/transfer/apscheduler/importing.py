@@ -11,10 +11,11 @@ from typing import ClassVar
 
 from z4j_adapters._options import Parser
 from z4j_adapters.transfer.apscheduler.jobs import entries
-from z4j_adapters.transfer.apscheduler.plans import Library
 from z4j_adapters.transfer.apscheduler.stores import Row, export_rows, redis_rows, sql_rows
+from z4j_adapters.transfer.apscheduler.terms import Library
 from z4j_adapters.transfer.apscheduler.triggers import Unreadable
 from z4j_adapters.transfer.apscheduler.version3 import library_3
+from z4j_adapters.transfer.apscheduler.version4 import library_4, rows_4
 from z4j_adapters.transfer.databases import open_database, quoted
 from z4j_adapters.transfer.model import Found, Importer, Refused, Source, SourceError
 from z4j_adapters.transfer.values import redact
@@ -22,8 +23,9 @@ from z4j_adapters.transfer.values import redact
 __all__ = ["ApschedulerImporter"]
 
 HELP = """\
-Read the jobs of an APScheduler 3 job store.  The store is read raw and read-only: nothing of your
-code is imported, no job is moved or removed, and a pickle cannot run anything.
+Read the jobs of a store of APScheduler 3, or the schedules of an SQL store of version 4.  It is
+read raw and read-only: nothing of your code is imported, no job is moved or removed, and a pickle
+cannot run anything.
 
 examples:
   # SQLAlchemyJobStore, in SQLite or PostgreSQL
@@ -50,6 +52,9 @@ what becomes of it:
   misfire_grace_time, coalesce, max_instances   catch-up window, catch-up policy, overlap
   paused jobs              paused schedules
 
+Of version 4 the serializers pickle, CBOR and JSON are read; triggers that combine others are
+refused.
+
 APScheduler must be installed where this runs, in the version that wrote the store: its own triggers
 say when jobs run, and where they leave their rules around a change of the clocks."""
 
@@ -57,12 +62,13 @@ say when jobs run, and where they leave their rules around a change of the clock
 class ApschedulerImporter(Importer):
     """Jobs of a store."""
 
-    summary: ClassVar[str] = "APScheduler 3: job stores in SQL or Redis, and its JSON export"
+    summary: ClassVar[str] = "APScheduler 3 and 4: job stores in SQL or Redis, and the JSON export"
     help: ClassVar[str] = HELP
     packages: ClassVar[Mapping[str, str]] = {
         "apscheduler": "APScheduler",
         "redis": "redis",
         "psycopg": "'psycopg[binary]'",
+        "cbor2": "cbor2",
     }
 
     @classmethod
@@ -76,7 +82,7 @@ class ApschedulerImporter(Importer):
             "jobstore-table",
             metavar="NAME",
             default="apscheduler_jobs",
-            help="table of an SQL store (default: apscheduler_jobs)",
+            help="table of an SQL store, or SCHEMA.TABLE (default: apscheduler_jobs)",
         )
         parser.option(
             "jobstore-key",
@@ -96,20 +102,21 @@ class ApschedulerImporter(Importer):
                 "z4j-adapter import --from apscheduler --help",
             )  # fmt: skip
         installed = _installed()
-        stored = "3"
+        stored = self._major = "3"
         if options.export:
             locator = str(options.export)
             stored, self._rows = export_rows(options.export)
         else:
             locator = redact(options.jobstore_url)
             self._rows = self._open(options.jobstore_url)
-        if not installed.startswith("3."):
+        if installed.partition(".")[0] != self._major:
             raise SourceError(
                 "WRONG_VERSION",
-                f"the store is of APScheduler 3, and {installed} is installed here",
+                f"the store is of APScheduler {self._major}, and {installed} is installed here",
                 "run this with the Python of the project that writes the store",
             )
-        self._library: Library = library_3(installed)
+        make = library_3 if self._major == "3" else library_4
+        self._library: Library = make(installed)
         libraries = {"apscheduler": installed, "python": platform.python_version()}
         if stored not in ("3", installed):
             libraries["apscheduler (export)"] = stored
@@ -121,10 +128,15 @@ class ApschedulerImporter(Importer):
         table = self.options.jobstore_table
         quoted(table)
         database = open_database(url)
+        schema = table.rpartition(".")[0]
+        four = database.columns(f"{schema}.schedules" if schema else "schedules")
+        if {"task_id", "trigger", "next_fire_time"} <= four and not database.columns(table):
+            self._major = "4"
+            return rows_4(database, schema)
         if not {"id", "next_run_time", "job_state"} <= database.columns(table):
             raise SourceError(
                 "NO_SOURCE",
-                f"{redact(url)} has no table {table} with jobs of APScheduler 3",
+                f"{redact(url)} has no table {table} with jobs of APScheduler 3, nor those of 4",
                 "name the store's table with --jobstore-table",
             )
         return sql_rows(database, table)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from z4j_adapters.transfer.apscheduler.plans import Library, Plan, plan_of
+from z4j_adapters.transfer.apscheduler.plans import plan_of
 from z4j_adapters.transfer.apscheduler.tasks import Call, call_of
+from z4j_adapters.transfer.apscheduler.terms import JITTER_MAX, Library, Plan
 from z4j_adapters.transfer.apscheduler.triggers import Date, Trigger, Unreadable
 from z4j_adapters.transfer.model import Found, Note, Refused
 from z4j_adapters.transfer.values import duration, timestamp
@@ -39,6 +40,9 @@ class Job:
     max_instances: int | None
     executor: str = "default"
     jitter: timedelta = timedelta()
+    """Of the schedule, not of its trigger."""
+    over: bool = False
+    """It has no next run, and is not paused."""
 
 
 def entries(
@@ -65,9 +69,10 @@ def entries(
         schedule["queue"] = call.queue
     if job.name and job.name != job.func.partition(":")[2]:
         schedule["description"] = job.name[:DESCRIPTION_MAX]
-    finished = plan.over
-    if isinstance(job.trigger, Date) and not job.paused and job.trigger.at < at:
-        finished = job.grace is not None and at - job.trigger.at > job.grace
+    finished = plan.over or job.over
+    if isinstance(job.trigger, Date) and not job.paused:
+        late = at - (job.next_run or job.trigger.at)
+        finished = job.over or (job.grace is not None and late > max(job.grace, timedelta()))
         if finished:
             warnings.append(
                 Note("MISSED", "its time has passed, and APScheduler would not run it any more")
@@ -101,6 +106,10 @@ def _policies(job: Job, call: Call, plan: Plan) -> tuple[dict[str, Any], list[No
                 Note("COALESCE_EARLIEST", "of the runs missed in an outage the newest comes here, "
                      "the oldest there")
             )  # fmt: skip
+    if job.jitter:
+        if job.jitter > JITTER_MAX:
+            raise Unreadable("JITTER_TOO_LONG", "its jitter is over 24 h")
+        policies |= {"jitter": duration(job.jitter), "jitterMode": "JITTER_MODE_RANDOM"}
     if job.paused:
         policies |= {"state": "STATE_PAUSED", "pause": {"reason": "paused in APScheduler"}}
     if not call.sends and job.max_instances == 1:

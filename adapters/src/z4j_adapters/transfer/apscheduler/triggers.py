@@ -25,6 +25,8 @@ __all__ = [
     "Span",
     "Trigger",
     "Unreadable",
+    "expression_text",
+    "named_zone",
     "trigger_3",
 ]
 
@@ -180,7 +182,7 @@ def _trigger(name: str, state: dict[str, Any]) -> Trigger:
             for name, field in fields.items()
         }
         shown = [
-            f"{name}={','.join(map(_text, read[name]))!r}"
+            f"{name}={','.join(map(expression_text, read[name]))!r}"
             for name, field in fields.items()
             if not field.state.get("is_default")
         ]
@@ -221,7 +223,8 @@ def _expression(record: Any) -> Expression:
     return Span(first, _number(state["last"]), _number(state["step"]), kind)
 
 
-def _text(expression: Expression) -> str:
+def expression_text(expression: Expression) -> str:
+    """As the library writes it, but with numbers for names."""
     match expression:
         case All(None):
             return "*"

@@ -10,8 +10,8 @@ from typing import Any
 
 from z4j_adapters.transfer.apscheduler.jobs import Job
 from z4j_adapters.transfer.apscheduler.oracle import fires_3
-from z4j_adapters.transfer.apscheduler.plans import Library
 from z4j_adapters.transfer.apscheduler.tasks import CELERY_TASK
+from z4j_adapters.transfer.apscheduler.terms import Library
 from z4j_adapters.transfer.apscheduler.triggers import LISTED_3, Cron, Unreadable, trigger_3
 from z4j_adapters.transfer.pickles import PickleRefused, Record, load, strangers
 from z4j_adapters.transfer.values import duration, timestamp

@@ -20,20 +20,14 @@ from z4j_adapters.engines.rq.importing.stored import (
     call_json,
     keep_seconds,
     open_redis,
+    option_json,
     read_job,
     scored,
+    stored_task,
 )
 from z4j_adapters.transfer.isolate import foreign
 from z4j_adapters.transfer.model import Found, Importer, Note, Refused, Source, SourceError
-from z4j_adapters.transfer.values import (
-    EPOCH,
-    Inexact,
-    duration,
-    json_text,
-    micros,
-    redact,
-    timestamp,
-)
+from z4j_adapters.transfer.values import EPOCH, duration, micros, redact, timestamp
 
 __all__ = ["RqImporter"]
 
@@ -223,27 +217,6 @@ def _one_shot(job_id: str, score: float, job: StoredJob) -> Found:
                  raw=f"{job.func} at {timestamp(at)} in {job.queue}", fires=fires)  # fmt: skip
 
 
-def stored_task(job: StoredJob) -> dict[str, Any]:
-    """What a stored job runs, as JSON of a Schedule.
-
-    Raises:
-        Unfit: Its meta is not JSON.
-    """
-    meta = {name: value for name, value in job.meta.items() if not name.startswith("z4j_")}
-    options = {**job.options, **({"meta": meta} if meta else {})}
-    schedule: dict[str, Any] = {
-        "engine": "rq",
-        "task": job.func,
-        "argsJson": job.args_json,
-        "kwargsJson": job.kwargs_json,
-        "queue": job.queue,
-        "engineOptions": {name: _json(name, value) for name, value in options.items()},
-    }
-    if job.ttl_s:
-        schedule["expires"] = duration(timedelta(seconds=job.ttl_s))
-    return schedule
-
-
 def _task(job: Mapping[str, Any], warnings: list[Note]) -> dict[str, Any]:
     func = str(job["func_name"])
     if "<" in func or func.startswith("__main__."):
@@ -276,20 +249,11 @@ def _task(job: Mapping[str, Any], warnings: list[Note]) -> dict[str, Any]:
         "argsJson": args_json,
         "kwargsJson": kwargs_json,
         "queue": str(job["queue_name"]),
-        "engineOptions": {name: _json(name, value) for name, value in options.items()},
+        "engineOptions": {name: option_json(name, value) for name, value in options.items()},
     }
     if job.get("ttl"):
         schedule["expires"] = duration(timedelta(seconds=int(job["ttl"])))
     return schedule
-
-
-def _json(name: str, value: Any) -> str:
-    try:
-        return json_text(value)
-    except Inexact as error:
-        raise Unfit(
-            "R2_ARGUMENTS", f"its {name} is not JSON: {error}", "keep plain values"
-        ) from None
 
 
 def _next_run(job: Mapping[str, Any]) -> datetime | None:

@@ -11,8 +11,14 @@ from typing import Any, ClassVar
 
 from z4j_adapters._options import Parser
 from z4j_adapters.engines.rq.importing.crontabs import box_of, table_fires, table_of
-from z4j_adapters.engines.rq.importing.native import stored_task
-from z4j_adapters.engines.rq.importing.stored import StoredJob, Unfit, open_redis, read_job, scored
+from z4j_adapters.engines.rq.importing.stored import (
+    StoredJob,
+    Unfit,
+    open_redis,
+    read_job,
+    scored,
+    stored_task,
+)
 from z4j_adapters.transfer.boxes import Box
 from z4j_adapters.transfer.dst import difference
 from z4j_adapters.transfer.model import (

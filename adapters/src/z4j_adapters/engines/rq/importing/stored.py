@@ -6,13 +6,25 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from z4j_adapters.transfer.model import Note, SourceError
 from z4j_adapters.transfer.pickles import SIZE_MAX, PickleRefused, load
-from z4j_adapters.transfer.values import Inexact, json_text, redact
+from z4j_adapters.transfer.values import Inexact, duration, json_text, redact
 
-__all__ = ["KEEP_MIN_S", "StoredJob", "Unfit", "call_json", "keep_seconds", "open_redis", "scored"]
+__all__ = [
+    "KEEP_MIN_S",
+    "StoredJob",
+    "Unfit",
+    "call_json",
+    "keep_seconds",
+    "open_redis",
+    "option_json",
+    "read_job",
+    "scored",
+    "stored_task",
+]
 
 # As engines/rq/options.py has it, which needs more than this reader may.
 KEEP_MIN_S = 30
@@ -190,3 +202,38 @@ def _json_list(text: bytes | None) -> list[Any]:
     except ValueError:
         return []
     return found if isinstance(found, list) else []
+
+
+def stored_task(job: StoredJob) -> dict[str, Any]:
+    """What a stored job runs, as JSON of a Schedule.
+
+    Raises:
+        Unfit: Its meta is not JSON.
+    """
+    meta = {name: value for name, value in job.meta.items() if not name.startswith("z4j_")}
+    options = {**job.options, **({"meta": meta} if meta else {})}
+    schedule: dict[str, Any] = {
+        "engine": "rq",
+        "task": job.func,
+        "argsJson": job.args_json,
+        "kwargsJson": job.kwargs_json,
+        "queue": job.queue,
+        "engineOptions": {name: option_json(name, value) for name, value in options.items()},
+    }
+    if job.ttl_s:
+        schedule["expires"] = duration(timedelta(seconds=job.ttl_s))
+    return schedule
+
+
+def option_json(name: str, value: Any) -> str:
+    """An engine option as JSON text.
+
+    Raises:
+        Unfit: It is not JSON.
+    """
+    try:
+        return json_text(value)
+    except Inexact as error:
+        raise Unfit(
+            "R2_ARGUMENTS", f"its {name} is not JSON: {error}", "keep plain values"
+        ) from None

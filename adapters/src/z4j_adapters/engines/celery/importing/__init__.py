@@ -1,0 +1,1 @@
+"""Reads what Celery beat, django-celery-beat and RedBeat schedule."""

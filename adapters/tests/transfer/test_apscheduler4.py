@@ -1,0 +1,290 @@
+"""--from apscheduler, version 4: all three serializers, and a store that stays as it was."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import random
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+try:
+    MAJOR = version("apscheduler").partition(".")[0]
+except PackageNotFoundError:
+    MAJOR = ""
+if MAJOR != "4":
+    pytest.skip("APScheduler 4 is not installed here", allow_module_level=True)
+
+from apscheduler.serializers.cbor import CBORSerializer
+from apscheduler.serializers.json import JSONSerializer
+from apscheduler.serializers.pickle import PickleSerializer
+from apscheduler.triggers.calendarinterval import CalendarIntervalTrigger
+from apscheduler.triggers.combining import OrTrigger
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.date import DateTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+from transfer.instants import (
+    COUNT,
+    SEED,
+    UTC,
+    ZONES,
+    evaluator,
+    lines_of,
+    members,
+    micros,
+    start_of,
+)
+from z4j_adapters.transfer.apscheduler.importing import ApschedulerImporter
+
+AT = datetime(2026, 11, 22, tzinfo=UTC)
+FIRES = 60
+SERIALIZERS = {"pickle": PickleSerializer(), "cbor": CBORSerializer(), "json": JSONSerializer()}
+SCHEMA = """
+CREATE TABLE tasks (id TEXT PRIMARY KEY, func TEXT, max_running_jobs INTEGER);
+CREATE TABLE schedules (id TEXT PRIMARY KEY, task_id TEXT, "trigger" BLOB, args BLOB, kwargs BLOB,
+  paused BOOLEAN, coalesce TEXT, misfire_grace_time BIGINT, max_jitter BIGINT, job_executor TEXT,
+  next_fire_time BIGINT, next_fire_time_utcoffset SMALLINT);
+INSERT INTO tasks VALUES ('shop', 'shop.jobs:clean', 1);
+"""
+
+
+def store(path: Path, *rows: dict[str, Any], serializer: str = "pickle") -> str:
+    """A data store in SQLite, and its URL; bytes stand for what is serialized."""
+    with sqlite3.connect(path) as connection:
+        connection.executescript(SCHEMA)
+        for number, given in enumerate(rows):
+            row = {"args": (), "kwargs": {}, "paused": False, "coalesce": "latest", **given}
+            trigger = row["trigger"]
+            following = None if isinstance(trigger, bytes) else trigger.next()
+            row.setdefault("next", None if following is None else micros(following))
+            blobs = [
+                each if isinstance(each, bytes) else SERIALIZERS[serializer].serialize(each)
+                for each in (trigger, row["args"], row["kwargs"])
+            ]
+            connection.execute(
+                "INSERT INTO schedules VALUES (?, 'shop', ?, ?, ?, ?, ?, ?, ?, 'x', ?, 0)",
+                (row.get("id", f"{number:05d}"), *blobs, row["paused"], row["coalesce"],
+                 row.get("grace"), row.get("jitter"), row["next"]),
+            )  # fmt: skip
+    connection.close()
+    return f"sqlite:///{path}"
+
+
+def read(url: str, *, at: datetime = AT, fires: int = 0) -> list[dict[str, Any]]:
+    """What becomes of a store."""
+    options = {
+        "jobstore_url": url,
+        "jobstore_table": "apscheduler_jobs",
+        "jobstore_key": "",
+        "export": None,
+        "engine": "rq",
+    }
+    return lines_of(ApschedulerImporter, at=at, fires=fires, **options)
+
+
+@pytest.fixture
+def imported(tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """Imports one schedule; its first line."""
+
+    def run(trigger: Any, *, at: datetime = AT, fires: int = 0, **given: Any) -> dict[str, Any]:
+        path = tmp_path / f"{len(list(tmp_path.iterdir()))}.sqlite"
+        serializer = given.pop("serializer", "pickle")
+        url = store(path, {"trigger": trigger, **given}, serializer=serializer)
+        return read(url, at=at, fires=fires)[0]
+
+    return run
+
+
+Imported = Callable[..., dict[str, Any]]
+RANGES = {"month": (1, 12), "day": (1, 31), "week": (1, 53), "day_of_week": (0, 7),
+          "hour": (0, 23), "minute": (0, 59), "second": (0, 59), "year": (2025, 2035)}  # fmt: skip
+
+
+def piece(draw: random.Random, name: str) -> str:
+    low, high = RANGES[name]
+    first, last = draw.randint(low, high), draw.randint(low, high)
+    kind = draw.randrange(9)
+    if name == "day" and kind < 2:
+        return "last" if kind else f"{draw.choice(('1st', '3rd', 'last'))} {draw.choice(DAYS)}"
+    if name == "day_of_week" and kind < 3:
+        return f"{draw.choice(DAYS)}-{draw.choice(DAYS)}"
+    if kind == 3 and name != "year":
+        return f"*/{draw.randint(1, high - low - 1)}"
+    if kind == 4 and last - first > 1:
+        return f"{first}-{last}/{draw.randint(1, last - first)}"
+    if kind == 5 and first < high - 1 and name != "year":
+        return f"{first}/{draw.randint(1, high - first - 1)}"
+    return f"{first}-{last}" if kind == 6 else str(first)
+
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def random_trigger(draw: random.Random, at: datetime) -> Any:
+    zone = draw.choice([zone for zone in ZONES if not zone.startswith("UTC+")])
+    if draw.random() < 0.15:
+        start = at + timedelta(seconds=draw.randrange(10**6))
+        return IntervalTrigger(seconds=draw.choice((1, 90, 3600, 86_400)), start_time=start)
+    fields = {
+        name: ",".join(piece(draw, name) for _ in range(draw.choice((1, 1, 2, 3))))
+        for name, often in (
+            *(("year", 0.08), ("month", 0.25), ("day", 0.35), ("week", 0.08)),
+            *(("day_of_week", 0.35), ("hour", 0.75), ("minute", 0.7), ("second", 0.15)),
+        )
+        if draw.random() < often
+    }
+    return CronTrigger(**fields, start_time=at.astimezone(ZoneInfo(zone)), timezone=zone)
+
+
+@pytest.mark.timeout(3600)
+def test_random_triggers_have_the_librarys_instants(tmp_path: Path) -> None:
+    print("seed", SEED)
+    draw = random.Random(SEED)
+    counts: Counter[str] = Counter()
+    with evaluator() as ours:
+        for number in range(COUNT):
+            at = start_of(draw)
+            try:
+                trigger = random_trigger(draw, at)
+                first = trigger.next()
+            except (ValueError, OverflowError):  # The library refuses it.
+                counts["invalid"] += 1
+                continue
+            if first is None:
+                counts["over"] += 1
+                continue
+            theirs = [micros(first)]
+            path = tmp_path / f"{number}.sqlite"
+            serializer = draw.choice(list(SERIALIZERS))
+            blob = SERIALIZERS[serializer].serialize(trigger)
+            row = {"trigger": blob, "next": theirs[0]}
+            before = at - timedelta(seconds=1)
+            lines = read(store(path, row, serializer=serializer), at=before, fires=FIRES)
+            path.unlink()
+            assert lines[0]["type"] == "schedule", (SEED, number, trigger, lines[0])
+            while len(theirs) < FIRES and (following := trigger.next()) is not None:
+                if micros(following) > theirs[-1]:
+                    theirs.append(micros(following))
+            (group,) = members(lines)
+            counts[group[0]["exactness"]] += 1
+            assert group[0]["fires"] == theirs, (SEED, number, trigger)
+            if group[0]["exactness"] != "APPROXIMATE":
+                found = ours.next([line["schedule"] for line in group], before, FIRES)
+                assert found == theirs, (SEED, number, trigger, [x["becomes"] for x in group])
+    print(dict(counts))
+    assert counts["EXACT"] > COUNT / 2
+
+
+@pytest.mark.parametrize("serializer", list(SERIALIZERS))
+def test_each_serializer_is_read(imported: Imported, serializer: str) -> None:
+    trigger = CronTrigger(
+        hour=9, timezone="Asia/Tokyo", start_time=AT, end_time=AT.replace(year=2031)
+    )
+    line = imported(trigger, serializer=serializer, args=(1, "x"), kwargs={"a": None}, fires=1)
+    schedule = line["schedule"]
+    assert (schedule["task"], schedule["argsJson"]) == ("shop.jobs.clean", '[1,"x"]')
+    assert schedule["kwargsJson"] == '{"a":null}' and schedule["timeZone"] == "Asia/Tokyo"
+    assert schedule["endTime"] == "2031-11-22T00:00:00Z" and line["exactness"] == "EXACT"
+    line = imported(DateTrigger(AT + timedelta(days=3)), serializer=serializer)
+    assert line["schedule"]["spec"] == {"oneShot": {"fireTime": "2026-11-25T00:00:00Z"}}
+    trigger = CalendarIntervalTrigger(months=1, hour=4, start_date=AT.date(), timezone="Asia/Tokyo")
+    line = imported(trigger, serializer=serializer, fires=2)
+    spec = line["schedule"]["spec"]["calendarInterval"]
+    assert spec == {"months": 1, "atTime": "04:00:00", "startDate": "2026-11-22"}
+    assert line["fires"][0] == micros(datetime(2026, 12, 21, 19, tzinfo=UTC))
+
+
+def weekdays(line: dict[str, Any]) -> str:
+    return str(line["schedule"]["spec"]["cron"]["dayOfWeek"])
+
+
+def test_trap_2_and_3_weekday_0_is_sunday_and_a_step_on_numbers_is_lost(
+    imported: Imported,
+) -> None:
+    def cron(days: str) -> Any:
+        return CronTrigger.from_crontab(f"0 9 * * {days}", start_time=AT, timezone="UTC")
+
+    assert weekdays(imported(cron("0"))) == "0"
+    assert weekdays(imported(cron("1-5/2"))) == "1-5"
+    assert weekdays(imported(cron("*/2"))) == "0,1,3,5"
+
+
+def test_trap_46_an_interval_that_has_kept_its_zone_counts_on_its_clock(
+    imported: Imported,
+) -> None:
+    zoned = datetime(2026, 11, 22, 9, tzinfo=ZoneInfo("America/New_York"))
+    day = IntervalTrigger(days=1, start_time=zoned)
+    line = imported(day)
+    assert line["schedule"]["spec"]["interval"]["arithmetic"] == "ARITHMETIC_WALL"
+    assert line["schedule"]["timeZone"] == "America/New_York"
+    hours = imported(IntervalTrigger(hours=5, start_time=zoned))
+    assert hours["reasons"][0]["code"] == "WALL_CLOCK"
+    stored = imported(IntervalTrigger(hours=5, start_time=zoned), serializer="json")
+    assert stored["exactness"] == "EXACT"
+
+
+def test_policies_pause_and_jitter_travel(imported: Imported) -> None:
+    trigger = CronTrigger(hour=9, timezone="UTC", start_time=AT)
+    schedule = imported(trigger, paused=True, coalesce="all", grace=90_000_000, jitter=5_000_000)[
+        "schedule"
+    ]
+    assert schedule["state"] == "STATE_PAUSED" and schedule["jitter"] == "5s"
+    assert (schedule["catchUp"], schedule["catchUpWindow"]) == ("CATCH_UP_FIRE_ALL", "90s")
+    assert imported(trigger)["schedule"]["catchUpWindow"] == "31622400s"
+    assert imported(trigger, next=None)["finished"]
+
+
+class Harmful:
+    """Writes a file when it is read by pickle.loads."""
+
+    def __init__(self, proof: Path) -> None:
+        self.proof = proof
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return exec, (f"open({str(self.proof)!r}, 'w').close()",)
+
+
+def test_what_is_hostile_runs_nothing_and_what_is_odd_is_refused(tmp_path: Path) -> None:
+    proof = tmp_path / "ran"
+    cron = CronTrigger(hour=9, timezone="UTC", start_time=AT)
+    bad = pickle.dumps(Harmful(proof))
+    rows = [
+        {"trigger": bad},
+        {"trigger": cron, "args": bad},
+        {"trigger": b'{"_apscheduler_json": ["os:system", "touch x"]}'},
+        {"trigger": b"\xff\xff"},
+        {"trigger": OrTrigger([cron])},
+        {"trigger": cron},
+    ]
+    lines = read(store(tmp_path / "s", *rows))
+    codes = [line.get("code") for line in lines]
+    assert codes == ["R1_OPAQUE", "R2_ARGUMENTS", "R1_OPAQUE", "R2_PICKLE", "R8_COMBINED", None]
+    assert "builtins.exec" in lines[0]["reason"] and "os.system" in lines[2]["reason"]
+    assert not proof.exists()
+
+
+async def test_a_store_that_the_library_made_is_read_and_stays_as_it_was(tmp_path: Path) -> None:
+    pytest.importorskip("sqlalchemy")
+    from apscheduler import AsyncScheduler
+    from apscheduler.datastores.sqlalchemy import SQLAlchemyDataStore
+
+    file = tmp_path / "jobs.sqlite"
+    data_store = SQLAlchemyDataStore(f"sqlite:///{file}")
+    async with AsyncScheduler(data_store) as scheduler:
+        cron = CronTrigger(hour=9, timezone="Asia/Tokyo", start_time=AT)
+        await scheduler.add_schedule(hashlib.md5, cron, id="nine", args=[1])
+        every = IntervalTrigger(minutes=5, start_time=AT)
+        await scheduler.add_schedule("shop.jobs:clean", every, id="often")
+    before = hashlib.sha256(file.read_bytes()).hexdigest()
+    lines = {line.get("id", str(line)): line for line in read(f"sqlite:///{file}")}
+    assert set(lines) == {"nine", "often"}
+    assert lines["often"]["schedule"]["spec"]["interval"]["period"] == "300s"
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == before
