@@ -151,12 +151,21 @@ class Evaluator:
 
 
 def _days(spec: dict[str, Any], zone: str, after_us: int, n: int) -> Iterator[int]:
-    """Every so many days at a wall time; one that a change removes is shifted."""
-    day = date.fromisoformat(spec["startDate"])
+    """Every so many days, months or years at a wall time; one that a change removes is shifted, and
+    days that a month lacks are skipped."""
+    start = date.fromisoformat(spec["startDate"])
     at = time.fromisoformat(spec["atTime"])
-    while n > 0:
+    months = spec.get("months", 0) + 12 * spec.get("years", 0)
+    for step in itertools.count():
+        year, month = divmod(start.year * 12 + start.month - 1 + step * months, 12)
+        if n <= 0 or year > 2199:
+            return
+        try:
+            day = start.replace(year=year, month=month + 1)
+        except ValueError:
+            continue
+        day += timedelta(days=step * spec.get("days", 0))
         us = micros(datetime.combine(day, at, ZoneInfo(zone)).astimezone(UTC))
-        day += timedelta(days=spec["days"])
         if us > after_us:
             n -= 1
             yield us

@@ -1,4 +1,4 @@
-"""Writes what was found: one JSON object a line (docs/formats.md)."""
+"""Writes what was found: one JSON object a line (docs/migrating/lines.md)."""
 
 from __future__ import annotations
 

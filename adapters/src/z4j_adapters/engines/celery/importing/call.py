@@ -10,7 +10,7 @@ from numbers import Real
 from typing import Any
 from uuid import UUID
 
-from z4j_adapters.engines.celery.importing.timing import Unfit
+from z4j_adapters.engines.celery.importing.shapes import Unfit
 from z4j_adapters.engines.celery.options import ENGINE_OPTIONS
 from z4j_adapters.transfer.model import Note
 from z4j_adapters.transfer.values import Inexact, duration, json_text

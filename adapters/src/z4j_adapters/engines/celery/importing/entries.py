@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from z4j_adapters.engines.celery.importing.call import call_fields
-from z4j_adapters.engines.celery.importing.timing import Timing, Unfit
+from z4j_adapters.engines.celery.importing.shapes import Timing, Unfit
 from z4j_adapters.transfer.model import Found, Note, Refused
 from z4j_adapters.transfer.values import duration
 

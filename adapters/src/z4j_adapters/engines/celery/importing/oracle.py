@@ -77,7 +77,7 @@ class _Same:
         return isinstance(other, _Same) and self.key == other.key
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _crontab(same: _Same, after: datetime, n: int) -> tuple[int, ...]:
     # A TzAwareCrontab is a crontab with a zone of its own; so is the clone.
     plain = crontab.__new__(crontab)

@@ -12,7 +12,7 @@ from z4j_adapters.transfer.model import Found, Importer, Note, Refused, Source, 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from z4j_adapters.engines.celery.importing.timing import Clock
+    from z4j_adapters.engines.celery.importing.shapes import Clock
 
 __all__ = ["CeleryImporter"]
 
@@ -74,7 +74,7 @@ class CeleryImporter(Importer):
     def read(self) -> Iterator[Found | Refused]:
         """Every entry, in the order of the setting."""
         from z4j_adapters.engines.celery.importing.entries import Call, raw_text, refused
-        from z4j_adapters.engines.celery.importing.timing import Unfit
+        from z4j_adapters.engines.celery.importing.shapes import Unfit
 
         for name, entry in self._entries.items():
             raw = _text(entry)
@@ -114,7 +114,7 @@ class CeleryImporter(Importer):
 
     def _clock(self, name: str) -> Clock:
         from z4j_adapters.engines.celery.importing.apps import celery_numbers
-        from z4j_adapters.engines.celery.importing.timing import Clock
+        from z4j_adapters.engines.celery.importing.shapes import Clock
 
         return Clock(
             self.options.at,
@@ -128,7 +128,7 @@ class CeleryImporter(Importer):
         """The entry as beat makes it of the setting."""
         from celery.beat import ScheduleEntry
 
-        from z4j_adapters.engines.celery.importing.timing import Unfit
+        from z4j_adapters.engines.celery.importing.shapes import Unfit
 
         if isinstance(entry, ScheduleEntry):
             return entry

@@ -1,0 +1,106 @@
+"""A Django project with django-celery-beat and a SQLite database of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import django
+from django.conf import settings
+from django.core.management import call_command
+from z4j_adapters.transfer.values import micros
+
+UTC = timezone.utc
+
+
+def start_project(folder: Path) -> str:
+    """Set Django up in this process, once; returns the database's URL."""
+    path = folder / "db.sqlite3"
+    if not settings.configured:
+        settings.configure(
+            INSTALLED_APPS=["django_celery_beat"],
+            DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(path)}},
+            USE_TZ=True,
+            TIME_ZONE="UTC",
+            DEFAULT_AUTO_FIELD="django.db.models.AutoField",
+        )
+        django.setup()
+        call_command("migrate", verbosity=0)
+    return f"sqlite:///{settings.DATABASES['default']['NAME']}"
+
+
+def add(name: str, *, date_changed: datetime | None = None, **fields: Any) -> Any:
+    """A periodic task; `crontab`, `interval`, `solar` and `clocked` are dicts of their fields."""
+    from django_celery_beat import models
+
+    kinds = {
+        "crontab": models.CrontabSchedule,
+        "interval": models.IntervalSchedule,
+        "solar": models.SolarSchedule,
+        "clocked": models.ClockedSchedule,
+    }
+    for kind, model in kinds.items():
+        if kind in fields:
+            fields[kind] = model.objects.create(**fields[kind])
+    task = models.PeriodicTask(name=name, **{"task": "t", **fields})
+    models.PeriodicTask.objects.bulk_create([task])  # As it is: no checks, no dates of its own.
+    if date_changed is not None:
+        models.PeriodicTask.objects.filter(name=name).update(date_changed=date_changed)
+    return models.PeriodicTask.objects.get(name=name)
+
+
+def clear() -> None:
+    """Remove all rows."""
+    from django_celery_beat import models
+
+    models.PeriodicTask.objects.all().delete()
+    for model in (models.CrontabSchedule, models.IntervalSchedule, models.SolarSchedule):
+        model.objects.all().delete()
+
+
+def run_beat(task: Any, app: Any, at: datetime, most: int) -> list[int]:
+    """What django-celery-beat's own scheduler entry runs after `at`, if beat starts then."""
+    from django_celery_beat.schedulers import ModelEntry
+    from django_celery_beat.utils import NEVER_CHECK_TIMEOUT
+
+    now = at
+    found: list[int] = []
+    with simulated(lambda: now), mock.patch.object(type(task), "save"):
+        entry = ModelEntry(task, app=app)
+        entry.schedule.app = app
+        while len(found) < most and now.year < 2100:
+            is_due, wait = entry.is_due()
+            if is_due:
+                if now > at:
+                    found.append(micros(now))
+                entry = next(entry)
+                entry.schedule.app = app
+                is_due, wait = entry.is_due()
+                assert not is_due
+            if wait == NEVER_CHECK_TIMEOUT or not entry.model.enabled:
+                break
+            now += timedelta(seconds=wait)
+    return found
+
+
+@contextmanager
+def simulated(now: Callable[[], datetime]) -> Iterator[None]:
+    """Let everything in django-celery-beat that asks for the time get `now`."""
+    from django_celery_beat import clockedschedule, models, schedulers, tzcrontab
+
+    class Simulated(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return now().astimezone(tz)
+
+    with (
+        mock.patch.object(tzcrontab, "datetime", Simulated),
+        mock.patch.object(schedulers.datetime, "datetime", Simulated),
+        mock.patch.object(models, "now", now),
+        mock.patch.object(clockedschedule.clocked, "now", lambda self: now()),
+    ):
+        yield
