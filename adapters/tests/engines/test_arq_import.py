@@ -14,22 +14,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from arq import cron, func
 from arq.worker import Worker
-from transfer.loops_evaluator import (
-    NOW,
-    SEED,
-    ZONES,
-    Evaluator,
-    draw_start,
-    evaluator,
-    micros,
-    read_lines,
-    shown,
-)
+from transfer.clocks import NOW, ZONES, draw_start, shown
+from transfer.instants import COUNT as SPECS
+from transfer.instants import SEED, Evaluator, evaluator, lines_of, micros
 from z4j_adapters.engines.arq.importing.importer import ArqImporter
 from z4j_adapters.transfer import command, locate
 from z4j_adapters.transfer.zones import zone_of
 
-SPECS, COUNT = 320, 12
+COUNT = 12
 NEW_YORK = ZoneInfo("America/New_York")
 
 
@@ -53,7 +45,8 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Any:
         whole = {"functions": [nightly], "timezone": timezone.utc, **(settings or {})}
         module = "z4j_adapters.engines.arq.importing.importer"
         monkeypatch.setattr(f"{module}.load_object", lambda *_: {**whole, "cron_jobs": jobs})
-        return read_lines(ArqImporter, arq_settings="shop.W", workdir=None, **given)
+        options = {"at": NOW, "arq_settings": "shop.W", "workdir": None}
+        return lines_of(ArqImporter, **{**options, **given})
 
     return read
 
@@ -106,7 +99,7 @@ def test_every_cron_job_fires_when_arq_says_so(
             assert line["code"] == "R6_NEVER_FIRES", (where, line)
             continue
         causes[line["exactness"]] += 1
-        got = ours.next(line["schedule"], start, COUNT)
+        got = ours.next([line["schedule"]], start, COUNT)
         assert got == line["fires"], (where, shown(got, zone), shown(line["fires"], zone))
     with capsys.disabled():
         print(f"\narq: {SPECS} cron jobs, Z4J_SEED={SEED}: {dict(causes)}, 0 differ")
@@ -155,7 +148,7 @@ async def test_arqs_worker_runs_what_a_change_of_the_clock_leaves_out_once_it_is
     said = [instant for instant in line["fires"] if instant < micros(end)]
     assert shown_minutes(said) == expected
     assert minutes == expected
-    assert ours.next(line["schedule"], start, len(said)) == said
+    assert ours.next([line["schedule"]], start, len(said)) == said
 
 
 def shown_minutes(instants: list[int]) -> list[str]:

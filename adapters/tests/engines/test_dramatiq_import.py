@@ -14,17 +14,9 @@ from typing import Any
 import dramatiq
 import pytest
 from dramatiq.brokers.stub import StubBroker
-from transfer.loops_evaluator import (
-    NOW,
-    SEED,
-    ZONES,
-    Evaluator,
-    draw_start,
-    evaluator,
-    micros,
-    read_lines,
-    shown,
-)
+from transfer.clocks import NOW, ZONES, draw_start, shown
+from transfer.instants import COUNT as SPECS
+from transfer.instants import SEED, Evaluator, evaluator, lines_of, micros
 from z4j_adapters.engines.dramatiq.importing.importer import DramatiqImporter
 from z4j_adapters.transfer import command
 from z4j_adapters.transfer.zones import zone_of
@@ -37,7 +29,7 @@ if not settings.configured:
     settings.configure(USE_TZ=True, TIME_ZONE="UTC")
 crontab = pytest.importorskip("dramatiq_crontab")
 
-SPECS, CRONTAB_SPECS, COUNT = 320, 80, 40
+CRONTAB_SPECS, COUNT = SPECS // 4, 40
 BOUNDS = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 7)]
 DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 
@@ -69,7 +61,9 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Any:
     def read(broker: Any, **given: Any) -> list[dict[str, Any]]:
         monkeypatch.setattr("dramatiq.cli.import_broker", lambda _: (None, broker))
         options = {"dramatiq_broker": "shop", "dramatiq_module": [], "workdir": None}
-        return read_lines(DramatiqImporter, **{**options, "django_settings": None, **given})
+        return lines_of(
+            DramatiqImporter, **{"at": NOW, "django_settings": None, **options, **given}
+        )
 
     return read
 
@@ -123,7 +117,7 @@ def test_every_periodic_actor_runs_when_periodiq_says_so(
             assert asked(spec, zone, start, 1500) == [], where
             continue
         causes[line["exactness"]] += 1
-        got = ours.next(line["schedule"], start, COUNT)
+        got = ours.next([line["schedule"]], start, COUNT)
         assert got == line["fires"], (where, shown(got, zone), shown(line["fires"], zone))
         if number % 8 == 0:
             # What is said to be periodiq's, against periodiq asked for every minute of a day.
@@ -170,7 +164,7 @@ def test_every_job_of_dramatiq_crontab_runs_when_apscheduler_says_so(
             code = lines[0].get("code") or lines[0]["reasons"][0]["code"]
             assert code in ("R6_NEVER_FIRES", "DST_DIFFERS"), (where, lines[0])
             continue
-        each = [ours.next(line["schedule"], start, COUNT) for line in lines]
+        each = [ours.next([line["schedule"]], start, COUNT) for line in lines]
         got = sorted({us for times in each for us in times})[:COUNT]
         assert got == lines[0]["fires"], (where, shown(got, zone), shown(lines[0]["fires"], zone))
     with capsys.disabled():
@@ -275,7 +269,7 @@ def test_jobs_of_dramatiq_crontab_are_read_with_djangos_zone(
     again = read(broker, fires=20, at=NOW + timedelta(hours=1))[1]
     assert again["schedule"] == often["schedule"]
     for line in (nightly, often):
-        assert ours.next(line["schedule"], NOW, 20) == line["fires"]
+        assert ours.next([line["schedule"]], NOW, 20) == line["fires"]
 
 
 def test_an_actor_with_two_schedules_becomes_two(broker: StubBroker, read: Any) -> None:

@@ -13,22 +13,14 @@ from typing import Any
 
 import huey
 import pytest
-from transfer.loops_evaluator import (
-    NOW,
-    SEED,
-    ZONES,
-    Evaluator,
-    draw_start,
-    evaluator,
-    micros,
-    read_lines,
-    shown,
-)
+from transfer.clocks import NOW, ZONES, draw_start, shown
+from transfer.instants import COUNT as SPECS
+from transfer.instants import SEED, Evaluator, evaluator, lines_of, micros
 from z4j_adapters.engines.huey.importing.importer import HueyImporter
 from z4j_adapters.transfer import command, locate
 from z4j_adapters.transfer.zones import zone_of
 
-SPECS, COUNT = 320, 40
+COUNT = 40
 BOUNDS = {"minute": (0, 59), "hour": (0, 23), "day": (1, 31), "month": (1, 12)}
 
 
@@ -50,7 +42,8 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Any:
     def read(instance: huey.Huey, **given: Any) -> list[dict[str, Any]]:
         module = "z4j_adapters.engines.huey.importing.importer"
         monkeypatch.setattr(f"{module}.load_object", lambda *_: instance)
-        return read_lines(HueyImporter, huey_app="shop.tasks:huey", workdir=None, **given)
+        options = {"at": NOW, "huey_app": "shop.tasks:huey", "workdir": None}
+        return lines_of(HueyImporter, **{**options, **given})
 
     return read
 
@@ -110,7 +103,7 @@ def test_every_crontab_fires_when_huey_says_so(
             assert asked(instance, zone, start, 3000) == [], where
             continue
         causes[line["exactness"]] += 1
-        got = ours.next(line["schedule"], start, COUNT)
+        got = ours.next([line["schedule"]], start, COUNT)
         assert got == line["fires"], (where, shown(got, zone), shown(line["fires"], zone))
         if number % 8 == 0:
             # What is said to be Huey's, against Huey asked for every minute of the first day.
@@ -181,7 +174,7 @@ def test_traps_mean_here_what_they_mean_to_huey(
     if line["type"] == "refused":  # To versions before 3.4 some of them come at no time.
         assert (line["code"], first) == ("R6_NEVER_FIRES", [])
         return
-    assert ours.next(line["schedule"], NOW, 50) == line["fires"]
+    assert ours.next([line["schedule"]], NOW, 50) == line["fires"]
     assert line["fires"][: len(first)] == first[:50]
 
 

@@ -86,6 +86,7 @@ class Evaluator:
             first = max(0, (after_us - anchor) // period + 1)
             return [anchor + (first + i) * period for i in range(n)]
         fields = dict(spec["cron"])
+        microsecond = fields.pop("microsecond", 0)  # Of every due time.
         zone = schedule["timeZone"]
         shift = 0
         if zone.startswith("UTC") and zone != "UTC":  # The clock of a fixed offset.
@@ -96,7 +97,7 @@ class Evaluator:
             "zone": "UTC" if shift else zone,
             "gap": schedule["gap"].removeprefix("GAP_POLICY_"),
             "fold": schedule["fold"].removeprefix("FOLD_POLICY_"),
-            "after_us": after_us + shift,
+            "after_us": after_us + shift - microsecond,
             "n": n,
         }
         assert self._process.stdin is not None and self._process.stdout is not None
@@ -104,7 +105,7 @@ class Evaluator:
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
         assert "error" not in answer, (question, answer)
-        return [us - shift for us in answer["times_us"]]
+        return [us + microsecond - shift for us in answer["times_us"]]
 
 
 @contextlib.contextmanager

@@ -12,20 +12,12 @@ from typing import Any
 
 import pytest
 from transfer import cron_daemon
-from transfer.loops_evaluator import (
-    SEED,
-    ZONES,
-    Evaluator,
-    draw_start,
-    evaluator,
-    micros,
-    read_lines,
-    shown,
-)
+from transfer.clocks import ZONES, draw_start, shown
+from transfer.instants import COUNT as SPECS
+from transfer.instants import SEED, Evaluator, evaluator, lines_of, micros
 from z4j_adapters.transfer.cron.importer import CronImporter
 from z4j_adapters.transfer.zones import zone_of
 
-SPECS = 320
 DAYS = 4
 BOUNDS = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 7)]
 NAMES = {
@@ -137,8 +129,9 @@ def test_every_line_runs_when_debians_cron_runs_it(
         start = draw_start(rng, zone)
         table = tmp_path / "table"
         table.write_text(f"{text} run\n")
-        (found,) = read_lines(
+        (found,) = lines_of(
             CronImporter,
+            at=start,
             crontab=[str(table)],
             task="t",
             engine="rq",
@@ -166,4 +159,4 @@ def test_every_line_runs_when_debians_cron_runs_it(
 def until(
     ours: Evaluator, schedule: dict[str, Any], start: datetime, end: datetime, n: int
 ) -> list[int]:
-    return [us for us in ours.next(schedule, start, n) if us <= micros(end)]
+    return [us for us in ours.next([schedule], start, n) if us <= micros(end)]

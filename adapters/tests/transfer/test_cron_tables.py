@@ -10,7 +10,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from transfer.loops_evaluator import read_lines
+from transfer.clocks import NOW
+from transfer.instants import lines_of
 from z4j_adapters.transfer import command
 from z4j_adapters.transfer.cron.importer import CronImporter
 from z4j_adapters.transfer.model import SourceError
@@ -32,7 +33,7 @@ def read(tmp_path: Path) -> Any:
             "user_column": False,
             "cron_flavour": "debian",
         }
-        return read_lines(CronImporter, **{**options, **given})
+        return lines_of(CronImporter, **{"at": NOW, **options, **given})
 
     return read
 
@@ -87,6 +88,22 @@ def test_the_leading_star_of_minute_and_hour_decides_at_a_change_of_the_clock(
     (line,) = read(f"{fields} x\n")
     schedule = line["schedule"]
     assert (schedule["gap"], schedule["fold"]) == (f"GAP_POLICY_{gap}", f"FOLD_POLICY_{fold}")
+
+
+@pytest.mark.parametrize(
+    ("fields", "zone", "told"),
+    [
+        ("0,30 2 * * *", "Europe/Rome", ["R10_DUPLICATES"]),
+        ("0 2,3 * * *", "Europe/Rome", ["R10_DUPLICATES"]),
+        ("0 2,4 * * *", "Europe/Rome", []),
+        ("0,30 */2 * * *", "Europe/Rome", []),
+        ("0,30 2 * * *", "Asia/Kolkata", []),
+    ],
+)
+def test_times_that_a_change_of_the_clock_brings_together_are_told(
+    read: Any, fields: str, zone: str, told: list[str]
+) -> None:
+    assert codes(read(f"{fields} x\n", timezone=zone)[0]) == told
 
 
 @pytest.mark.parametrize(

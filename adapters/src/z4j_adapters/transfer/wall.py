@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 
 __all__ = ["changes_clock", "day_exists", "first_shown"]
 
@@ -16,6 +17,7 @@ def day_exists(days: Collection[int], months: Collection[int]) -> bool:
     return any(day <= _DAYS_OF.get(month, 31) for day in days for month in months)
 
 
+@lru_cache
 def changes_clock(zone: tzinfo, at: datetime) -> bool:
     """Whether the clock of `zone` is changed within two years after the instant `at`."""
     weeks = (at + timedelta(weeks=week) for week in range(105))

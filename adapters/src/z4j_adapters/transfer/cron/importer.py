@@ -11,9 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from z4j_adapters._options import Parser
-from z4j_adapters.transfer.cron.fields import Flavour, Times
+from z4j_adapters.transfer.cron.fields import Flavour
+from z4j_adapters.transfer.cron.meaning import (
+    DUPLICATES,
+    HOLE,
+    RANDOM_DELAY,
+    delay_minutes,
+    may_meet,
+    never,
+    spec_of,
+    warnings_of,
+)
 from z4j_adapters.transfer.cron.table import Line, Table, read_table
-from z4j_adapters.transfer.cron_fields import cron
 from z4j_adapters.transfer.model import (
     APPROXIMATE,
     EXACT,
@@ -25,7 +34,7 @@ from z4j_adapters.transfer.model import (
     SourceError,
 )
 from z4j_adapters.transfer.values import Inexact, json_text
-from z4j_adapters.transfer.wall import changes_clock, day_exists
+from z4j_adapters.transfer.wall import changes_clock
 from z4j_adapters.transfer.zones import zone_of
 
 __all__ = ["CronImporter"]
@@ -173,9 +182,8 @@ class CronImporter(Importer):
                 "@reboot runs when a host starts; a scheduler of many hosts has no such moment",
                 "start it with the host, for example as a systemd unit",
             )
-        never = _never(line.times)
-        if never:
-            return refused("R6_NEVER_FIRES", never, "write the times that are meant, or remove it")
+        if why := never(line.times):
+            return refused("R6_NEVER_FIRES", why, "write the times that are meant, or remove it")
         own_zone = (line.env or {}).get("CRON_TZ", "") if self._flavour == "cronie" else ""
         zone = own_zone or self.options.timezone
         if not zone:
@@ -206,7 +214,7 @@ class CronImporter(Importer):
     def _found(self, file: _File, line: Line, key: str, zone: tuple[str, bool], call: str) -> Found:
         times = line.times
         assert times is not None
-        spec, becomes = _spec(times)
+        spec, becomes = spec_of(times)
         # A job in a zone of its own is held against that zone's clock, whatever its fields.
         follows = times.follows_clock or zone[1]
         schedule: dict[str, Any] = {
@@ -220,7 +228,9 @@ class CronImporter(Importer):
             "catchUp": "CATCH_UP_SKIP",
         }
         reasons: list[Note] = []
-        warnings = _warnings(line, self._flavour)
+        warnings = warnings_of(line, self._flavour)
+        if not follows and may_meet(times) and changes_clock(zone_of(zone[0]), self.options.at):
+            warnings.append(DUPLICATES)
         exactness = EXACT
         if file.table.ignored:
             schedule["state"] = "STATE_PAUSED"
@@ -228,13 +238,13 @@ class CronImporter(Importer):
                 "reason": f"cron ignores all of {file.path}: {file.table.ignored}"[:1000]
             }
             warnings.append(Note("FILE_IGNORED", schedule["pause"]["reason"]))
-        if delay := _delay_minutes(line, self._flavour):
+        if delay := delay_minutes(line, self._flavour):
             exactness = APPROXIMATE
             schedule |= {"jitter": f"{delay * 60}s", "jitterMode": "JITTER_MODE_HASH"}
-            reasons.append(Note("R3_RANDOM", _RANDOM_DELAY.format(delay=delay)))
+            reasons.append(Note("R3_RANDOM", RANDOM_DELAY.format(delay=delay)))
         if zone[1] and not times.follows_clock and self._host_changes():
             exactness = APPROXIMATE
-            reasons.append(Note("R10_HOLE", _HOLE))
+            reasons.append(Note("R10_HOLE", HOLE))
         return Found(
             key,
             schedule,
@@ -253,76 +263,3 @@ class CronImporter(Importer):
 
 
 _HINT = "z4j-adapter import --from cron --help shows examples"
-_RANDOM_DELAY = (
-    "RANDOM_DELAY: cronie delays all jobs by the same 0 to {delay} min, drawn when it starts; here "
-    "each has a delay of its own in that range, always the same"
-)
-_HOLE = (
-    "CRON_TZ: cronie leaves out such a job in the hour that the host's own clock repeats; here it "
-    "runs (name the host's zone with --timezone: without clock changes there is no such hour)"
-)
-
-
-def _spec(times: Times) -> tuple[dict[str, Any], str]:
-    """Make the spec.  Where either day field suffices, one with every day leaves nothing to choose,
-    and one without any leaves the choice to the other."""
-    days: frozenset[int] | None = times.day_of_month
-    weekdays: frozenset[int] | None = times.day_of_week
-    either = not times.both_days
-    if either and (len(times.day_of_month) == 31 or len(times.day_of_week) == 7):
-        days = weekdays = None
-    elif either and not (days and weekdays):
-        days, weekdays = days or None, weekdays or None
-    return cron(
-        minute=times.minute,
-        hour=times.hour,
-        day_of_month=days,
-        month=times.month,
-        day_of_week=weekdays,
-        day_match="OR" if either and days and weekdays else "AND",
-    )
-
-
-def _never(times: Times) -> str:
-    """Why it never runs; empty if it does."""
-    for name, values in (
-        ("minute", times.minute),
-        ("hour", times.hour),
-        ("month", times.month),
-    ):
-        if not values:
-            return f"no {name} matches: {_backwards(times)}"
-    has_day, has_weekday = day_exists(times.day_of_month, times.month), bool(times.day_of_week)
-    if (has_day and has_weekday) if times.both_days else (has_day or has_weekday):
-        return ""
-    if times.backwards:
-        return f"no day matches: {_backwards(times)}"
-    return "no day matches: there is no such day in any of its months"
-
-
-def _backwards(times: Times) -> str:
-    return f"a range that runs backwards ({', '.join(times.backwards)}) is empty to Debian's cron"
-
-
-def _warnings(line: Line, flavour: Flavour) -> list[Note]:
-    assert line.times is not None
-    notes = [
-        Note("JUNK_IGNORED", f"cron passes over {text}, without a word; so does the import")
-        for text in line.times.junk
-    ]
-    if line.times.backwards:
-        notes.append(Note("EMPTY_RANGE", f"part of it never matches: {_backwards(line.times)}"))
-    if flavour == "debian" and "CRON_TZ" in (line.env or {}):
-        notes.append(
-            Note(
-                "CRON_TZ_IGNORED",
-                "Debian's cron takes CRON_TZ for a setting like any other, and runs by the host's "
-                "clock; if cronie reads this table, give --cron-flavour cronie",
-            )
-        )
-    return notes
-
-
-def _delay_minutes(line: Line, flavour: Flavour) -> int:
-    text = (line.env or {}).get("RANDOM_DELAY", "") if flavour == "cronie" else ""
-    return min(int(text[:6]), 24 * 60) if text.isdecimal() else 0
