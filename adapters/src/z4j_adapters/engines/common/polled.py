@@ -223,8 +223,8 @@ class PolledEngine(InspectedEngine):
             if fire.id in routes:
                 self._tracker.adopt(fire.id, fire.ref)
         told = [outcome for s in seen if (outcome := self._tracker.tell(s)) is not None]
-        ended = {outcome.fire_id for outcome in told if outcome.state.is_final}
-        self._await_ends({i: r for i, r in routes.items() if i not in ended | forgotten})
+        settled = forgotten | {outcome.fire_id for outcome in told if outcome.state.is_final}
+        self._await_ends({i: route for i, route in routes.items() if i not in settled})
         return told
 
     async def observe(self) -> AsyncIterator[list[Outcome]]:
