@@ -23,10 +23,10 @@ from z4j_adapters.transfer.zones import zone_of
 
 periodiq = pytest.importorskip("periodiq")
 pendulum = pytest.importorskip("pendulum")
+pytest.importorskip("django_celery_beat")
+django_project = pytest.importorskip("transfer.django_project")
+django_project.set_up()
 settings = pytest.importorskip("django.conf").settings
-
-if not settings.configured:
-    settings.configure(USE_TZ=True, TIME_ZONE="UTC")
 crontab = pytest.importorskip("dramatiq_crontab")
 
 CRONTAB_SPECS, COUNT = SPECS // 4, 40

@@ -5,32 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import django
-from django.conf import settings
 from django.core.management import call_command
+from transfer import django_project
 from z4j_adapters.transfer.values import micros
 
 UTC = timezone.utc
 
 
-def start_project(folder: Path) -> str:
+def start_project() -> str:
     """Set Django up in this process, once; returns the database's URL."""
-    path = folder / "db.sqlite3"
-    if not settings.configured:
-        settings.configure(
-            INSTALLED_APPS=["django_celery_beat"],
-            DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(path)}},
-            USE_TZ=True,
-            TIME_ZONE="UTC",
-            DEFAULT_AUTO_FIELD="django.db.models.AutoField",
-        )
-        django.setup()
+    path = django_project.set_up()
+    if not path.exists():
         call_command("migrate", verbosity=0)
-    return f"sqlite:///{settings.DATABASES['default']['NAME']}"
+    return f"sqlite:///{path}"
 
 
 def add(name: str, *, date_changed: datetime | None = None, **fields: Any) -> Any:

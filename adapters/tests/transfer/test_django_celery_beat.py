@@ -38,8 +38,8 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return dcb_kit.start_project(tmp_path_factory.mktemp("project"))
+def url() -> str:
+    return dcb_kit.start_project()
 
 
 @pytest.fixture
