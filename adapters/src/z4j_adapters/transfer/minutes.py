@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from functools import lru_cache
 
 from z4j_adapters.transfer.model import Fires
 from z4j_adapters.transfer.values import micros
@@ -80,6 +81,7 @@ def _shown(zone: tzinfo, day: date, times: list[time]) -> Iterator[datetime]:
     yield from sorted(found)
 
 
+@lru_cache(maxsize=100_000)  # Many schedules ask about the same days.
 def _offset_all_day(zone: tzinfo, day: date) -> timedelta | None:
     """The offset of the zone; None if the clock is changed on this day."""
     edges = [datetime.combine(each, time(), zone) for each in (day, day + DAY)]

@@ -48,7 +48,6 @@ class Crontab:
         )
 
 
-@lru_cache(maxsize=10_000)
 def read_cron(text: str) -> Crontab:
     """Ask pycron what `text` means.
 
@@ -61,19 +60,12 @@ def read_cron(text: str) -> Crontab:
             f"pycron wants five fields with one blank between them, and here are {len(fields)}: "
             "TaskIQ logs a warning every second, and never sends it"
         )
-    minute, hour, day, month, weekday = fields
-    found = Crontab(
-        minute=_matching(f"{minute} * * * *", {m: JANUARY.replace(minute=m) for m in range(60)}),
-        hour=_matching(f"* {hour} * * *", {h: JANUARY.replace(hour=h) for h in range(24)}),
-        day=_matching(f"* * {day} * *", {d: JANUARY.replace(day=d) for d in range(1, 32)}),
-        month=_matching(f"* * * {month} *", {m: JANUARY.replace(month=m) for m in range(1, 13)}),
-        weekday=_matching(f"* * * * {weekday}", {(d + 1) % 7: JANUARY + d * DAY for d in range(7)}),
-        either_day=False,
-    )
+    minute, hour, day, month, weekday = map(_matching, range(5), fields)
+    found = Crontab(minute, hour, day, month, weekday, either_day=False)
     for name in ("minute", "hour", "month"):
         if not getattr(found, name):
             raise Never(f"no {name} matches {text!r}")
-    return _with_days(found, day, weekday)
+    return _with_days(found, fields[2], fields[4])
 
 
 def _with_days(found: Crontab, day: str, weekday: str) -> Crontab:
@@ -96,8 +88,21 @@ def _with_days(found: Crontab, day: str, weekday: str) -> Crontab:
     return Crontab(found.minute, found.hour, days, found.month, weekdays, either)
 
 
-def _matching(text: str, probes: dict[int, datetime]) -> frozenset[int]:
-    return frozenset(value for value, at in probes.items() if _is_now(text, at))
+# By field: its values, each with a time that has it.
+_PROBES: tuple[dict[int, datetime], ...] = (
+    {minute: JANUARY.replace(minute=minute) for minute in range(60)},
+    {hour: JANUARY.replace(hour=hour) for hour in range(24)},
+    {day: JANUARY.replace(day=day) for day in range(1, 32)},
+    {month: JANUARY.replace(month=month) for month in range(1, 13)},
+    {(day + 1) % 7: JANUARY + day * DAY for day in range(7)},
+)
+
+
+@lru_cache(maxsize=10_000)
+def _matching(index: int, field: str) -> frozenset[int]:
+    """The values of a field that match; the other fields are "*"."""
+    text = " ".join(field if other == index else "*" for other in range(5))
+    return frozenset(value for value, at in _PROBES[index].items() if _is_now(text, at))
 
 
 def _is_now(text: str, at: datetime) -> bool:
