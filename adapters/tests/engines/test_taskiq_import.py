@@ -249,10 +249,11 @@ def test_arguments_that_are_no_json_are_refused_alone(read: Any) -> None:
             {"cron": "0 0 * * *", "args": [{1}]},
             {"cron": "0 0 * * *", "args": [1, "a"], "kwargs": {"b": None}},
             {"interval": 0.5},
+            {"interval": timedelta(days=4000)},
             {"kwargs": {}},
         )
     )
-    said = ["R2_ARGUMENTS", "schedule", "R1_OPAQUE", "R6_NEVER_FIRES"]
+    said = ["R2_ARGUMENTS", "schedule", "R1_OPAQUE", "PERIOD_TOO_LONG", "R6_NEVER_FIRES"]
     assert [line.get("code", line["type"]) for line in lines] == said
     call = lines[1]["schedule"]
     assert (call["argsJson"], call["kwargsJson"]) == ('[1,"a"]', '{"b":null}')

@@ -253,6 +253,11 @@ def test_a_last_line_without_newline_is_none(read: Any) -> None:
     assert (bad["code"], good["schedule"]["state"]) == ("BAD_LINE", "STATE_PAUSED")
 
 
+def test_debians_cron_ignores_a_file_of_more_than_ten_thousand_lines(read: Any) -> None:
+    (line,) = read("#\n" * 10_000 + "0 5 * * * a\n")
+    assert (line["schedule"]["state"], codes(line)) == ("STATE_PAUSED", ["FILE_IGNORED"])
+
+
 def test_a_command_that_is_no_utf_8_is_refused_alone(read: Any) -> None:
     bad, good = read(b"0 5 * * * echo \xff\n0 6 * * * echo ok\n")
     assert (bad["code"], good["type"]) == ("R2_ARGUMENTS", "schedule")

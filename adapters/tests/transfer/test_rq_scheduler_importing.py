@@ -224,6 +224,17 @@ def test_a_time_in_the_gap_is_told(scheduler: Scheduler, redis_server: Any) -> N
     assert line["exactness"] == "EXACT"
 
 
+def test_a_frequent_job_that_is_enqueued_again_and_again_before_a_gap_is_told(
+    scheduler: Scheduler, redis_server: Any
+) -> None:
+    scheduler.cron("*/15 * * * *", "shop.jobs.clean", id="often")
+    scheduler.cron("58,59 * * * *", "shop.jobs.clean", id="late")
+    lines = read(redis_server.url, "Europe/Dublin")
+    assert [line["exactness"] for line in lines] == ["APPROXIMATE"] * 2
+    lines = read(redis_server.url, "Asia/Tokyo")
+    assert [line["exactness"] for line in lines] == ["EXACT"] * 2
+
+
 def test_trap_21_repeat_counts_all_runs_that_are_left(
     scheduler: Scheduler, redis_server: Any
 ) -> None:

@@ -7,6 +7,7 @@ before stands.  So it is asked, change by change.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone, tzinfo
 from itertools import islice, takewhile
@@ -15,7 +16,7 @@ from z4j_adapters.transfer.model import Fires
 from z4j_adapters.transfer.nominal import Nominal, changes
 from z4j_adapters.transfer.values import EPOCH
 
-__all__ = ["Difference", "difference"]
+__all__ = ["Difference", "difference", "gaps"]
 
 MARGIN = timedelta(hours=3)
 FIRES = 1000  # So many fires ahead, at least two years and at most thirty, are looked at.
@@ -59,6 +60,13 @@ def difference(
         if found is not None:
             return found
     return None
+
+
+def gaps(nominal: Nominal, zone: tzinfo, at: datetime) -> Iterator[datetime]:
+    """The changes of the clocks after `at`, as far as `difference` looks, that leave out a time."""
+    for change in changes(zone, at.date(), _days(nominal, at)):
+        if change > at and nominal.in_gap(change):
+            yield change
 
 
 def _days(nominal: Nominal, at: datetime) -> int:

@@ -78,6 +78,20 @@ class Nominal:
                 return None
         return None
 
+    def in_gap(self, change: datetime) -> bool:
+        """Whether some wall time that a change of the clocks leaves out would match."""
+        before = (change - timedelta(seconds=1)).astimezone(self._zone).replace(tzinfo=None)
+        low = before + timedelta(seconds=1)
+        high = change.astimezone(self._zone).replace(tzinfo=None)
+        for day in {low.date(), high.date()} if low < high else ():
+            midnight = datetime.combine(day, time())
+            for box, seconds in zip(self._boxes, self._seconds, strict=True):
+                if box.has_day(day) and any(
+                    low <= midnight + timedelta(seconds=s) < high for s in seconds
+                ):
+                    return True
+        return False
+
     def _on(self, day: date) -> Iterator[datetime]:
         seconds = [
             of_box

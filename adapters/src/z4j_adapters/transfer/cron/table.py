@@ -18,6 +18,7 @@ from z4j_adapters.transfer.cron.fields import (
 __all__ = ["Line", "Table", "read_table"]
 
 DEBIAN_COMMAND_MAX = 998  # A longer one is "command too long" there.
+DEBIAN_LINES_MAX = 10_000
 _BLANKS = " \t"
 _NAME = re.compile(
     r"""(?:(?P<quote>['"])(?P<quoted>[^=]*?)(?P=quote)|(?P<bare>(?!['"])[^=\s]*))\s*=\s*"""
@@ -75,7 +76,9 @@ def read_table(text: str, *, flavour: Flavour, user_column: bool) -> Table:
     ignored = ""
     if flavour == "debian":
         wrong = next((line for line in lines if line.error), None)
-        if is_cut:
+        if len(rows) > DEBIAN_LINES_MAX:
+            ignored = f"it has more than {DEBIAN_LINES_MAX} lines"
+        elif is_cut:
             ignored = "its last line has no newline at its end"
         elif wrong is not None:
             ignored = f"line {wrong.number} is wrong ({wrong.error})"

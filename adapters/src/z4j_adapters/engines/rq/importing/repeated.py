@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, ClassVar
 
@@ -20,7 +20,7 @@ from z4j_adapters.engines.rq.importing.stored import (
     stored_task,
 )
 from z4j_adapters.transfer.boxes import Box
-from z4j_adapters.transfer.dst import difference
+from z4j_adapters.transfer.dst import difference, gaps
 from z4j_adapters.transfer.model import (
     APPROXIMATE,
     EQUAL_SET,
@@ -150,13 +150,13 @@ class RqSchedulerImporter(Importer):
         exactness = EXACT if len(specs) == 1 else EQUAL_SET
         reasons: list[Note] = []
         start = self.options.at
-        found = difference(nominal, fires, zone, start, None)
-        if found is not None:
+        odd = _odd_gap(nominal, fires, zone, start)
+        if odd is not None:
             exactness = APPROXIMATE
             reasons.append(
                 Note("DST_DIFFERS", "a time that the change of the clocks leaves out is enqueued "
                      "early there, and again every minute until the change; here it runs once, "
-                     f"right after the change; first around {timestamp(found.at)}")
+                     f"right after the change; first around {timestamp(odd)}")
             )  # fmt: skip
         warnings = [*common["warnings"], *_doubts(box, at, zone, name, start)]
         for number, (spec, becomes) in enumerate(specs, 1):
@@ -178,6 +178,16 @@ class RqSchedulerImporter(Importer):
                 member=number if len(specs) > 1 else None,
                 fires=fires if number == 1 else None,
             )
+
+
+def _odd_gap(nominal: Nominal, fires: Fires, zone: tzinfo, start: datetime) -> datetime | None:
+    """The first change of the clocks at which the library does something else than we do."""
+    # Each time that is left out is enqueued again and again, whatever else is due there.
+    left_out = next(gaps(nominal, zone, start), None)
+    if left_out is not None:
+        return left_out
+    found = difference(nominal, fires, zone, start, None)
+    return None if found is None else found.at
 
 
 def _interval(

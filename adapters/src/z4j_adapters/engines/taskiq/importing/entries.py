@@ -18,6 +18,7 @@ from z4j_adapters.transfer.zones import fixed_zone_name, zone_of
 __all__ = ["Entry", "mapped"]
 
 SECOND = timedelta(seconds=1)
+PERIOD_MAX = timedelta(days=3653)  # As the scheduler has it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,8 @@ def _triggers(entry: Entry, at: datetime) -> Iterator[_Trigger]:
         yield _by_cron(task.cron, getattr(task, "cron_offset", None))
     if interval is not None:
         span = interval if isinstance(interval, timedelta) else interval * SECOND
+        if span > PERIOD_MAX:
+            raise _No("PERIOD_TOO_LONG", "its interval is longer than 3653 days", "use a cron")
         yield _by_interval(span)
     if time is not None:
         yield _by_time(time, at, entry.is_stored)
