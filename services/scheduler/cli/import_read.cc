@@ -208,7 +208,8 @@ class Reader {
     }
     absl::StatusOr<Proof> proof = Prove(schedules, after, *fires, wanted);
     if (!proof.ok()) return;  // It is refused in the plan, with its reason.
-    at.proved_until = fires->size() < wanted ? absl::InfiniteFuture() : fires->back();
+    const bool has_ended = fires->empty() || fires->size() < wanted;
+    at.proved_until = has_ended ? absl::InfiniteFuture() : fires->back();
     if (!at.proof.has_value()) {
       at.proof = *std::move(proof);
       return;
