@@ -65,7 +65,7 @@ class Server final : public ClusterView {
   std::vector<AdapterStatus> Adapters() override;
   void Ask(const std::string& engine, const std::string& instance, const AdapterQuestion& question,
            OnAnswer done) override;
-  FireReason WaitReason(const std::string& engine) override;
+  WaitCause WhyWaits(const Route& route) override;
   std::string WhyBlind(const std::string& engine, const std::string& instance) override;
   void CancelFire(const std::string& engine, const Fire& fire, bool terminate) override;
 

@@ -16,7 +16,7 @@ std::string WhyFiresWait(const EngineStatus& engine) {
   if (engine.waiting == 0) return "";
   switch (engine.reason) {
     case FireReason::kNoAdapter:
-      return absl::StrCat("no adapter for ", engine.engine, " is connected");
+      return engine.note;
     case FireReason::kEngineUnavailable:
       return absl::StrCat("the broker of ", engine.engine, " cannot be reached");
     default:
@@ -74,7 +74,7 @@ void Server::Ask(const std::string& engine, const std::string& instance,
 
 std::vector<AdapterStatus> Server::Adapters() { return dispatcher_->Adapters(); }
 
-FireReason Server::WaitReason(const std::string& engine) { return dispatcher_->WaitReason(engine); }
+WaitCause Server::WhyWaits(const Route& route) { return dispatcher_->WhyWaits(route); }
 
 std::string Server::WhyBlind(const std::string& engine, const std::string& instance) {
   return dispatcher_->WhyBlind(engine, instance);

@@ -48,6 +48,7 @@ constexpr Flag kWhat[] = {
     {"--queue", "queue", "Queue; default: the engine's"},
     {"--priority", "priority", "-100 (last) .. 100 (first)"},
     {"--expires", "expires", "Drop a fire not started so long after its due time"},
+    {"--affinity-key", "affinity_key", "Fires of all schedules with this key go to one adapter"},
     {"--description", "description", "For people"},
 };
 
@@ -158,6 +159,9 @@ void ScheduleFlags::AddTo(CLI::App& verb, bool spec_only) {
   if (spec_only) return;
   add(kWhat, "What");
   verb.add_option("--option", options_, "Engine option, name=JSON; repeatable")->group("What");
+  verb.add_option("--adapter-label", adapter_labels_,
+                  "Label that an adapter needs to take its fires, key=value; repeatable")
+      ->group("What");
   verb.add_option("--label", labels_, "Label, key=value; repeatable")->group("What");
   add(kPolicies, "Policies");
 }
@@ -187,16 +191,19 @@ absl::Status ScheduleFlags::Fill(absl::Time now, v1::Schedule& schedule,
                       "--day-match, --anchor, --latitude and the like say more about "
                       "--cron, --interval or --solar: give that too");
   }
-  if (!options_.empty()) {
-    ASSIGN_OR_RETURN(const auto options, ParsePairs("--option", options_));
-    schedule.mutable_engine_options()->insert(options.begin(), options.end());
-    mask.push_back("engine_options");
-  }
-  if (!labels_.empty()) {
-    ASSIGN_OR_RETURN(const auto labels, ParsePairs("--label", labels_));
-    schedule.mutable_labels()->insert(labels.begin(), labels.end());
-    mask.push_back("labels");
-  }
+  const auto fill_map = [&](const char* flag, const std::vector<std::string>& texts,
+                            const char* path, auto* map) -> absl::Status {
+    if (texts.empty()) return absl::OkStatus();
+    mask.push_back(path);
+    ASSIGN_OR_RETURN(const auto pairs, ParsePairs(flag, texts));
+    map->insert(pairs.begin(), pairs.end());
+    return absl::OkStatus();
+  };
+  RETURN_IF_ERROR(
+      fill_map("--option", options_, "engine_options", schedule.mutable_engine_options()));
+  RETURN_IF_ERROR(fill_map("--adapter-label", adapter_labels_, "adapter_labels",
+                           schedule.mutable_adapter_labels()));
+  RETURN_IF_ERROR(fill_map("--label", labels_, "labels", schedule.mutable_labels()));
   return absl::OkStatus();
 }
 

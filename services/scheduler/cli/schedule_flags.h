@@ -27,7 +27,7 @@ class ScheduleFlags {
 
   CLI::App* verb_ = nullptr;
   std::map<std::string, std::string> texts_;  // By flag.
-  std::vector<std::string> options_, labels_;
+  std::vector<std::string> options_, adapter_labels_, labels_;
 };
 
 }  // namespace z4j::scheduler

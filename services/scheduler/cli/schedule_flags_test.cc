@@ -41,6 +41,18 @@ TEST(ScheduleFlagsTest, EveryFlagGivenBecomesItsFieldAndAPathInTheMask) {
               ElementsAre("spec", "time_zone", "engine", "priority", "jitter", "retry", "labels"));
 }
 
+TEST(ScheduleFlagsTest, LabelsOfAdaptersAreGivenOneByOne) {
+  const Parsed given =
+      Parse("--adapter-label region=eu --adapter-label tier=gold --affinity-key c7");
+  ASSERT_OK(given.status);
+  EXPECT_EQ(given.schedule.adapter_labels().at("region"), "eu");
+  EXPECT_EQ(given.schedule.adapter_labels().at("tier"), "gold");
+  EXPECT_EQ(given.schedule.affinity_key(), "c7");
+  EXPECT_THAT(given.mask, ElementsAre("affinity_key", "adapter_labels"));
+  EXPECT_THAT(Parse("--adapter-label region").status,
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--adapter-label")));
+}
+
 TEST(ScheduleFlagsTest, TheRetryOfRunsIsOnePathHoweverManyFlagsSayIt) {
   const Parsed parsed = Parse(
       "--run-attempts 3 --run-initial-backoff 30s --run-backoff-multiplier 1.5 "

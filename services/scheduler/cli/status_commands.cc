@@ -1,4 +1,6 @@
+#include <map>
 #include <memory>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -57,6 +59,18 @@ std::string OutcomesText(const v1::Capabilities& capabilities) {
   return absl::StrCat("unknown: ", capabilities.outcomes_hint());
 }
 
+// "well", or what is wrong; one that is being stopped says that first.
+std::string HealthText(const v1::AdapterStatus& adapter) {
+  const std::string health = adapter.health().empty() ? "well" : adapter.health();
+  return adapter.leaving() ? absl::StrCat("leaving, ", health) : health;
+}
+
+// "region=eu, tier=a"; the map of a message has no order.
+std::string LabelsText(const v1::AdapterStatus& adapter) {
+  const std::map<std::string, std::string> labels(adapter.labels().begin(), adapter.labels().end());
+  return absl::StrJoin(labels, ", ", absl::PairFormatter("="));
+}
+
 absl::Status ListAdapters(const ClientOptions& options) {
   ASSIGN_OR_RETURN(const v1::GetStatusResponse status, GetStatus(options));
   std::vector<const google::protobuf::Message*> messages;
@@ -67,11 +81,13 @@ absl::Status ListAdapters(const ClientOptions& options) {
         {adapter.engine(), adapter.instance(), adapter.engine_version(),
          absl::StrCat(adapter.in_flight(), "/", adapter.max_in_flight()),
          EnumText(*v1::DeliveryGuarantee_descriptor(), adapter.capabilities().delivery()),
-         OutcomesText(adapter.capabilities()),
-         adapter.health().empty() ? "well" : adapter.health()});
+         OutcomesText(adapter.capabilities()), LabelsText(adapter),
+         absl::StrJoin(adapter.queues(), ", "), HealthText(adapter)});
   }
   PrintMany(options, messages,
-            {"ENGINE", "INSTANCE", "VERSION", "IN FLIGHT", "DELIVERY", "OUTCOMES", "HEALTH"}, rows);
+            {"ENGINE", "INSTANCE", "VERSION", "IN FLIGHT", "DELIVERY", "OUTCOMES", "LABELS",
+             "QUEUES", "HEALTH"},
+            rows);
   return absl::OkStatus();
 }
 

@@ -70,23 +70,82 @@ Faults FaultsOf(const Schedule& schedule, const EngineOffer& offer) {
   return faults;
 }
 
+bool Publishes(const std::vector<std::string>& queues, const std::string& queue) {
+  return queue.empty() || queues.empty() ||
+         std::find(queues.begin(), queues.end(), queue) != queues.end();
+}
+
+bool Holds(const Types& labels, const Types& wanted) {
+  return std::includes(labels.begin(), labels.end(), wanted.begin(), wanted.end());
+}
+
+// "labels region=eu, tier=a", and no more of them than a line has room for.
+std::string LabelsText(const Types& labels) {
+  constexpr int kShown = 3;
+  std::vector<std::string> shown;
+  for (const auto& [name, value] : labels) {
+    if (shown.size() < kShown) shown.push_back(absl::StrCat(name, "=", value));
+  }
+  const size_t more = labels.size() - shown.size();
+  return absl::StrCat(labels.size() == 1 ? "label " : "labels ", absl::StrJoin(shown, ", "),
+                      more == 0 ? "" : absl::StrCat(" and ", more, " more"));
+}
+
 }  // namespace
+
+Route RouteOf(const Schedule& schedule) {
+  return {schedule.engine, schedule.queue, schedule.adapter_labels};
+}
+
+bool MayTake(const Route& route, const std::vector<std::string>& queues,
+             const std::map<std::string, std::string>& labels) {
+  return Publishes(queues, route.queue) && Holds(labels, route.labels);
+}
+
+std::string WhyNobody(const Route& route, const EngineOffers& offers) {
+  const auto found = offers.find(route.engine);
+  if (found == offers.end() || found->second.empty()) {
+    return absl::StrCat("no adapter for ", route.engine, " is connected");
+  }
+  bool publishes = false, holds = false, takes = false;
+  for (const EngineOffer& offer : found->second) {
+    const bool publishes_this = Publishes(offer.queues, route.queue);
+    const bool holds_this = Holds(offer.labels, route.labels);
+    publishes |= publishes_this;
+    holds |= holds_this;
+    takes |= publishes_this && holds_this;
+    if (publishes_this && holds_this && !offer.leaving) return "";
+  }
+  if (takes) {
+    return absl::StrCat("every adapter for ", route.engine, " that could take it is being stopped");
+  }
+  const std::string queue = absl::StrCat("publishes to queue '", route.queue, "'");
+  const std::string labels = absl::StrCat("has the ", LabelsText(route.labels));
+  std::string lacking = absl::StrCat(queue, " and ", labels);
+  if (!publishes && holds) lacking = queue;
+  if (publishes && !holds) lacking = labels;
+  return absl::StrCat("no connected adapter for ", route.engine, " ", lacking,
+                      "; start one that does, or change the schedule");
+}
 
 absl::Status CheckEngineFit(const Schedule& schedule, const EngineOffers& offers) {
   const auto found = offers.find(schedule.engine);
-  if (found == offers.end() || found->second.empty()) return absl::OkStatus();
+  if (found == offers.end()) return absl::OkStatus();
+  const Route route = RouteOf(schedule);
   Faults fewest;
   for (const EngineOffer& offer : found->second) {
+    if (!MayTake(route, offer.queues, offer.labels)) continue;
     Faults faults = FaultsOf(schedule, offer);
     if (faults.empty()) return absl::OkStatus();
     if (fewest.empty() || faults.size() < fewest.size()) fewest = std::move(faults);
   }
-  return FieldError(std::move(fewest));
+  // None may take its fires: nothing is known of one that may.
+  return fewest.empty() ? absl::OkStatus() : FieldError(std::move(fewest));
 }
 
 bool EngineFitDiffers(const Schedule& a, const Schedule& b) {
-  return a.engine != b.engine || a.engine_options != b.engine_options || a.priority != b.priority ||
-         a.expires != b.expires;
+  return RouteOf(a) != RouteOf(b) || a.engine_options != b.engine_options ||
+         a.priority != b.priority || a.expires != b.expires;
 }
 
 }  // namespace z4j::scheduler

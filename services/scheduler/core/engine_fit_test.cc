@@ -83,6 +83,51 @@ TEST(EngineFitTest, OneInstanceThatTakesAllOfItIsEnoughAndSeveralDoNotAddUp) {
   EXPECT_THAT(CheckEngineFit(schedule, offers), StatusIs(StatusCode::kInvalidArgument));
 }
 
+// One instance in Europe for two queues, one in America that knows an option.
+const EngineOffers kPlaces = {
+    {"rq",
+     {{{{"a", "string"}}, false, false, {"mail", "reports"}, {{"region", "eu"}, {"tier", "gold"}}},
+      {{{"b", "string"}}, false, false, {}, {{"region", "us"}}}}}};
+
+TEST(EngineFitTest, AQueueAndLabelsThatOneInstanceHasAreServed) {
+  EXPECT_EQ(WhyNobody({"rq"}, kPlaces), "");
+  EXPECT_EQ(WhyNobody({"rq", "mail", {{"region", "eu"}}}, kPlaces), "");
+  EXPECT_EQ(WhyNobody({"rq", "anything", {{"region", "us"}}}, kPlaces), "");
+}
+
+TEST(EngineFitTest, WhatNoInstanceHasIsSaidWithAWayOut) {
+  EXPECT_EQ(WhyNobody({"huey"}, kPlaces), "no adapter for huey is connected");
+  EXPECT_EQ(WhyNobody({"rq", "", {{"region", "asia"}}}, kPlaces),
+            "no connected adapter for rq has the label region=asia; start one that does, or change "
+            "the schedule");
+  EXPECT_THAT(WhyNobody({"rq", "mail", {{"region", "us"}, {"tier", "gold"}}}, kPlaces),
+              HasSubstr("has the labels region=us, tier=gold;"));
+  // Each is there, but not in one place.
+  EXPECT_THAT(WhyNobody({"rq", "other", {{"region", "eu"}}}, kPlaces),
+              HasSubstr("publishes to queue 'other' and has the label region=eu;"));
+  EngineOffers bound = kPlaces;
+  bound["rq"].pop_back();
+  EXPECT_THAT(WhyNobody({"rq", "other"}, bound), HasSubstr("publishes to queue 'other';"));
+}
+
+TEST(EngineFitTest, OneThatIsBeingStoppedTakesNothingMore) {
+  EngineOffers leaving = kPlaces;
+  leaving["rq"][0].leaving = true;
+  EXPECT_THAT(WhyNobody({"rq", "mail", {{"region", "eu"}}}, leaving), HasSubstr("being stopped"));
+  EXPECT_EQ(WhyNobody({"rq", "mail"}, leaving), "");
+}
+
+TEST(EngineFitTest, OnlyInstancesThatMayTakeTheFiresAreAskedForTheirOptions) {
+  Schedule schedule = Of("rq", {{"b", "\"x\""}});
+  EXPECT_OK(CheckEngineFit(schedule, kPlaces));
+  schedule.adapter_labels = {{"region", "eu"}};
+  EXPECT_THAT(CheckEngineFit(schedule, kPlaces),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("engine_options.b")));
+  // Of one that is not connected nothing is known.
+  schedule.adapter_labels = {{"region", "asia"}};
+  EXPECT_OK(CheckEngineFit(schedule, kPlaces));
+}
+
 TEST(EngineFitTest, AnEngineThatIsNotConnectedOrDeclaresNoOptionsTakesAnyOption) {
   Schedule schedule = Of("huey", {{"whatever", "1"}});
   schedule.priority = 1;

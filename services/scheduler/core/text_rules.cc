@@ -59,6 +59,15 @@ bool HasOnly(absl::string_view text, absl::string_view others, bool upper_case) 
   });
 }
 
+std::string CheckKey(absl::string_view key) {
+  if (!key.empty() && key.size() <= kLabelCharsMax && HasOnly(key, "-_./", true) &&
+      absl::ascii_isalnum(key.front())) {
+    return "";
+  }
+  return absl::StrCat("is no key; write 1 to ", kLabelCharsMax,
+                      " letters, digits and any of - _ . / and begin with a letter or digit");
+}
+
 std::string CheckJson(absl::string_view text, JsonShape shape, int bytes_max) {
   if (text.size() > bytes_max) {
     return absl::StrCat("has ", text.size(), " bytes; at most ", bytes_max,

@@ -18,6 +18,9 @@ std::string CheckText(absl::string_view text, int chars_min, int chars_max, Text
 // The characters of an identifier: ASCII letters, digits and `others`.
 bool HasOnly(absl::string_view text, absl::string_view others, bool upper_case);
 
+// The key of a label or an option: 1 to kLabelCharsMax of those characters.
+std::string CheckKey(absl::string_view key);
+
 enum class JsonShape { kAny, kArray, kObject };
 
 // One JSON text of that shape, in at most `bytes_max` bytes and kJsonDepthMax levels.

@@ -25,7 +25,10 @@ class Validator {
     CheckNames();
     CheckTask();
     CheckEngineOptions();
-    CheckLabels();
+    CheckLabels("labels", s_.labels);
+    CheckLabels("adapter_labels", s_.adapter_labels);
+    AddFault("affinity_key", Quoted(s_.affinity_key),
+             CheckText(s_.affinity_key, 0, kLabelCharsMax, TextShape::kOneLine));
     CheckPolicies();
     CheckRetry();
     if (s_.run_retry.has_value()) CheckRunRetry(*s_.run_retry);
@@ -84,16 +87,16 @@ class Validator {
     CheckCount("engine_options", s_.engine_options.size(), kEngineOptionsMax);
     for (const auto& [key, value] : s_.engine_options) {
       const std::string field = absl::StrCat("engine_options[", Quoted(key), "]");
-      CheckKey(field, key);
+      AddFault(field, Quoted(key), CheckKey(key));
       AddFault(field, Quoted(value), CheckJson(value, JsonShape::kAny, kEngineOptionBytesMax));
     }
   }
 
-  void CheckLabels() {
-    CheckCount("labels", s_.labels.size(), kLabelsMax);
-    for (const auto& [key, value] : s_.labels) {
-      const std::string field = absl::StrCat("labels[", Quoted(key), "]");
-      CheckKey(field, key);
+  void CheckLabels(absl::string_view name, const std::map<std::string, std::string>& labels) {
+    CheckCount(name, labels.size(), kLabelsMax);
+    for (const auto& [key, value] : labels) {
+      const std::string field = absl::StrCat(name, "[", Quoted(key), "]");
+      AddFault(field, Quoted(key), CheckKey(key));
       AddFault(field, Quoted(value), CheckText(value, 0, kLabelCharsMax, TextShape::kOneLine));
     }
   }
@@ -197,15 +200,6 @@ class Validator {
   }
   void AddAll(const absl::Status& status) {
     for (FieldViolation& v : FieldViolationsOf(status)) violations_.push_back(std::move(v));
-  }
-
-  void CheckKey(absl::string_view field, const std::string& key) {
-    if (key.empty() || key.size() > kLabelCharsMax || !HasOnly(key, "-_./", true) ||
-        !absl::ascii_isalnum(key.front())) {
-      Add(field, absl::StrCat(Quoted(key), " is no key; write 1 to ", kLabelCharsMax,
-                              " letters, digits and any of - _ . / and begin with a letter or "
-                              "digit"));
-    }
   }
 
   void CheckCount(absl::string_view field, size_t count, int max) {

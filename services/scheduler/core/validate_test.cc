@@ -214,6 +214,15 @@ TEST(ValidateTest, RefusesAOneShotOutsideItsLifetime) {
 }
 
 TEST(ValidateTest, BoundsLabels) {
+  ExpectAccepted([](Schedule& s) { s.adapter_labels = {{"region", "eu"}}; });
+  ExpectRefused(
+      [](Schedule& s) {
+        s.adapter_labels = {{"a=b", "1"}};
+      },
+      "adapter_labels[\"a=b\"]", {"200"});
+  ExpectAccepted([](Schedule& s) { s.affinity_key = "customer ä"; });
+  ExpectRefused([](Schedule& s) { s.affinity_key = std::string(201, 'k'); }, "affinity_key",
+                {"201", "200"});
   ExpectAccepted([](Schedule& s) { s.labels = {{"team/cost-centre", "42 ä"}, {"b", ""}}; });
   ExpectRefused([](Schedule& s) { s.labels = {{"a=b", "1"}}; }, "labels[\"a=b\"]", {"200"});
   ExpectRefused(

@@ -82,15 +82,24 @@ inline EngineOffer OfferOf(const AdapterInfo& info) {
   }
   offer.priority = info.capabilities.priority;
   offer.expires = info.capabilities.expires;
+  offer.queues = info.queues;
+  offer.labels = info.labels;
   return offer;
 }
+
+// Why fires wait.
+struct WaitCause {
+  FireReason reason = FireReason::kNone;  // kNoAdapter, kEngineUnavailable, or kNone.
+  std::string note;                       // WhyNobody, of kNoAdapter.
+};
 
 struct AdapterStatus {
   AdapterInfo info;
   int in_flight = 0;
   double load = 0;  // 0..1 as its heartbeat says.
   absl::Time last_heartbeat;
-  std::string health;  // Empty: well; otherwise what is wrong ("broker unreachable since …").
+  std::string health;    // Empty: well; otherwise what is wrong ("broker unreachable since …").
+  bool leaving = false;  // It is being stopped, and takes no new fires.
 };
 
 enum class DispatchCode : uint8_t {
@@ -98,6 +107,7 @@ enum class DispatchCode : uint8_t {
   kDuplicate = 2,    // It had it already.
   kRejected = 3,     // It will never take it: `message` says why.
   kUnavailable = 4,  // Not handed over, or unknown: try again.
+  kReturned = 5,     // Not tried at all, because the adapter is being stopped.
 };
 
 struct DispatchResult {
@@ -209,6 +219,8 @@ class AdapterEvents {
   virtual void OnOutcomes(const AdapterLink& link, std::vector<Outcome> outcomes,
                           std::function<void(bool durable)> done) = 0;
   virtual void OnHeartbeat(const AdapterLink& link, double load, std::string health) = 0;
+  // It is being stopped: it finishes what it has, and is to be given nothing more.
+  virtual void OnLeaving(const AdapterLink& link) = 0;
   // The answer to LookUp, also if it failed.
   virtual void OnLookedUp(const AdapterLink& link) = 0;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "services/base/log.h"
 #include "services/scheduler/limits.h"
 
@@ -176,16 +177,20 @@ absl::Duration Dispatcher::RunOnce() {
 
 std::vector<Dispatcher::Sending> Dispatcher::Assign(absl::Time now, MonoTime mono) {
   std::map<LinkSet::Link*, std::vector<DispatchItem>> items;
-  std::vector<std::pair<std::string, std::string>> keys;
+  std::vector<FireQueue::PoolKey> keys;
   for (const auto& [key, pool] : queue_.pools()) {
     if (!pool.ready.empty()) keys.push_back(key);
   }
-  // Pools take turns, so that a big one does not keep a small one from a shared adapter.
+  // Pools take turns, so that a big one does not keep a small one from a shared adapter, whose room
+  // may be gone before all had theirs.
+  std::rotate(keys.begin(), std::upper_bound(keys.begin(), keys.end(), last_served_), keys.end());
   while (!keys.empty()) {
     std::erase_if(keys, [&](const auto& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
       const auto found = queue_.pools().find(key);
-      return found == queue_.pools().end() ||
-             AssignPool(found->second, kPoolShare, now, mono, items) < kPoolShare;
+      if (found == queue_.pools().end()) return true;
+      const int taken = AssignPool(found->second, kPoolShare, now, mono, items);
+      if (taken > 0) last_served_ = key;
+      return taken < kPoolShare;
     });
   }
   std::vector<Sending> sends;
@@ -202,15 +207,17 @@ std::vector<Dispatcher::Sending> Dispatcher::Assign(absl::Time now, MonoTime mon
 
 int Dispatcher::AssignPool(FireQueue::Pool& pool, int limit, absl::Time now, MonoTime mono,
                            std::map<LinkSet::Link*, std::vector<DispatchItem>>& sends) {
+  const std::vector<LinkSet::Link*> candidates = links_.Candidates(pool.key.route);
+  const int slot = pool.key.slot;
   int taken = 0;
   for (; taken < limit && !pool.ready.empty(); ++taken) {
     Entry* entry = *pool.ready.begin();
     const bool last = pool.size == 1;  // Then the pool goes with it.
-    if (EndIfExpired(entry, now, mono)) {
+    if (EndIfExpired(entry, !candidates.empty(), now, mono)) {
       if (last) return taken;
       continue;
     }
-    LinkSet::Link* link = links_.Choose(pool.engine, pool.queue, entry->fire.key.schedule);
+    LinkSet::Link* link = links_.Choose(candidates, entry->fire.key.schedule, slot);
     if (link == nullptr) break;
     queue_.MarkInFlight(entry, link->link.get(), mono);
     ++link->in_flight;
@@ -234,9 +241,13 @@ void Dispatcher::Sweep(absl::Time now, MonoTime mono) {
       oldest = std::min(oldest, retry ? fire.dispatch_after : fire.key.due_at);
     }
   });
+  // Few pools have many entries.  One that goes amid this is not asked for again.
+  absl::flat_hash_map<const FireQueue::Pool*, bool> served;
   for (Entry* entry : entries) {
+    const auto [found, is_new] = served.try_emplace(entry->pool);
+    if (is_new) found->second = links_.Serves(entry->pool->key.route);
     if (entry->place != FireQueue::Place::kInFlight) {
-      EndIfExpired(entry, now, mono);
+      EndIfExpired(entry, found->second, now, mono);
     } else if (mono - entry->since > kAnswerMax) {
       Unavailable(entry, "the adapter did not answer", now, mono);
     }
@@ -251,10 +262,9 @@ void Dispatcher::ShowGauges(absl::Time oldest) {
   for (const auto& [name, engine] : engines_) metrics_->SetInFlight(name, links_.InFlight(name));
 }
 
-bool Dispatcher::EndIfExpired(Entry* entry, absl::Time now, MonoTime mono) {
+bool Dispatcher::EndIfExpired(Entry* entry, bool served, absl::Time now, MonoTime mono) {
   const QueuedFire& fire = entry->fire;
   const absl::Duration expires = fire.target->task->expires;
-  const bool served = links_.Serves(entry->pool->engine, entry->pool->queue);
   if (expires > absl::ZeroDuration()) {
     if (now <= fire.dispatch_after + expires) return false;
     EndFire(entry, FireState::kSkipped, served ? FireReason::kExpired : FireReason::kNoAdapter, "",
@@ -263,7 +273,7 @@ bool Dispatcher::EndIfExpired(Entry* entry, absl::Time now, MonoTime mono) {
   }
   if (served) return false;
   // Adapters need a moment to come back after this node or theirs was restarted.
-  const MonoTime alone = std::max(began_, engines_[entry->pool->engine].lost_adapter);
+  const MonoTime alone = std::max(began_, engines_[entry->pool->key.route.engine].lost_adapter);
   const absl::Time until =
       std::max(fire.dispatch_after, fire.decided_at) + fire.target->catch_up_window;
   if (now <= until || mono - alone < kNoAdapterGrace) return false;

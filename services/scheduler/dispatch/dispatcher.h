@@ -31,7 +31,9 @@ struct EngineStatus {
   int64_t waiting = 0;    // PENDING, in memory.
   int64_t in_flight = 0;  // Of those, sent and not answered.
   absl::Time oldest_due = absl::InfiniteFuture();
-  FireReason reason = FireReason::kNone;  // As WaitReason.
+  // As WhyWaits; of what nobody takes, if something of that waits.
+  FireReason reason = FireReason::kNone;
+  std::string note;
 };
 
 // A fire that the store has as DISPATCHED or RUNNING.
@@ -124,8 +126,8 @@ class Dispatcher final : public AdapterEvents {
   void Ask(const std::string& engine, const std::string& instance, const AdapterQuestion& question,
            OnAnswer done) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Why fires of `engine` wait: kNoAdapter, kEngineUnavailable or kNone.
-  FireReason WaitReason(const std::string& engine) const ABSL_LOCKS_EXCLUDED(mu_);
+  // Why fires wait that go this way.
+  WaitCause WhyWaits(const Route& route) const ABSL_LOCKS_EXCLUDED(mu_);
   // Adapters of the engine are connected, and none can tell how runs end.
   bool IsBlind(const std::string& engine) const ABSL_LOCKS_EXCLUDED(mu_);
   // Why it is not told how runs end that `instance` took, and what to change; empty: it is.
@@ -146,6 +148,7 @@ class Dispatcher final : public AdapterEvents {
                   std::function<void(bool durable)> done) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnHeartbeat(const AdapterLink& link, double load, std::string health) override
       ABSL_LOCKS_EXCLUDED(mu_);
+  void OnLeaving(const AdapterLink& link) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnLookedUp(const AdapterLink& link) override ABSL_LOCKS_EXCLUDED(mu_);
 
   // Sends what may go out now; returns how long there is nothing more to do unless woken.
@@ -169,7 +172,7 @@ class Dispatcher final : public AdapterEvents {
     // Lowest batch of which fires were left to the store; none: all are here.
     std::optional<int64_t> overflow_from;
     bool refilling = false;  // ReloadFrom asked for them.
-    MonoTime lost_adapter;   // When the last one to leave left.
+    MonoTime lost_adapter;   // When the last one to leave left, or said that it would.
   };
 
   std::vector<Sending> Assign(absl::Time now, MonoTime mono) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -181,7 +184,9 @@ class Dispatcher final : public AdapterEvents {
   void Sweep(absl::Time now, MonoTime mono) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // `oldest`: due time of the oldest fire that waits.
   void ShowGauges(absl::Time oldest) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  bool EndIfExpired(Entry* entry, absl::Time now, MonoTime mono) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // `served`: some adapter takes fires of its pool.
+  bool EndIfExpired(Entry* entry, bool served, absl::Time now, MonoTime mono)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void OnResult(LinkSet::Link* link, const DispatchResult& result, absl::Time now, MonoTime mono)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Accepted(Entry* entry, const LinkSet::Link* link, absl::Time now)
@@ -197,7 +202,9 @@ class Dispatcher final : public AdapterEvents {
   // What to ask now; `sleep` is cut to when there will be more.
   std::vector<Asking> AssignLookUps(MonoTime mono, absl::Duration* sleep)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  FireReason WaitReasonLocked(const std::string& engine) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  WaitCause WhyWaitsLocked(const Route& route) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Nothing more is sent to it.
+  void Leaves(LinkSet::Link* link, MonoTime mono) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Wake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { woken_ = true; }
   void ForgetLocked(FireId id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ReportEnded() ABSL_LOCKS_EXCLUDED(mu_);
@@ -217,6 +224,8 @@ class Dispatcher final : public AdapterEvents {
   FireQueue queue_ ABSL_GUARDED_BY(mu_);
   LinkSet links_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, Engine> engines_ ABSL_GUARDED_BY(mu_);
+  // The pool whose turn was the last: the next turns begin after it.
+  FireQueue::PoolKey last_served_ ABSL_GUARDED_BY(mu_);
   AwaitedOutcomes awaited_ ABSL_GUARDED_BY(mu_);
   bool unended_wanted_ ABSL_GUARDED_BY(mu_) = false;
   bool unended_left_ ABSL_GUARDED_BY(mu_) = false;  // There was no room for some.

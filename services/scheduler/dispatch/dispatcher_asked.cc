@@ -70,16 +70,16 @@ void Dispatcher::Ask(const std::string& engine, const std::string& instance,
   ask->Ask(question, clock_.MonoNow() + kAskMax, std::move(done));
 }
 
-FireReason Dispatcher::WaitReason(const std::string& engine) const {
+WaitCause Dispatcher::WhyWaits(const Route& route) const {
   MonotoneMutexLock lock(&mu_);
-  return WaitReasonLocked(engine);
+  return WhyWaitsLocked(route);
 }
 
-FireReason Dispatcher::WaitReasonLocked(const std::string& engine) const {
-  if (!links_.Serves(engine, "")) return FireReason::kNoAdapter;
-  const auto found = engines_.find(engine);
+WaitCause Dispatcher::WhyWaitsLocked(const Route& route) const {
+  if (!links_.Serves(route)) return {FireReason::kNoAdapter, WhyNobody(route, links_.Offers())};
+  const auto found = engines_.find(route.engine);
   const bool refused = found != engines_.end() && found->second.unavailable_in_a_row > 0;
-  return refused ? FireReason::kEngineUnavailable : FireReason::kNone;
+  return {refused ? FireReason::kEngineUnavailable : FireReason::kNone, ""};
 }
 
 bool Dispatcher::IsBlind(const std::string& engine) const {
@@ -92,17 +92,22 @@ std::vector<EngineStatus> Dispatcher::Engines() const {
   std::map<std::string, EngineStatus> engines;
   for (const AdapterStatus& adapter : links_.Statuses()) ++engines[adapter.info.engine].adapters;
   for (const auto& [key, pool] : queue_.pools()) {
-    EngineStatus& status = engines[key.first];
+    EngineStatus& status = engines[key.route.engine];
     status.waiting += pool.size;
     if (!pool.ready.empty()) {
       status.oldest_due = std::min(status.oldest_due, (*pool.ready.begin())->fire.key.due_at);
+    }
+    if (status.reason == FireReason::kNone && !links_.Serves(key.route)) {
+      WaitCause cause = WhyWaitsLocked(key.route);
+      status.reason = cause.reason;
+      status.note = std::move(cause.note);
     }
   }
   std::vector<EngineStatus> result;
   for (auto& [name, status] : engines) {
     status.engine = name;
     status.in_flight = links_.InFlight(name);
-    status.reason = WaitReasonLocked(name);
+    if (status.reason == FireReason::kNone) status.reason = WhyWaitsLocked({name}).reason;
     result.push_back(std::move(status));
   }
   return result;

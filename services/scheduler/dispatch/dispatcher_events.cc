@@ -51,6 +51,8 @@ void Dispatcher::OnDisconnected(const AdapterLink& link) {
   });
   // Whether the broker has them is unknown; the same id goes out again, at once.
   for (Entry* entry : unknown) queue_.Return(entry, mono, mono);
+  // It watched how some runs go.  The others take that up when they are asked after them.
+  awaited_.Hasten(gone->info.engine);
   links_.Remove(link);
   Wake();
 }
@@ -72,6 +74,8 @@ void Dispatcher::OnResult(LinkSet::Link* link, const DispatchResult& result, abs
                           MonoTime mono) {
   Entry* entry = queue_.Find(result.id);
   if (entry == nullptr || entry->place == FireQueue::Place::kSettled) return;
+  const bool is_there =
+      entry->place == FireQueue::Place::kInFlight && entry->link == link->link.get();
   switch (result.code) {
     case DispatchCode::kAccepted:
     case DispatchCode::kDuplicate:
@@ -79,13 +83,18 @@ void Dispatcher::OnResult(LinkSet::Link* link, const DispatchResult& result, abs
       Accepted(entry, link, now);
       return;
     case DispatchCode::kRejected:
-      if (metrics_) metrics_->DispatchRejected(entry->pool->engine);
+      if (metrics_) metrics_->DispatchRejected(entry->pool->key.route.engine);
       EndFire(entry, FireState::kFailed, FireReason::kRejected, Clean(result.message), now);
       return;
     case DispatchCode::kUnavailable:
-      if (entry->place == FireQueue::Place::kInFlight && entry->link == link->link.get()) {
-        Unavailable(entry, result.message, now, mono);
-      }
+      if (is_there) Unavailable(entry, result.message, now, mono);
+      return;
+    case DispatchCode::kReturned:
+      // In case it crossed what says so: nothing would stop it from coming back here again.
+      Leaves(link, mono);
+      if (!is_there) return;
+      Detach(entry);
+      queue_.ReturnUntried(entry);
       return;
   }
 }
@@ -120,7 +129,7 @@ void Dispatcher::Accepted(Entry* entry, const LinkSet::Link* link, absl::Time no
 
 void Dispatcher::Unavailable(Entry* entry, const std::string& message, absl::Time now,
                              MonoTime mono) {
-  const std::string& name = entry->pool->engine;
+  const std::string& name = entry->pool->key.route.engine;
   ++engines_[name].unavailable_in_a_row;
   const RetryPolicy& retry = entry->fire.target->retry;
   if (retry.max_attempts > 0 && entry->fire.attempts >= retry.max_attempts) {
@@ -187,6 +196,22 @@ void Dispatcher::OnHeartbeat(const AdapterLink& link, double load, std::string h
     Wake();
   }
   from->health = std::move(health);
+}
+
+void Dispatcher::OnLeaving(const AdapterLink& link) {
+  MonotoneMutexLock lock(&mu_);
+  LinkSet::Link* from = links_.Find(link);
+  if (from == nullptr) return;
+  Leaves(from, clock_.MonoNow());
+  Wake();  // What waited for it alone may go elsewhere.
+}
+
+void Dispatcher::Leaves(LinkSet::Link* link, MonoTime mono) {
+  if (std::exchange(link->leaving, true)) return;
+  // Whoever takes its place has as long to come as after it is gone.
+  engines_[link->info.engine].lost_adapter = mono;
+  LogInfo("an adapter is being stopped; it is given nothing more",
+          {{"engine", link->info.engine}, {"instance", link->info.instance}});
 }
 
 }  // namespace z4j::scheduler

@@ -1,6 +1,8 @@
 #include "services/scheduler/dispatch/fire_queue.h"
 
 #include <algorithm>
+#include <limits>
+#include <utility>
 
 namespace z4j::scheduler {
 
@@ -12,11 +14,9 @@ bool FireQueue::Add(QueuedFire fire, absl::Time now) {
   entry->seq = next_seq_++;
   entry->fire = std::move(fire);
   const DispatchTarget& target = *entry->fire.target;
-  Pool& pool = pools_[{target.engine, target.task->queue}];
-  if (pool.size == 0) {
-    pool.engine = target.engine;
-    pool.queue = target.task->queue;
-  }
+  PoolKey key = {target.route(), target.affinity_slot};
+  Pool& pool = pools_[key];
+  if (pool.size == 0) pool.key = std::move(key);
   entry->pool = &pool;
   ++pool.size;
   ++size_;
@@ -111,10 +111,16 @@ void FireQueue::Return(Entry* entry, MonoTime at, MonoTime now) {
   backed_off_.insert(entry);
 }
 
+void FireQueue::ReturnUntried(Entry* entry) {
+  --entry->fire.attempts;
+  entry->link = nullptr;
+  MakeReady(entry);
+}
+
 void FireQueue::Hasten(const std::string& engine) {
   std::vector<Entry*> waiting;
   for (Entry* entry : backed_off_) {
-    if (entry->pool->engine == engine) waiting.push_back(entry);
+    if (entry->pool->key.route.engine == engine) waiting.push_back(entry);
   }
   for (Entry* entry : waiting) {
     backed_off_.erase(entry);
@@ -129,7 +135,7 @@ void FireQueue::Settle(Entry* entry, absl::Time now) {
   entry->link = nullptr;
   --size_;
   Pool* pool = std::exchange(entry->pool, nullptr);
-  if (--pool->size == 0) pools_.erase({pool->engine, pool->queue});
+  if (--pool->size == 0) pools_.erase(PoolKey(pool->key));  // A copy: it goes with the pool.
   entry->fire.target.reset();
 }
 
@@ -181,7 +187,8 @@ void FireQueue::ForEach(absl::FunctionRef<void(Entry*)> visit) {
 
 int64_t FireQueue::SizeOf(const std::string& engine) const {
   int64_t size = 0;
-  for (auto at = pools_.lower_bound({engine, ""}); at != pools_.end() && at->first.first == engine;
+  const PoolKey first = {{engine}, std::numeric_limits<int>::min()};
+  for (auto at = pools_.lower_bound(first); at != pools_.end() && at->first.route.engine == engine;
        ++at) {
     size += at->second.size;
   }

@@ -18,10 +18,10 @@
 
 namespace z4j::scheduler {
 
-// Where every fire that is PENDING in memory stands.  Fires for the same engine and queue make a
-// pool, in due order.  The automatic fires of one schedule make a lane: one of them at a time is
-// on its way, so that their order survives every retry; manual ones are free of it.
-// Pure: it is told the time, and has no lock.
+// Where every fire that is PENDING in memory stands.  Fires that the same instances may take, and
+// of the same affinity slot, make a pool, in due order.  The automatic fires of one schedule make a
+// lane: one of them at a time is on its way, so that their order survives every retry; manual ones
+// are free of it.  Pure: it is told the time, and has no lock.
 class FireQueue {
  public:
   enum class Place : uint8_t {
@@ -49,8 +49,16 @@ class FireQueue {
     bool operator()(const Entry* a, const Entry* b) const { return Due(a) < Due(b); }
   };
   using Ordered = absl::btree_set<Entry*, OrderOf>;
+  // What the fires of a pool have in common: each goes to any of the same instances, or all go to
+  // the same one.
+  struct PoolKey {
+    Route route;
+    int slot = kNoAffinity;
+
+    friend auto operator<=>(const PoolKey&, const PoolKey&) = default;
+  };
   struct Pool {
-    std::string engine, queue;
+    PoolKey key;
     Ordered ready;
     int64_t size = 0;  // All of its entries that are not settled.
   };
@@ -70,6 +78,8 @@ class FireQueue {
   void MarkInFlight(Entry* entry, const AdapterLink* link, MonoTime now);
   // Takes it back from its link, to be tried again at `at` (at once if that has come).
   void Return(Entry* entry, MonoTime at, MonoTime now);
+  // Takes it back from its link, which has not tried it: this was no attempt.
+  void ReturnUntried(Entry* entry);
   // Everything of the engine that is backed off is ready at once.
   void Hasten(const std::string& engine);
   // It is no longer PENDING; the next of its lane moves up.
@@ -82,9 +92,9 @@ class FireQueue {
   std::vector<Entry*> OfSchedule(ScheduleId id);
   // Visits every entry that is not settled; `visit` must not change the queue.
   void ForEach(absl::FunctionRef<void(Entry*)> visit);
-  // By engine and queue; empty ones are gone.
-  std::map<std::pair<std::string, std::string>, Pool>& pools() { return pools_; }
-  const std::map<std::pair<std::string, std::string>, Pool>& pools() const { return pools_; }
+  // By engine first; empty ones are gone.
+  std::map<PoolKey, Pool>& pools() { return pools_; }
+  const std::map<PoolKey, Pool>& pools() const { return pools_; }
   // Not settled, of one engine.
   int64_t SizeOf(const std::string& engine) const;
   int64_t size() const { return size_; }
@@ -114,7 +124,7 @@ class FireQueue {
   void LeaveLane(Entry* entry, absl::Time now);
 
   absl::flat_hash_map<FireId, std::unique_ptr<Entry>> entries_;
-  std::map<std::pair<std::string, std::string>, Pool> pools_;
+  std::map<PoolKey, Pool> pools_;
   absl::flat_hash_map<ScheduleId, Lane> lanes_;
   absl::btree_set<Entry*, ByJitter> jittered_;
   absl::btree_set<Entry*, ByBackoff> backed_off_;

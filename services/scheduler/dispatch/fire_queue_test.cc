@@ -3,8 +3,6 @@
 #include <gmock/gmock.h>
 
 #include "services/scheduler/dispatch/backoff.h"
-#include "services/scheduler/dispatch/link_set.h"
-#include "services/scheduler/dispatch/testing/memory_link.h"
 
 namespace z4j::scheduler {
 namespace {
@@ -52,6 +50,37 @@ TEST(FireQueueTest, HandsOutSchedulesInDueOrder) {
   EXPECT_TRUE(queue.Add(MakeFire(2, -9), kNow));
   EXPECT_TRUE(queue.Add(MakeFire(3, -7), kNow));
   EXPECT_THAT(ReadyDues(queue), ElementsAre(-9, -7, -5));
+}
+
+TEST(FireQueueTest, FiresThatOtherInstancesMayTakeWaitApart) {
+  FireQueue queue;
+  const auto add = [&](uint8_t schedule, std::map<std::string, std::string> labels, int slot) {
+    QueuedFire fire = MakeFire(schedule, -5);
+    auto target = std::make_shared<DispatchTarget>(*fire.target);
+    target->labels = std::move(labels);
+    target->affinity_slot = slot;
+    fire.target = target;
+    queue.Add(std::move(fire), kNow);
+  };
+  add(1, {}, kNoAffinity);
+  add(2, {{"region", "eu"}}, kNoAffinity);
+  add(3, {{"region", "eu"}}, 7);
+  add(4, {{"region", "eu"}}, 7);
+  EXPECT_EQ(queue.pools().size(), 3);
+  EXPECT_EQ(queue.SizeOf("celery"), 4);
+  EXPECT_EQ(queue.SizeOf("rq"), 0);
+}
+
+TEST(FireQueueTest, AFireThatWasNotTriedIsReadyAtOnceAndTheAttemptDoesNotCount) {
+  FireQueue queue;
+  const QueuedFire fire = MakeFire(1, -5);
+  queue.Add(fire, kNow);
+  FireQueue::Entry* entry = queue.Find(fire.id);
+  queue.MarkInFlight(entry, nullptr, kMono);
+  EXPECT_EQ(entry->fire.attempts, 1);
+  queue.ReturnUntried(entry);
+  EXPECT_EQ(entry->place, Place::kReady);
+  EXPECT_EQ(entry->fire.attempts, 0);
 }
 
 TEST(FireQueueTest, OneFireOfAScheduleIsOnItsWayAtATime) {
@@ -134,75 +163,6 @@ TEST(BackoffTest, DoublesUpToTheMaximumAndTakesOffAtMostHalf) {
     EXPECT_GE(BackoffOf(policy, 2, random), absl::Seconds(1));
     EXPECT_LE(BackoffOf(policy, 2, random), absl::Seconds(2));
   }
-}
-
-class LinkSetTest : public testing::Test {
- protected:
-  std::string Chosen(LinkSet& links, uint8_t schedule = 1, const std::string& queue = "") {
-    LinkSet::Link* link = links.Choose("celery", queue, Schedule(schedule));
-    if (link == nullptr) return "";
-    ++link->in_flight;
-    return link->info.instance;
-  }
-  std::shared_ptr<MemoryLink> a_ = std::make_shared<MemoryLink>("a");
-  std::shared_ptr<MemoryLink> b_ = std::make_shared<MemoryLink>("b");
-};
-
-TEST_F(LinkSetTest, RoundRobinGoesRound) {
-  LinkSet links(Balance::kRoundRobin);
-  links.Add(a_, kNow);
-  links.Add(b_, kNow);
-  const std::string first = Chosen(links);
-  EXPECT_NE(Chosen(links), first);
-  EXPECT_EQ(Chosen(links), first);
-}
-
-TEST_F(LinkSetTest, LeastLoadedWeighsWhatIsInFlightAgainstTheBound) {
-  LinkSet links(Balance::kLeastLoaded);
-  a_->info().max_in_flight = 10;
-  b_->info().max_in_flight = 100;
-  links.Add(a_, kNow)->in_flight = 5;
-  links.Add(b_, kNow)->in_flight = 40;
-  EXPECT_EQ(Chosen(links), "b");
-  links.Find(*b_)->load = 0.5;
-  EXPECT_EQ(Chosen(links), "a");
-}
-
-TEST_F(LinkSetTest, AffinityKeepsAScheduleWhereItIs) {
-  LinkSet links(Balance::kAffinity);
-  links.Add(a_, kNow);
-  links.Add(b_, kNow);
-  std::map<std::string, int> share;
-  for (uint8_t schedule = 0; schedule < 200; ++schedule) {
-    const std::string first = Chosen(links, schedule);
-    EXPECT_EQ(Chosen(links, schedule), first);
-    ++share[first];
-  }
-  EXPECT_GT(share["a"], 50);
-  EXPECT_GT(share["b"], 50);
-}
-
-TEST_F(LinkSetTest, PassesOverFullOnesAndThoseThatMayNotPublish) {
-  LinkSet links(Balance::kLeastLoaded);
-  a_->info().queues = {"mail"};
-  b_->info().max_in_flight = 1;
-  links.Add(a_, kNow);
-  links.Add(b_, kNow);
-  EXPECT_EQ(Chosen(links, 1, "reports"), "b");
-  EXPECT_EQ(Chosen(links, 1, "reports"), "");
-  EXPECT_TRUE(links.Serves("celery", "reports"));
-  links.Remove(*b_);
-  EXPECT_FALSE(links.Serves("celery", "reports"));
-  EXPECT_TRUE(links.Serves("celery", "mail"));
-}
-
-TEST_F(LinkSetTest, AnAilingInstanceIsTheLastResort) {
-  LinkSet links(Balance::kLeastLoaded);
-  links.Add(a_, kNow)->health = "broker unreachable";
-  links.Add(b_, kNow)->in_flight = 900;
-  EXPECT_EQ(Chosen(links), "b");
-  links.Remove(*b_);
-  EXPECT_EQ(Chosen(links), "a");
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ LinkSet::Link* LinkSet::Add(std::shared_ptr<AdapterLink> link, absl::Time now) {
   added->info = link->Info();
   added->max_in_flight = std::clamp(added->info.max_in_flight, 1, kInFlightPerAdapterMax);
   added->last_heartbeat = now;
-  added->hash = absl::HashOf(added->info.instance);
+  added->hash = StableHash(added->info.instance);
   added->outcomes = added->info.capabilities.outcomes;
   added->link = std::move(link);
   Link* const result = added.get();
@@ -38,49 +38,58 @@ LinkSet::Link* LinkSet::Find(const AdapterLink& link) {
   return found == by_link_.end() ? nullptr : found->second;
 }
 
-bool LinkSet::MayPublish(const Link& link, const std::string& queue) {
-  const std::vector<std::string>& queues = link.info.queues;
-  return queue.empty() || queues.empty() ||
-         std::find(queues.begin(), queues.end(), queue) != queues.end();
+std::vector<LinkSet::Link*> LinkSet::Candidates(const Route& route) const {
+  std::vector<Link*> candidates;
+  const auto found = engines_.find(route.engine);
+  if (found == engines_.end()) return candidates;
+  for (const auto& link : found->second) {
+    if (!link->leaving && MayTake(route, link->info.queues, link->info.labels)) {
+      candidates.push_back(link.get());
+    }
+  }
+  return candidates;
 }
 
-LinkSet::Link* LinkSet::Choose(const std::string& engine, const std::string& queue,
-                               ScheduleId schedule) {
-  const auto found = engines_.find(engine);
-  if (found == engines_.end()) return nullptr;
-  const Group& group = found->second;
+double LinkSet::CostOf(const Link& link, size_t place, size_t count, ScheduleId schedule) const {
+  switch (balance_) {
+    case Balance::kRoundRobin:
+      return static_cast<double>((place + count - turn_ % count) % count);
+    case Balance::kLeastLoaded:
+      return static_cast<double>(link.in_flight) / link.max_in_flight + link.load;
+    case Balance::kAffinity:
+      return static_cast<double>(absl::HashOf(schedule, link.hash) >> 11);
+  }
+  return 0;
+}
+
+LinkSet::Link* LinkSet::Choose(const std::vector<Link*>& candidates, ScheduleId schedule,
+                               int affinity_slot) {
+  const auto is_full = [](const Link& link) { return link.in_flight >= link.max_in_flight; };
+  if (affinity_slot != kNoAffinity) {
+    Link* own = nullptr;
+    std::pair<bool, uint64_t> best;
+    for (Link* link : candidates) {
+      const std::pair rank(link->health.empty(), AffinityWeight(affinity_slot, link->hash));
+      if (own == nullptr || rank > best) {
+        own = link;
+        best = rank;
+      }
+    }
+    return own == nullptr || is_full(*own) ? nullptr : own;
+  }
   Link* best = nullptr;
   std::pair<bool, double> best_cost;
   ++turn_;
-  for (size_t i = 0; i < group.size(); ++i) {
-    Link& link = *group[i];
-    if (link.in_flight >= link.max_in_flight || !MayPublish(link, queue)) continue;
-    double cost = 0;
-    switch (balance_) {
-      case Balance::kRoundRobin:
-        cost = static_cast<double>((i + group.size() - turn_ % group.size()) % group.size());
-        break;
-      case Balance::kLeastLoaded:
-        cost = static_cast<double>(link.in_flight) / link.max_in_flight + link.load;
-        break;
-      case Balance::kAffinity:
-        cost = static_cast<double>(absl::HashOf(schedule, link.hash) >> 11);
-        break;
-    }
-    const std::pair<bool, double> full_cost = {!link.health.empty(), cost};
-    if (best == nullptr || full_cost < best_cost) {
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    Link& link = *candidates[i];
+    if (is_full(link)) continue;
+    const std::pair cost(!link.health.empty(), CostOf(link, i, candidates.size(), schedule));
+    if (best == nullptr || cost < best_cost) {
       best = &link;
-      best_cost = full_cost;
+      best_cost = cost;
     }
   }
   return best;
-}
-
-bool LinkSet::Serves(const std::string& engine, const std::string& queue) const {
-  const auto found = engines_.find(engine);
-  return found != engines_.end() &&
-         std::any_of(found->second.begin(), found->second.end(),
-                     [&](const auto& link) { return MayPublish(*link, queue); });
 }
 
 LinkSet::Link* LinkSet::Preferred(const std::string& engine, const std::string& instance) {
@@ -146,7 +155,8 @@ std::vector<LinkSet::Link*> LinkSet::ToLookUp(const std::string& engine, MonoTim
   if (found == engines_.end()) return links;
   for (const auto& link : found->second) {
     const bool free = !link->looking_up.has_value() || *link->looking_up < unanswered;
-    if (link->info.capabilities.lookup && free) links.push_back(link.get());
+    const bool able = link->info.capabilities.lookup && !link->leaving;
+    if (able && free) links.push_back(link.get());
   }
   std::stable_sort(links.begin(), links.end(),
                    [](const Link* a, const Link* b) { return a->look_ups < b->look_ups; });
@@ -163,8 +173,8 @@ std::vector<AdapterStatus> LinkSet::Statuses() const {
   std::vector<AdapterStatus> statuses;
   for (const auto& [engine, group] : engines_) {
     for (const auto& link : group) {
-      statuses.push_back(
-          {link->info, link->in_flight, link->load, link->last_heartbeat, link->health});
+      statuses.push_back({link->info, link->in_flight, link->load, link->last_heartbeat,
+                          link->health, link->leaving});
     }
   }
   return statuses;
@@ -173,7 +183,10 @@ std::vector<AdapterStatus> LinkSet::Statuses() const {
 EngineOffers LinkSet::Offers() const {
   EngineOffers offers;
   for (const auto& [engine, group] : engines_) {
-    for (const auto& link : group) offers[engine].push_back(OfferOf(link->info));
+    for (const auto& link : group) {
+      offers[engine].push_back(OfferOf(link->info));
+      offers[engine].back().leaving = link->leaving;
+    }
   }
   return offers;
 }

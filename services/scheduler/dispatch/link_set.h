@@ -10,10 +10,11 @@
 #include "absl/container/flat_hash_map.h"
 #include "services/base/clock.h"
 #include "services/scheduler/dispatch/adapter_link.h"
+#include "services/scheduler/dispatch/affinity.h"
 
 namespace z4j::scheduler {
 
-// Which of an engine's instances gets a fire.
+// Which of the instances that may take a fire gets it, if its schedule has no affinity key.
 enum class Balance : uint8_t {
   kRoundRobin,   // Each in turn.
   kLeastLoaded,  // The one with the smallest share of its bound in flight plus load.
@@ -35,7 +36,8 @@ class LinkSet {
     int64_t look_ups = 0;                // How often it was asked what became of fires,
     std::optional<MonoTime> looking_up;  // and since when it owes the answer.
     bool mute = false;                   // It was asked again because it had not answered.
-    uint64_t hash = 0;                   // Of the instance's name.
+    bool leaving = false;                // It is being stopped: nothing more for it.
+    uint64_t hash = 0;                   // StableHash of the instance's name.
   };
 
   explicit LinkSet(Balance balance) : balance_(balance) {}
@@ -44,11 +46,15 @@ class LinkSet {
   void Remove(const AdapterLink& link);
   Link* Find(const AdapterLink& link);
 
-  // An instance of `engine` that may publish to `queue` and has room, well ones before ailing ones;
-  // null if there is none.
-  Link* Choose(const std::string& engine, const std::string& queue, ScheduleId schedule);
-  // Whether some instance could take it if it had room.
-  bool Serves(const std::string& engine, const std::string& queue) const;
+  // The instances that take such fires now, whether or not they have room.
+  std::vector<Link*> Candidates(const Route& route) const;
+  bool Serves(const Route& route) const { return !Candidates(route).empty(); }
+  // Which of `candidates` the next fire goes to, well ones before ailing ones; null: it waits.
+  // Without an affinity slot, one that has room.  With one, the slot's own, and if that is full
+  // then nobody: it answers within moments, and who wants the fires of a key in one place gets that
+  // under load, too.  Away from there they go only if it leaves, or as long as it ails.
+  Link* Choose(const std::vector<Link*>& candidates, ScheduleId schedule,
+               int affinity_slot = kNoAffinity);
   // An instance to ask about a fire that `instance` took: itself, or any of the engine.
   Link* Preferred(const std::string& engine, const std::string& instance);
   // The instance; null if it is not connected.
@@ -62,8 +68,9 @@ class LinkSet {
   bool CanLookUp(const std::string& engine) const;
   // Whether this instance can, and does answer.
   bool LooksUp(const std::string& engine, const std::string& instance) const;
-  // Those that are free to: not asked, or asked before `unanswered` in vain.  The one that was
-  // asked least comes first: it may see a result backend that another does not.
+  // Those that are free to: not asked, or asked before `unanswered` in vain, and not leaving: who
+  // is asked after a run watches it from then on.  The one that was asked least comes first: it may
+  // see a result backend that another does not.
   std::vector<Link*> ToLookUp(const std::string& engine, MonoTime unanswered);
 
   std::vector<std::string> Engines() const;
@@ -77,7 +84,8 @@ class LinkSet {
  private:
   using Group = std::vector<std::unique_ptr<Link>>;
 
-  static bool MayPublish(const Link& link, const std::string& queue);
+  // The least gets the fire; of a link at `place` of `count` candidates.
+  double CostOf(const Link& link, size_t place, size_t count, ScheduleId schedule) const;
 
   const Balance balance_;
   std::map<std::string, Group> engines_;

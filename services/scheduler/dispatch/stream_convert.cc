@@ -68,6 +68,20 @@ WorkerState ToWorker(const v1::WorkerState& worker) {
   return state;
 }
 
+void CheckLabels(const v1::Hello& hello, std::vector<FieldViolation>& wrong) {
+  if (hello.labels_size() > kLabelsMax) {
+    wrong.push_back({"hello.labels", absl::StrCat(hello.labels_size(), "; at most ", kLabelsMax)});
+    return;
+  }
+  for (const auto& [key, value] : hello.labels()) {
+    const std::string field = absl::StrCat("hello.labels[", Quoted(key), "]");
+    std::string fault = CheckKey(key);
+    if (!fault.empty()) wrong.push_back({field, absl::StrCat(Quoted(key), " ", fault)});
+    fault = CheckText(value, 0, kLabelCharsMax, TextShape::kOneLine);
+    if (!fault.empty()) wrong.push_back({field, absl::StrCat(Quoted(value), " ", fault)});
+  }
+}
+
 }  // namespace
 
 AdapterCapabilities ToCapabilities(const v1::Capabilities& capabilities) {
@@ -111,6 +125,7 @@ absl::StatusOr<AdapterInfo> ToAdapterInfo(const v1::Hello& hello, absl::Time now
     wrong.push_back({"hello.max_in_flight",
                      absl::StrCat(hello.max_in_flight(), "; must be 0..", kInFlightPerAdapterMax)});
   }
+  CheckLabels(hello, wrong);
   if (!wrong.empty()) return FieldError(std::move(wrong));
   AdapterInfo info;
   info.engine = hello.engine();
@@ -120,6 +135,7 @@ absl::StatusOr<AdapterInfo> ToAdapterInfo(const v1::Hello& hello, absl::Time now
   info.capabilities = ToCapabilities(hello.capabilities());
   info.queues.assign(hello.queues().begin(), hello.queues().end());
   info.tasks.assign(hello.tasks().begin(), hello.tasks().end());
+  info.labels = {hello.labels().begin(), hello.labels().end()};
   if (hello.max_in_flight() > 0) info.max_in_flight = hello.max_in_flight();
   info.connected_at = now;
   return info;
@@ -190,6 +206,7 @@ absl::StatusOr<std::vector<DispatchResult>> ToResults(const v1::DispatchResults&
         *unknown_template = true;
         break;
       case v1::DispatchResult::CODE_UNAVAILABLE:
+        if (result.untried()) code = DispatchCode::kReturned;
         break;
       default:
         return FieldError("results.results.code", "must be one of DispatchResult.Code, not 0");

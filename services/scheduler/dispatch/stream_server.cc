@@ -172,6 +172,7 @@ void StreamServer::Impl::Call::HandleHeartbeat(const v1::Heartbeat& heartbeat) {
   if (heartbeat.has_capabilities())
     link_->SetCapabilities(ToCapabilities(heartbeat.capabilities()));
   server_.events_.OnHeartbeat(*link_, heartbeat.load(), heartbeat.health());
+  if (heartbeat.leaving()) server_.events_.OnLeaving(*link_);
 }
 
 grpc::ServerBidiReactor<v1::ConnectRequest, v1::ConnectResponse>* StreamServer::Impl::Connect(

@@ -10,7 +10,9 @@ namespace z4j::scheduler {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::SizeIs;
+using testing::UnorderedElementsAre;
 
 TEST_F(StreamServerTest, WelcomesAnAdapterAndTellsItWhoLeads) {
   Client client(channel_);
@@ -44,6 +46,45 @@ TEST_F(StreamServerTest, NamesTheFieldsOfABadHello) {
   ASSERT_THAT(FieldViolationsOf(status), SizeIs(2));
   EXPECT_EQ(FieldViolationsOf(status)[0].field, "hello.engine");
   EXPECT_EQ(FieldViolationsOf(status)[1].field, "hello.instance");
+}
+
+TEST_F(StreamServerTest, TheLabelsOfAnAdapterAreItsOwnWithinBounds) {
+  v1::Hello hello;
+  hello.set_engine("celery");
+  hello.set_instance("one");
+  (*hello.mutable_labels())["region"] = "eu";
+  ASSERT_OK_AND_ASSIGN(const AdapterInfo info, ToAdapterInfo(hello, kNow));
+  EXPECT_THAT(info.labels, ElementsAre(std::pair("region", "eu")));
+
+  v1::Hello bad = hello;
+  (*bad.mutable_labels())["a=b"] = "";
+  (*bad.mutable_labels())["region"] = std::string(201, 'x');
+  const absl::Status refused = ToAdapterInfo(bad, kNow).status();
+  std::vector<std::string> fields;
+  for (const auto& violation : FieldViolationsOf(refused)) fields.push_back(violation.field);
+  EXPECT_THAT(fields, UnorderedElementsAre("hello.labels[\"a=b\"]", "hello.labels[\"region\"]"));
+  for (int i = 0; i < kLabelsMax; ++i) (*hello.mutable_labels())[absl::StrCat("l", i)] = "";
+  EXPECT_THAT(ToAdapterInfo(hello, kNow),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("33; at most 32")));
+}
+
+TEST_F(StreamServerTest, AnAdapterThatIsBeingStoppedSaysSoAndWhatItDidNotTry) {
+  const auto client = Connected("one");
+  AdapterLink& link = *events_.links.front();
+  link.Send({Item(1, 7)});
+  const v1::DispatchFire fire = client->Read().dispatch().fires(0);
+  v1::ConnectRequest request;
+  request.mutable_heartbeat()->set_leaving(true);
+  client->stream->Write(request);
+  v1::DispatchResult* result = request.mutable_results()->add_results();
+  result->set_fire_id(fire.fire_id());
+  result->set_fire_ref(fire.fire_ref());
+  result->set_code(v1::DispatchResult::CODE_UNAVAILABLE);
+  result->set_untried(true);
+  client->stream->Write(request);
+  ASSERT_TRUE(events_.Await([&] { return events_.results.size() == 1; }));
+  EXPECT_EQ(events_.results[0].code, DispatchCode::kReturned);
+  EXPECT_TRUE(events_.Await([&] { return events_.leaving == 1; }));
 }
 
 TEST_F(StreamServerTest, OneNameIsForOneLiveStream) {

@@ -60,7 +60,7 @@ TEST_F(FireLoopDispatchTest, WithoutAnAdapterFiresWaitAndGoOutInOrderWhenOneConn
   Run(absl::Minutes(3));
   EXPECT_THAT(world_.States(schedule),
               ElementsAre(FireState::kPending, FireState::kPending, FireState::kPending));
-  EXPECT_EQ(node_.dispatcher.WaitReason("celery"), FireReason::kNoAdapter);
+  EXPECT_EQ(node_.dispatcher.WhyWaits({"celery"}).reason, FireReason::kNoAdapter);
   ASSERT_THAT(node_.dispatcher.Engines(), SizeIs(1));
   EXPECT_EQ(node_.dispatcher.Engines()[0].waiting, 3);
   EXPECT_EQ(node_.dispatcher.Engines()[0].oldest_due, kStart + absl::Minutes(1));
@@ -70,7 +70,7 @@ TEST_F(FireLoopDispatchTest, WithoutAnAdapterFiresWaitAndGoOutInOrderWhenOneConn
   ASSERT_THAT(node_.accepted, SizeIs(3));
   EXPECT_LT(node_.accepted[0].key.due_at, node_.accepted[1].key.due_at);
   EXPECT_LT(node_.accepted[1].key.due_at, node_.accepted[2].key.due_at);
-  EXPECT_EQ(node_.dispatcher.WaitReason("celery"), FireReason::kNone);
+  EXPECT_EQ(node_.dispatcher.WhyWaits({"celery"}).reason, FireReason::kNone);
 }
 
 TEST_F(FireLoopDispatchTest, FiresThatNobodyTakesEndPastExpiryOrCatchUpWindow) {
@@ -110,7 +110,7 @@ TEST_F(FireLoopDispatchTest, ABrokerThatIsDownForTwentySecondsLosesNothingAndRes
   node_.accepted.clear();
   node_.answer = [](const DispatchItem&) { return DispatchCode::kUnavailable; };
   Run(absl::Seconds(20));
-  EXPECT_EQ(node_.dispatcher.WaitReason("celery"), FireReason::kEngineUnavailable);
+  EXPECT_EQ(node_.dispatcher.WhyWaits({"celery"}).reason, FireReason::kEngineUnavailable);
   EXPECT_THAT(node_.accepted, IsEmpty());
   node_.answer = [](const DispatchItem&) { return DispatchCode::kAccepted; };
   Run(absl::Seconds(20));

@@ -40,6 +40,7 @@ class Reader {
     rest_.remove_prefix(size);
     return text;
   }
+  bool done() const { return rest_.empty(); }
   absl::Duration Duration() { return absl::Microseconds(static_cast<int64_t>(Number())); }
 
  private:
@@ -69,6 +70,14 @@ std::string PackPayload(const Schedule& schedule) {
   PutDuration(schedule.retry.max_backoff, out);
   PutNumber(schedule.engine_options.size(), out);
   for (const auto& [name, value] : schedule.engine_options) {
+    PutText(name, out);
+    PutText(value, out);
+  }
+  // Few schedules say which adapters they want: the others need no byte for that.
+  if (schedule.adapter_labels.empty() && schedule.affinity_key.empty()) return out;
+  PutText(schedule.affinity_key, out);
+  PutNumber(schedule.adapter_labels.size(), out);
+  for (const auto& [name, value] : schedule.adapter_labels) {
     PutText(name, out);
     PutText(value, out);
   }
@@ -114,6 +123,13 @@ std::shared_ptr<const DispatchTarget> TargetOfPayload(absl::string_view packed,
   for (uint64_t left = reader.Number(); left > 0; --left) {
     std::string name = reader.Text();
     task->engine_options[std::move(name)] = reader.Text();
+  }
+  if (!reader.done()) {
+    target->affinity_slot = AffinitySlot(reader.Text());
+    for (uint64_t left = reader.Number(); left > 0; --left) {
+      std::string name = reader.Text();
+      target->labels[std::move(name)] = reader.Text();
+    }
   }
   task->id = TemplateId(*task);
   target->task = std::move(task);

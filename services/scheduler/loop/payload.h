@@ -13,7 +13,7 @@
 // and only those that fire are unpacked.
 namespace z4j::scheduler {
 
-// Name, engine, task, arguments, options and retry policy of `schedule`.
+// Name, engine, task, arguments, options, retry policy and choice of adapters of `schedule`.
 std::string PackPayload(const Schedule& schedule);
 
 // The inverses, for texts that PackPayload made.  `overrides` replace args and kwargs if they are

@@ -56,6 +56,7 @@ absl::StatusOr<Decision> DecideAction(const StoredSchedule* current, const Creat
   StoredSchedule stored{std::move(schedule), {}};
   stored.cursor = InitialCursor(stored.schedule);
   std::vector<std::string> notes;
+  NoteIfNobodyTakes(stored.schedule, moment, notes);
   const auto* one_shot = std::get_if<OneShotSpec>(&stored.schedule.spec);
   if (!HasFuture(stored)) {
     if (stored.schedule.state == ScheduleState::kEnabled) {
@@ -296,6 +297,13 @@ Decision Changed(Effect effect, const StoredSchedule* current, StoredSchedule af
 
 absl::Status CheckFit(const Schedule& schedule, const Moment& moment) {
   return moment.offers == nullptr ? absl::OkStatus() : CheckEngineFit(schedule, *moment.offers);
+}
+
+void NoteIfNobodyTakes(const Schedule& schedule, const Moment& moment,
+                       std::vector<std::string>& notes) {
+  if (moment.offers == nullptr || !moment.offers->contains(schedule.engine)) return;
+  const std::string why = WhyNobody(RouteOf(schedule), *moment.offers);
+  if (!why.empty()) notes.push_back(absl::StrCat("its fires wait: ", why));
 }
 
 absl::Status CheckEtag(const Schedule& current, const std::string& etag) {

@@ -57,6 +57,10 @@ Decision Changed(Decision::Effect effect, const StoredSchedule* current, StoredS
                  std::vector<Fire> fires, std::string action, const Moment& moment);
 // INVALID_ARGUMENT if no adapter that is connected would take what `schedule` asks of its engine.
 absl::Status CheckFit(const Schedule& schedule, const Moment& moment);
+// Notes if adapters of its engine are connected and none may take its fires: they will wait for
+// one.
+void NoteIfNobodyTakes(const Schedule& schedule, const Moment& moment,
+                       std::vector<std::string>& notes);
 absl::Status CheckEtag(const Schedule& current, const std::string& etag);
 
 // The automatic fires of `stored` that no leader has decided yet up to `until`, as one SKIPPED row

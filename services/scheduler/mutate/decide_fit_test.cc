@@ -10,7 +10,10 @@ namespace z4j::scheduler {
 namespace {
 
 using absl::StatusCode;
+using testing::AllOf;
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 class DecideFitTest : public testing::Test {
  protected:
@@ -65,6 +68,33 @@ TEST_F(DecideFitTest, AnEditIsJudgedByWhatTheScheduleIsThenAndOnlyIfItTouchesTha
       Try(&stored, UpdateSchedule{key_, values, {"engine", "engine_options", "priority"}, ""}),
       StatusIs(StatusCode::kInvalidArgument, HasSubstr("priority")));
   EXPECT_OK(Try(&stored, UpdateSchedule{key_, values, {"engine", "engine_options"}, ""}));
+}
+
+TEST_F(DecideFitTest, AScheduleThatNoConnectedAdapterMayTakeIsTakenWithANote) {
+  offers_["rq"][0].labels = {{"region", "eu"}};
+  offers_["rq"][0].queues = {"mail"};
+  Schedule schedule = Of("rq", "");
+  schedule.adapter_labels = {{"region", "us"}};
+  ASSERT_OK_AND_ASSIGN(const Decision created, Try(nullptr, CreateSchedule{schedule}));
+  EXPECT_THAT(created.result.notes,
+              ElementsAre(AllOf(HasSubstr("its fires wait"), HasSubstr("label region=us"))));
+  // Also when an edit makes it so, and never for one of something else.
+  const StoredSchedule stored = *created.result.schedule;
+  Schedule values = stored.schedule;
+  values.adapter_labels = {{"region", "eu"}};
+  values.queue = "reports";
+  ASSERT_OK_AND_ASSIGN(const Decision moved,
+                       Try(&stored, UpdateSchedule{key_, values, {"adapter_labels", "queue"}, ""}));
+  EXPECT_THAT(moved.result.notes, ElementsAre(HasSubstr("queue 'reports'")));
+  ASSERT_OK_AND_ASSIGN(const Decision fits,
+                       Try(&stored, UpdateSchedule{key_, values, {"adapter_labels"}, ""}));
+  EXPECT_THAT(fits.result.notes, IsEmpty());
+  ASSERT_OK_AND_ASSIGN(const Decision other,
+                       Try(&stored, UpdateSchedule{key_, values, {"task"}, ""}));
+  EXPECT_THAT(other.result.notes, IsEmpty());
+  schedule.engine = "huey";  // Nobody knows.
+  ASSERT_OK_AND_ASSIGN(const Decision unknown, Try(nullptr, CreateSchedule{schedule}));
+  EXPECT_THAT(unknown.result.notes, IsEmpty());
 }
 
 TEST_F(DecideFitTest, AFireThatWouldBeRejectedIsNotTriggered) {

@@ -33,6 +33,8 @@ const std::map<std::string, Copy>& Fields() {
       Z4J_FIELD(priority),
       Z4J_FIELD(expires),
       Z4J_FIELD(engine_options),
+      Z4J_FIELD(adapter_labels),
+      Z4J_FIELD(affinity_key),
       Z4J_FIELD(spec),
       Z4J_FIELD(time_zone),
       Z4J_FIELD(gap),
@@ -104,12 +106,15 @@ absl::StatusOr<Decision> DecideUpdate(const StoredSchedule& current, const Updat
   SettleAnchor(before, moment.now, edited);
   RETURN_IF_ERROR(ValidateSchedule(edited, moment.now));
   // An edit of something else is no occasion to refuse what was accepted before.
-  if (EngineFitDiffers(before, edited)) RETURN_IF_ERROR(CheckFit(edited, moment));
+  std::vector<std::string> notes;
+  if (EngineFitDiffers(before, edited)) {
+    RETURN_IF_ERROR(CheckFit(edited, moment));
+    NoteIfNobodyTakes(edited, moment, notes);
+  }
 
   const bool quarantined = before.state == ScheduleState::kQuarantined;
   StoredSchedule after = current;
   std::vector<Fire> skipped;
-  std::vector<std::string> notes;
   if (quarantined || DueTimesDiffer(before, edited)) {
     // The gap is counted under the old spec: those times were promised by it.
     const FireReason reason =

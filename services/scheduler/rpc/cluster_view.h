@@ -100,8 +100,8 @@ class ClusterView {
   // UNIMPLEMENTED if it cannot answer such a question.
   virtual void Ask(const std::string& engine, const std::string& instance,
                    const AdapterQuestion& question, OnAnswer done) = 0;
-  // Why PENDING fires of `engine` wait now: kNoAdapter, kEngineUnavailable, or kNone.
-  virtual FireReason WaitReason(const std::string& engine) = 0;
+  // Why PENDING fires wait now that go this way.
+  virtual WaitCause WhyWaits(const Route& route) = 0;
   // Why this node is not told how runs end that `instance` of `engine` took, and what to change, in
   // a sentence; empty: it is.
   virtual std::string WhyBlind(const std::string& engine, const std::string& instance) = 0;

@@ -89,6 +89,8 @@ void SetAdapterStatus(const AdapterStatus& status, v1::AdapterStatus* out) {
   }
   for (const std::string& queue : info.queues) out->add_queues(queue);
   for (const std::string& task : info.tasks) out->add_tasks(task);
+  out->mutable_labels()->insert(info.labels.begin(), info.labels.end());
+  out->set_leaving(status.leaving);
   out->set_max_in_flight(info.max_in_flight);
   out->set_in_flight(status.in_flight);
   out->set_load(status.load);

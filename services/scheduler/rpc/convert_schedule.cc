@@ -104,6 +104,8 @@ void ReadTarget(const v1::Schedule& in, const std::string& path, Schedule& out, 
   out.priority = in.priority();
   out.expires = ToDuration(in.expires(), path + ".expires", faults);
   out.engine_options = {in.engine_options().begin(), in.engine_options().end()};
+  out.adapter_labels = {in.adapter_labels().begin(), in.adapter_labels().end()};
+  out.affinity_key = in.affinity_key();
   out.labels = {in.labels().begin(), in.labels().end()};
 }
 
@@ -162,6 +164,8 @@ void SetSchedule(const StoredSchedule& stored, v1::Schedule* out) {
   out->set_priority(s.priority);
   if (s.expires > absl::ZeroDuration()) SetDuration(s.expires, out->mutable_expires());
   out->mutable_engine_options()->insert(s.engine_options.begin(), s.engine_options.end());
+  out->mutable_adapter_labels()->insert(s.adapter_labels.begin(), s.adapter_labels.end());
+  out->set_affinity_key(s.affinity_key);
   out->mutable_labels()->insert(s.labels.begin(), s.labels.end());
   SetSpec(s.spec, out->mutable_spec());
   out->set_time_zone(s.time_zone);

@@ -17,24 +17,26 @@ namespace z4j::scheduler {
 class FireNotes {
  public:
   FireNotes(ScheduleStore& store, ClusterView& cluster, absl::Time now)
-      : store_(store), cluster_(cluster), now_(now), engines_read_at_(now) {}
+      : store_(store), cluster_(cluster), now_(now), routes_read_at_(now) {}
 
   // Sets the reason of a PENDING fire that has none; leaves every other one.
   void SetWaitReason(NamedFire& named);
-  // A sentence that begins with "outcome unknown"; empty if the outcome is expected, or known.
+  // DISPATCHED or RUNNING: a sentence that begins with "outcome unknown"; empty if the outcome is
+  // expected, or known.  PENDING: why nobody takes it; empty if somebody does.
   std::string OutcomeNote(const NamedFire& named);
   // From here on it is `now`.
   void Refresh(absl::Time now);
 
  private:
-  // Empty: its schedule is gone.
-  const std::string& EngineOf(const NamedFire& named);
+  // Its engine is empty: its schedule is gone.
+  const Route& RouteOf(const NamedFire& named);
+  const WaitCause& WhyWaits(const Route& route);
 
   ScheduleStore& store_;
   ClusterView& cluster_;
-  absl::Time now_, engines_read_at_;
-  std::map<ScheduleId, std::string> engines_;
-  std::map<std::string, FireReason> wait_reasons_;                        // By engine.
+  absl::Time now_, routes_read_at_;
+  std::map<ScheduleId, Route> routes_;
+  std::map<Route, WaitCause> wait_causes_;
   std::map<std::pair<std::string, std::string>, std::string> blind_why_;  // And instance.
 };
 

@@ -300,10 +300,12 @@ TEST_F(WatchTest, APendingFireSaysWhyItWaits) {
   Created("nightly");
   v1::GetFireRequest get;
   get.set_name(Triggered("nightly").name());
-  cluster_.wait_reason = FireReason::kNoAdapter;
+  const std::string why = "no connected adapter for celery has the label region=eu";
+  cluster_.wait_cause = {FireReason::kNoAdapter, why};
   ASSERT_OK_AND_ASSIGN(const v1::GetFireResponse waiting, GetFire(get));
   EXPECT_EQ(waiting.fire().state(), v1::Fire::STATE_PENDING);
   EXPECT_EQ(waiting.fire().reason(), v1::Fire::REASON_NO_ADAPTER);
+  EXPECT_EQ(waiting.fire().outcome_note(), why);
   v1::ListFiresRequest list;
   list.set_parent("projects/default/schedules/-");
   ASSERT_OK_AND_ASSIGN(const v1::ListFiresResponse listed, ListFires(list));

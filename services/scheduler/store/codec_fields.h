@@ -95,6 +95,8 @@ void Visit(V& v, S& s) {
   v("priority", s.priority);
   v("expires", s.expires);
   v("engine_options", s.engine_options);
+  v("adapter_labels", s.adapter_labels);
+  v("affinity_key", s.affinity_key);
   v("spec", s.spec);
   v("time_zone", s.time_zone);
   v("gap", s.gap);

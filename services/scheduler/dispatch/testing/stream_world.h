@@ -45,6 +45,10 @@ class RecordedEvents final : public AdapterEvents {
     absl::MutexLock lock(&mu_);
     healths.push_back(std::move(health));
   }
+  void OnLeaving(const AdapterLink&) override {
+    absl::MutexLock lock(&mu_);
+    ++leaving;
+  }
   void OnLookedUp(const AdapterLink&) override {
     absl::MutexLock lock(&mu_);
     ++looked_up;
@@ -60,7 +64,7 @@ class RecordedEvents final : public AdapterEvents {
   std::vector<Outcome> outcomes;
   std::vector<std::function<void(bool)>> dones;
   std::vector<std::string> healths;
-  int gone = 0, looked_up = 0;
+  int gone = 0, leaving = 0, looked_up = 0;
 
  private:
   absl::Mutex mu_;

@@ -59,7 +59,7 @@ class FakeClusterView final : public ClusterView {
     cancelled.push_back(absl::StrCat(engine, " ", fire.id.ToString(), terminate ? " kill" : ""));
   }
 
-  FireReason WaitReason(const std::string&) override { return wait_reason; }
+  WaitCause WhyWaits(const Route&) override { return wait_cause; }
   std::string WhyBlind(const std::string& engine, const std::string& instance) override {
     const auto found = blind.find(absl::StrCat(engine, " ", instance));
     return found == blind.end() ? "" : found->second;
@@ -74,7 +74,7 @@ class FakeClusterView final : public ClusterView {
   // Who is asked: "celery one".
   std::function<void(const std::string&, const AdapterQuestion&, OnAnswer)> on_ask =
       [](const std::string&, const AdapterQuestion&, OnAnswer done) { done(AdapterAnswer()); };
-  FireReason wait_reason = FireReason::kNone;
+  WaitCause wait_cause;
   std::map<std::string, std::string> blind;  // Why, by "engine instance".
   std::vector<std::string> cancelled;
 };
