@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,9 +142,13 @@ async def start() -> AsyncIterator[Start]:
     """Starts a runtime with a stub against nodes; ends it after the test."""
     running: list[tuple[Runtime, asyncio.Task[None]]] = []
 
-    def run(*nodes: FakeScheduler, engine: EngineAdapter | None = None) -> Runtime:
+    def run(
+        *nodes: FakeScheduler,
+        engine: EngineAdapter | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Runtime:
         addresses = tuple(node.address for node in nodes)
-        options = RuntimeOptions(addresses, "test", drain_timeout_s=2.0)
+        options = RuntimeOptions(addresses, "test", drain_timeout_s=2.0, labels=labels or {})
         runtime = Runtime(engine or StubEngine(), options)
         running.append((runtime, asyncio.create_task(runtime.run())))
         runtime.task = running[-1][1]  # type: ignore[attr-defined]

@@ -16,8 +16,8 @@ from z4j_adapters._proto.z4j.scheduler.v1 import adapter_pb2_grpc as pb_grpc
 class FakeScheduler(pb_grpc.AdapterServiceServicer):
     """Records what adapters say; tests send what a node would."""
 
-    def __init__(self, *, leader: bool = True, acks: bool = True) -> None:
-        self.leader, self.acks = leader, acks
+    def __init__(self, *, leader: bool = True, acks: bool = True, heartbeat_s: float = 0.1) -> None:
+        self.leader, self.acks, self.heartbeat_s = leader, acks, heartbeat_s
         self.hellos: list[Any] = []
         self.results: dict[bytes, list[Any]] = {}
         self.outcomes: list[Any] = []
@@ -62,7 +62,7 @@ class FakeScheduler(pb_grpc.AdapterServiceServicer):
             if kind == "hello":
                 self.hellos.append(request.hello)
                 welcome = pb.Welcome(node="n1", max_in_flight=1000)
-                welcome.heartbeat_interval.FromMilliseconds(100)
+                welcome.heartbeat_interval.FromMilliseconds(round(self.heartbeat_s * 1000))
                 out.put_nowait(pb.ConnectResponse(welcome=welcome))
                 out.put_nowait(pb.ConnectResponse(role=pb.Role(leader=self.leader)))
             elif kind == "results":

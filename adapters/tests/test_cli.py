@@ -34,6 +34,12 @@ def test_help_begins_with_examples_and_names_the_environment(
         (["stub", "--tls-ca", "/no/such.pem"], 1, "no such file"),
         (["stub", "--tls-cert", "a.pem"], 1, "go together"),
         (["stub", "--max-in-flight", "0"], 1, "1..10000"),
+        (["stub", "--label", "region"], 1, "--label 'region' is not KEY=VALUE"),
+        (["stub", "--label", "=eu"], 1, "begins with a letter or digit"),
+        (["stub", "--label", "a=1", "--label", "a=2"], 1, "--label a is given twice"),
+        (["stub", "--label", "a=" + "x" * 201], 1, "has 201 characters; at most 200"),
+        (["stub", "--label", "a=\n"], 1, "control character"),
+        (["stub", *(f"--label=k{n}=v" for n in range(33))], 1, "33 labels; at most 32"),
         (["stub", "--scheduler", "nohost"], 2, "is not host:port"),
         (["stub", "--drain-timeout", "soon"], 2, "is no duration"),
         (["stub", "--no-such-option"], 2, "--no-such-option"),
@@ -66,6 +72,19 @@ def test_the_environment_stands_in_and_the_command_line_wins(
         ["celery", "--scheduler", "c:3", "--broker", "redis://arg"]
     )
     assert (parsed.scheduler, parsed.broker) == (["c:3"], "redis://arg")
+
+
+def test_labels_come_from_the_command_line_or_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def labels(*arguments: str) -> dict[str, str]:
+        parsed = cli._parser(cli._commands()).parse_args(["stub", *arguments])
+        return dict(cli._runtime_options(parsed).labels)
+
+    assert labels() == {}
+    assert labels("--label", "region=eu", "--label", "note=a=b") == {"region": "eu", "note": "a=b"}
+    monkeypatch.setenv("Z4J_ADAPTER_LABEL", "region=us, tier=gold")
+    assert labels() == {"region": "us", "tier": "gold"}
 
 
 def test_the_version_is_the_packages() -> None:

@@ -22,12 +22,14 @@ from z4j_adapters.testing import make_fire
 
 
 async def test_says_who_it_is_and_beats(scheduler: FakeScheduler, start: Start) -> None:
-    start(scheduler, engine=StubEngine(tasks=["a", "b"]))
+    start(scheduler, engine=StubEngine(tasks=["a", "b"]), labels={"region": "eu"})
     await scheduler.until("heartbeats", lambda: len(scheduler.heartbeats) >= 3)
     hello = scheduler.hellos[0]
     assert (hello.engine, hello.instance, list(hello.tasks)) == ("stub", "test", ["a", "b"])
     assert hello.capabilities.delivery == pb.DELIVERY_GUARANTEE_EFFECTIVELY_ONCE
     assert hello.max_in_flight == 1000
+    assert dict(hello.labels) == {"region": "eu"}
+    assert not scheduler.heartbeats[-1].leaving
     assert scheduler.heartbeats[-1].health == ""
 
 
@@ -231,15 +233,32 @@ async def test_leaving_delivers_what_is_at_hand(start: Start) -> None:
     node.dispatch(fires)
     await node.until("outcomes", lambda: len(node.outcomes) == 200)
     runtime.stop()
-    await node.until("it takes no more", lambda: node.heartbeats[-1].load == 1.0)
+    await node.until("it says so", lambda: node.heartbeats[-1].leaving)
+    assert node.heartbeats[-1].load == 1.0
     assert not runtime.task.done()  # It must not leave before the acknowledgement.
     late = make_fire("t", ["late"])
     node.dispatch([late])
     await node.until("an answer to the late one", lambda: id_bytes(late) in node.results)
-    assert node.results[id_bytes(late)][0].code == pb.DispatchResult.CODE_UNAVAILABLE
+    returned = node.results[id_bytes(late)][0]
+    assert (returned.code, returned.untried) == (pb.DispatchResult.CODE_UNAVAILABLE, True)
+    assert not node.results[id_bytes(fires[0])][0].untried
     node.send(outcomes_ack=pb.OutcomesAck(sequence=node.sequences[-1]))
     await asyncio.wait_for(runtime.task, 5)
     assert len(node.results) == 101
+    await node.stop()
+
+
+async def test_whoever_leaves_says_so_before_its_next_heartbeat_is_due(start: Start) -> None:
+    node = FakeScheduler(acks=False, heartbeat_s=3600)
+    await node.start()
+    runtime = start(node)
+    await node.until("the first heartbeat", lambda: node.heartbeats)
+    node.dispatch([make_fire("t", ["at hand"])])
+    await node.until("outcomes", lambda: node.outcomes)
+    runtime.stop()
+    await node.until("it says so", lambda: node.heartbeats[-1].leaving)
+    node.send(outcomes_ack=pb.OutcomesAck(sequence=node.sequences[-1]))
+    await asyncio.wait_for(runtime.task, 5)
     await node.stop()
 
 

@@ -44,6 +44,7 @@ _CODES = {
     ResultCode.DUPLICATE: pb.DispatchResult.CODE_DUPLICATE,
     ResultCode.REJECTED: pb.DispatchResult.CODE_REJECTED,
     ResultCode.UNAVAILABLE: pb.DispatchResult.CODE_UNAVAILABLE,
+    ResultCode.RETURNED: pb.DispatchResult.CODE_UNAVAILABLE,
     ResultCode.UNKNOWN_TEMPLATE: pb.DispatchResult.CODE_UNKNOWN_TEMPLATE,
 }
 
@@ -126,6 +127,7 @@ def results_message(results: Iterable[Result]) -> pb.ConnectRequest:
                     fire_ref=r.fire_ref,
                     code=_CODES[r.code],
                     message=_clip(r.message),
+                    untried=r.code is ResultCode.RETURNED,
                 )
                 for r in results
             ]
@@ -182,6 +184,7 @@ def hello(
     capabilities: Capabilities,
     queues: Sequence[str],
     tasks: Sequence[str],
+    labels: Mapping[str, str],
     max_in_flight: int,
 ) -> pb.ConnectRequest:
     """Write the first message of a stream."""
@@ -195,16 +198,17 @@ def hello(
             queues=queues[:1000],
             # Part of the tasks would look like all of them; none says "cannot tell".
             tasks=tasks if len(tasks) <= 10_000 else [],
+            labels=dict(labels),
             max_in_flight=max_in_flight,
         )
     )
 
 
 def heartbeat(
-    load: float, in_flight: int, health: str, changed: Capabilities | None
+    load: float, in_flight: int, health: str, changed: Capabilities | None, *, leaving: bool
 ) -> pb.ConnectRequest:
     """Write a heartbeat; `changed` is what it can do if that changed."""
-    beat = pb.Heartbeat(load=load, in_flight=in_flight, health=_clip(health))
+    beat = pb.Heartbeat(load=load, in_flight=in_flight, health=_clip(health), leaving=leaving)
     if changed is not None:
         beat.capabilities.CopyFrom(_capabilities(changed))
     return pb.ConnectRequest(heartbeat=beat)

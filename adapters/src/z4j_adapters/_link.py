@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -64,6 +64,7 @@ class LinkOptions:
     instance: str
     max_in_flight: int
     tls: TlsOptions | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 class Link:
@@ -109,6 +110,12 @@ class Link:
             self._last_error = reason
             self.connected = False
             await asyncio.sleep(random.uniform(RECONNECT_MIN_S, RECONNECT_MAX_S))
+
+    def drain(self) -> None:
+        """Take no more fires, and tell the node so at once; idempotent."""
+        self.draining = True
+        if self._session is not None:
+            self._session.beat_now()
 
     async def wait_idle(self) -> None:
         """Return once no fire is being handed over and its results are written."""
@@ -170,6 +177,7 @@ class _Session:
         self._tasks: set[asyncio.Task[None]] = set()
         self._told: Capabilities | None = None
         self._left = False
+        self._beat = asyncio.Event()
         self._controls = 0
 
     async def run(self) -> None:
@@ -202,6 +210,10 @@ class _Session:
                 await self._call.done_writing()
             await asyncio.wait_for(self._call.code(), timeout_s)
 
+    def beat_now(self) -> None:
+        """Send a heartbeat without waiting for its time."""
+        self._beat.set()
+
     def _spawn(self, work: Any) -> None:
         self._tasks.add(asyncio.ensure_future(work))
 
@@ -228,6 +240,7 @@ class _Session:
                 capabilities=self._told,
                 queues=engine.queues(),
                 tasks=engine.tasks(),
+                labels=options.labels,
                 max_in_flight=options.max_in_flight,
             )
         )
@@ -267,8 +280,8 @@ class _Session:
             self._templates[message.id] = _convert.template_of(message)
         fires, results = _convert.fires_of(batch, self._templates)
         if self._link.draining:
-            text = "the adapter is shutting down"
-            results += [Result(f.id, f.ref, ResultCode.UNAVAILABLE, text) for f in fires]
+            text = "the adapter is being stopped"
+            results += [Result(f.id, f.ref, ResultCode.RETURNED, text) for f in fires]
             fires = []
         self._link._counted(len(fires) + len(results))
         self._batches.put_nowait((fires, results))
@@ -303,10 +316,14 @@ class _Session:
             self._told = now
             link = self._link
             load = 1.0 if link.draining else min(1.0, link.in_flight / link._options.max_in_flight)
+            self._beat.clear()
             await self._write(
-                _convert.heartbeat(load, link.in_flight, self._engine.health(), changed)
+                _convert.heartbeat(
+                    load, link.in_flight, self._engine.health(), changed, leaving=link.draining
+                )
             )
-            await asyncio.sleep(interval_s / 2)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._beat.wait(), interval_s / 2)
 
     def _begin_control(self, request: Any) -> None:
         """Each has a task of its own: one that takes its time delays no other."""
@@ -346,7 +363,7 @@ class _Session:
             return {"workers": _bounded("workers", await self._in_time(engine.list_workers()))}
         elif kind == "purge_queue":
             if self._link.draining:
-                raise ControlFailed("the adapter is shutting down")
+                raise ControlFailed("the adapter is being stopped")
             # Shielded: whose message is removed must be told, even if the stream ends meanwhile.
             purged = await asyncio.shield(engine.purge_queue(request.purge_queue.queue))
             return {"purged": purged}

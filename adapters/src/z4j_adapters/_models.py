@@ -41,6 +41,8 @@ class ResultCode(enum.Enum):
     """The engine will never take it."""
     UNAVAILABLE = "unavailable"
     """Not handed over, or the outcome is unknown; handing it over again is right."""
+    RETURNED = "returned"
+    """Only the runtime says this: not tried, because the adapter is being stopped."""
     UNKNOWN_TEMPLATE = "unknown template"
     """Only the runtime says this: the template never arrived."""
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
+from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["Parser", "address", "count", "is_loopback", "seconds"]
+from z4j_adapters._errors import ConfigurationError
+
+__all__ = ["Parser", "address", "count", "is_loopback", "labels_of", "seconds"]
 
 ENV_PREFIX = "Z4J_ADAPTER_"
+LABELS_MAX, LABEL_CHARS_MAX = 32, 200  # adapter.proto: Hello.labels.
+_LABEL_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 
 
 class Parser(argparse.ArgumentParser):
@@ -113,6 +119,35 @@ def address(text: str) -> str:
     if not host or not port.isdigit() or not 0 < int(port) < 65_536:
         raise argparse.ArgumentTypeError(f"{text!r} is not host:port such as 127.0.0.1:7801")
     return text
+
+
+def labels_of(texts: Sequence[str]) -> dict[str, str]:
+    """Read KEY=VALUE texts, within the scheduler's bounds.
+
+    Raises:
+        ConfigurationError: One of them is wrong, a key is given twice, or they are too many.
+    """
+    labels: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or len(key) > LABEL_CHARS_MAX or not _LABEL_KEY.fullmatch(key):
+            raise ConfigurationError(
+                f"--label {text!r} is not KEY=VALUE with a key of 1 to {LABEL_CHARS_MAX} letters, "
+                "digits and any of - _ . / that begins with a letter or digit"
+            )
+        if len(value) > LABEL_CHARS_MAX:
+            raise ConfigurationError(
+                f"--label {key}: the value has {len(value)} characters; at most {LABEL_CHARS_MAX} "
+                "are allowed"
+            )
+        if any(ord(char) < 0x20 or ord(char) == 0x7F for char in value):
+            raise ConfigurationError(f"--label {key}: the value holds a control character")
+        if key in labels:
+            raise ConfigurationError(f"--label {key} is given twice")
+        labels[key] = value
+    if len(labels) > LABELS_MAX:
+        raise ConfigurationError(f"--label: {len(labels)} labels; at most {LABELS_MAX} are allowed")
+    return labels
 
 
 def is_loopback(host_port: str) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from z4j_adapters._adapter import EngineAdapter
 from z4j_adapters._link import Link, LinkOptions, TlsOptions
@@ -28,6 +28,8 @@ class RuntimeOptions:
     tls: TlsOptions | None = None
     drain_timeout_s: float = 20.0
     """How long leaving may take: to finish hand-overs and have outcomes acknowledged."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """By which schedules choose among the engine's adapters."""
 
 
 class Runtime:
@@ -46,7 +48,9 @@ class Runtime:
         self._engine = engine
         self._options = options
         self._outcomes = OutcomeBuffer()
-        link_options = LinkOptions(options.instance, options.max_in_flight, options.tls)
+        link_options = LinkOptions(
+            options.instance, options.max_in_flight, options.tls, options.labels
+        )
         self._links = [
             Link(address, engine, self._outcomes, link_options, on_connected)
             for address in options.schedulers
@@ -87,7 +91,7 @@ class Runtime:
     async def _drain(self) -> None:
         log.info("leaving: finishing what is in flight")
         for link in self._links:
-            link.draining = True
+            link.drain()
         try:
             await asyncio.wait_for(self._finish(), self._options.drain_timeout_s)
         except asyncio.TimeoutError:

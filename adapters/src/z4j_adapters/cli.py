@@ -19,7 +19,7 @@ from z4j_adapters import engines
 from z4j_adapters._adapter import EngineAdapter
 from z4j_adapters._command import EngineCommand
 from z4j_adapters._errors import ConfigurationError
-from z4j_adapters._options import Parser, address, is_loopback, seconds
+from z4j_adapters._options import Parser, address, is_loopback, labels_of, seconds
 from z4j_adapters._runtime import Runtime, RuntimeOptions, TlsOptions
 from z4j_adapters._version import __version__
 
@@ -84,6 +84,12 @@ def _common_options(parser: Parser) -> None:
         help="name of this adapter, unique among the engine's (default: host name and process id)",
     )
     parser.option(
+        "label",
+        repeat=True,
+        metavar="KEY=VALUE",
+        help="a label by which schedules choose among adapters, such as region=eu; repeat for more",
+    )
+    parser.option(
         "max-in-flight",
         type=int,
         default=1000,
@@ -134,7 +140,12 @@ def _runtime_options(options: argparse.Namespace) -> RuntimeOptions:
                     "tasks and their arguments in plaintext"
                 )
     return RuntimeOptions(
-        schedulers, options.instance, options.max_in_flight, tls, options.drain_timeout
+        schedulers,
+        options.instance,
+        options.max_in_flight,
+        tls,
+        options.drain_timeout,
+        labels_of(options.label),
     )
 
 

@@ -39,6 +39,8 @@ class StubOptions:
     """How long a run takes."""
     workers: int | None = None
     """How many runs there are at once; more wait, 0: all do.  None: any number."""
+    queues: tuple[str, ...] = ()
+    """It publishes to these alone, by default to the first; empty: to any."""
 
 
 class StubEngine(EngineAdapter):
@@ -62,7 +64,9 @@ class StubEngine(EngineAdapter):
         self._tasks = sorted(tasks)
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._timers: dict[str, tuple[Fire, asyncio.TimerHandle]] = {}
-        self._waiting: dict[str, deque[Fire]] = {DEFAULT_QUEUE: deque()}
+        queues = self._options.queues or (DEFAULT_QUEUE,)
+        self._default_queue = queues[0]
+        self._waiting: dict[str, deque[Fire]] = {queue: deque() for queue in queues}
         self._out: list[Outcome] = []
         self._ends: OrderedDict[str, Outcome] = OrderedDict()
         self._wake = asyncio.Event()
@@ -86,7 +90,7 @@ class StubEngine(EngineAdapter):
             if fire.id not in self._seen:
                 code = ResultCode.ACCEPTED
                 self._seen[fire.id] = None
-                waiting = self._waiting.setdefault(_queue_of(fire), deque())
+                waiting = self._waiting.setdefault(self._queue_of(fire), deque())
                 if self._options.workers is None:
                     self._begin(fire)
                 else:
@@ -120,7 +124,7 @@ class StubEngine(EngineAdapter):
         raise ControlFailed("the run is unknown or has ended")
 
     async def list_queues(self) -> list[QueueState]:
-        running = Counter(_queue_of(fire) for fire, _ in self._timers.values())
+        running = Counter(self._queue_of(fire) for fire, _ in self._timers.values())
         workers = 0 if self._options.workers == 0 else 1
         return [
             QueueState(name, len(waiting), running[name], workers)
@@ -150,6 +154,9 @@ class StubEngine(EngineAdapter):
 
     async def list_tasks(self) -> list[str]:
         return self._tasks
+
+    def queues(self) -> list[str]:
+        return list(self._options.queues)
 
     def tasks(self) -> list[str]:
         return self._tasks
@@ -228,6 +235,5 @@ class StubEngine(EngineAdapter):
             self._out.append(outcome)
             self._wake.set()
 
-
-def _queue_of(fire: Fire) -> str:
-    return fire.template.queue or DEFAULT_QUEUE
+    def _queue_of(self, fire: Fire) -> str:
+        return fire.template.queue or self._default_queue

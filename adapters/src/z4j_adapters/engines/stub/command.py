@@ -28,13 +28,15 @@ def _add_options(parser: Parser) -> None:
         help="report start and end of runs, only the end, or nothing (default: all)",
     )
     parser.option("run-time", type=seconds, help="how long a run takes (default: no time)")
+    parser.queues()
     parser.option("workers", type=count, help="runs at once; others wait (default: any number)")
 
 
 def _make(options: argparse.Namespace) -> EngineAdapter:
     from z4j_adapters.engines.stub import StubEngine, StubOptions
 
-    return StubEngine(StubOptions(options.outcomes, options.run_time or 0.0, options.workers))
+    run_s = options.run_time or 0.0
+    return StubEngine(StubOptions(options.outcomes, run_s, options.workers, tuple(options.queue)))
 
 
 COMMAND = EngineCommand(
