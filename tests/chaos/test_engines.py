@@ -1,8 +1,8 @@
-"""Each engine with its real worker, while the adapter is killed and the broker restarts.
+"""Each engine with its real worker, while adapters are killed or upgraded and the broker restarts.
 
-The ordinary run kills the adapters of two engines, twice each.  `./dev chaos --engines` sets the
-volume: `Z4J_ENGINES` (names), `Z4J_ENGINE_FIRES` (of a burst), `Z4J_ENGINE_KILLS`,
-`Z4J_ENGINE_TWICE` (fires that are sent twice).
+The ordinary run kills and upgrades the adapters of two engines, twice each.  `./dev chaos
+--engines` sets the volume: `Z4J_ENGINES` (names), `Z4J_ENGINE_FIRES` (of a burst),
+`Z4J_ENGINE_KILLS` (and upgrades), `Z4J_ENGINE_TWICE` (fires that are sent twice).
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ TOTAL = SCHEDULES * SECONDS
 # An end that nobody heard is asked after one minute after the hand-over, and three.
 SETTLED_S = 300
 CONNECTED = "connected to scheduler"
+LEFT = "left with nothing in flight"
 
 long_form = pytest.mark.skipif(
     not TWICE, reason="./dev chaos --engines; the tests of each engine have a shorter one"
@@ -72,6 +73,16 @@ class Field:
 
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(create, range(SCHEDULES)))
+
+    def another(self, instance: str) -> Program:
+        """One more adapter, not started yet."""
+        return self.side.adapter(
+            self.record.parent, self.redis.url, self.scheduler.address, instance
+        )
+
+    def handed_over(self, share: float) -> int:
+        """Waits until so much of the burst is; returns how many fires are by then."""
+        return self.await_count(FINAL | {"STATE_DISPATCHED", "STATE_RUNNING"}, int(share * TOTAL))
 
     def await_adapter(self) -> None:
         """Waits until the scheduler knows it."""
@@ -174,6 +185,60 @@ def test_an_adapter_killed_amid_a_burst_loses_and_doubles_nothing(
             f"\n{field.side.name}: adapter killed {KILLS} times, {amid} amid the burst: {verdict}"
         )
     assert amid * 2 >= KILLS, "most kills came when the burst was over: give it more time"
+
+
+def left(adapter: Program) -> None:
+    """Tells it to stop, and waits until it has finished what it had."""
+    before = adapter.log().count(LEFT)
+    assert adapter.stop(60) == 0, adapter.log()[-2000:]
+    assert adapter.log().count(LEFT) == before + 1, adapter.log()[-2000:]
+
+
+@pytest.mark.timeout(2 * SETTLED_S + 60 * KILLS + TOTAL // 5)
+def test_adapters_upgraded_one_by_one_amid_a_burst_lose_and_double_nothing(
+    field: Field, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There are always two; a new one is started before an old one is told to stop."""
+    field.worker.launch()
+    with ExitStack() as stack, ThreadPoolExecutor(1) as meanwhile:
+        running = [field.adapter, stack.enter_context(field.another("old"))]
+        wait_for("both", lambda: len(field.scheduler.cli("adapter", "list")) == 2, 60)
+        created = meanwhile.submit(field.create_schedules)
+        amid = 0
+        for number in range(KILLS):
+            new = stack.enter_context(field.another(f"new-{number}"))
+            wait_for("the new one", lambda new=new: CONNECTED in new.log(), 60)
+            running.append(new)
+            amid += field.handed_over((number + 0.5) / (KILLS + 1)) < TOTAL * 9 // 10
+            left(running.pop(0))
+        created.result()
+        verdict = field.judge()
+        took = Counter(fire["adapter"] for fires in field.fires().values() for fire in fires)
+    with capsys.disabled():
+        print(f"\n{field.side.name}: {KILLS} upgrades, {amid} amid the burst: {verdict}; {took}")
+    assert amid * 2 >= KILLS, "most upgrades came when the burst was over: give it more time"
+    assert len(took) >= 2 + amid // 2, took
+
+
+@pytest.mark.timeout(2 * SETTLED_S + 60 * KILLS + TOTAL // 5)
+def test_the_only_adapter_upgraded_amid_a_burst_loses_and_doubles_nothing(
+    field: Field, capsys: pytest.CaptureFixture[str]
+) -> None:
+    field.worker.launch()
+    amid = 0
+    with ThreadPoolExecutor(1) as meanwhile:
+        created = meanwhile.submit(field.create_schedules)
+        for number in range(KILLS):
+            amid += field.handed_over((number + 0.5) / (KILLS + 1)) < TOTAL * 9 // 10
+            left(field.adapter)
+            field.adapter.launch()
+            wait_for("it", lambda n=number: field.adapter.log().count(CONNECTED) > n + 1, 60)
+        created.result()
+    verdict = field.judge()
+    with capsys.disabled():
+        print(f"\n{field.side.name}: {KILLS} upgrades of the only adapter, {amid} amid the burst")
+        print(verdict)
+    assert amid * 2 >= KILLS, "most upgrades came when the burst was over: give it more time"
 
 
 @long_form

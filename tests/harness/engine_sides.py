@@ -51,11 +51,14 @@ class EngineSide:
             CONTRACT_ATTACH="1",
         )
 
-    def adapter(self, folder: Path, url: str, scheduler: str) -> Program:
-        """Not started yet; dials the scheduler at this address."""
+    def adapter(self, folder: Path, url: str, scheduler: str, instance: str = "") -> Program:
+        """Not started yet; dials the scheduler at this address, under a name of its own if any."""
         command = [self.program("z4j-adapter"), self.name, "--broker", url]
         command += [argument.format(url=url) for argument in self.adapter_args]
-        return Program("adapter", [*command, "--scheduler", scheduler], folder)
+        if instance:
+            command += ["--instance", instance]
+        name = f"adapter-{instance}" if instance else "adapter"
+        return Program(name, [*command, "--scheduler", scheduler], folder)
 
 
 # Two threads or processes each, and what tells how every run ends.

@@ -234,6 +234,20 @@ TEST(CodecTest, WritesASourceOnlyWhereThereIsOneAndTheStateShadowAsAWord) {
   EXPECT_EQ(again, schedule);
 }
 
+TEST(CodecTest, WritesTheChoiceOfAdaptersOnlyWhereThereIsOne) {
+  Schedule schedule = FullSample("n").schedule;
+  const std::string without = EncodeSchedule(schedule);
+  EXPECT_THAT(without, testing::Not(HasSubstr("adapter_labels")));
+  EXPECT_THAT(without, testing::Not(HasSubstr("affinity_key")));
+  schedule.adapter_labels = {{"region", "eu"}};
+  schedule.affinity_key = "customer 7";
+  const std::string with = EncodeSchedule(schedule);
+  const std::string text = R"("adapter_labels":{"region":"eu"},"affinity_key":"customer 7",)";
+  EXPECT_EQ(absl::StrReplaceAll(with, {{text, ""}}), without) << with;
+  ASSERT_OK_AND_ASSIGN(const Schedule decoded, DecodeSchedule(with));
+  EXPECT_EQ(decoded, schedule);
+}
+
 TEST(CodecTest, RefusesTextThatItDoesNotWrite) {
   const std::string good = EncodeSchedule(FullSample("n").schedule);
   ASSERT_OK(DecodeSchedule(good));
