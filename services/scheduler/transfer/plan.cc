@@ -9,6 +9,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "services/base/field_error.h"
+#include "services/scheduler/core/lint.h"
 #include "services/scheduler/core/validate.h"
 #include "services/scheduler/transfer/digest.h"
 
@@ -176,6 +177,12 @@ std::vector<PlannedSchedule> PlanImport(const SourceInfo& source,
       plan.why = FaultsOf(valid);
     } else if (found != by_name.end()) {
       plan = PlanStored(source, definition, stored[found->second], policy);
+    }
+    if (plan.action == ImportAction::kCreate || plan.action == ImportAction::kUpdate) {
+      for (const LintNote& lint : Lint(definition.schedule, now)) {
+        plan.notes.push_back(
+            {lint.code, absl::StrCat(lint.field, ": ", lint.message, "; ", lint.fix)});
+      }
     }
     plan.definition = i;
     if (found != by_name.end()) plan.stored = found->second;

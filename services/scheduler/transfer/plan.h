@@ -38,6 +38,8 @@ struct ImportPolicy {
   std::string only = {};   // Only ids that match this shell pattern; empty: all.
 };
 
+// What is new or changed carries the notes of Lint: exact, and probably not meant.
+//
 // One line for each definition, in their order, then one for each stored schedule of `source`
 // (kind and locator) that it no longer has.  `stored` holds at least those schedules of the project
 // that came from `source` or have the name of a definition.  What a source has and we refuse is not

@@ -175,6 +175,18 @@ TEST(PlanTest, WhatCannotBeAScheduleHereIsRefusedWithItsFields) {
   EXPECT_EQ(plans[1].action, ImportAction::kCreate);
 }
 
+TEST(PlanTest, WhatIsExactAndProbablyNotMeantIsToldOfWhatIsNew) {
+  Definition every_minute = Found("a");
+  CronSpec cron;
+  cron.hour = "5";
+  every_minute.schedule.spec = cron;
+  const auto plans = Plan({every_minute}, {});
+  ASSERT_FALSE(plans[0].notes.empty());
+  EXPECT_EQ(plans[0].notes[0].code, "EVERY_MINUTE");
+  EXPECT_THAT(plans[0].notes[0].message, HasSubstr("spec.cron.minute: "));
+  EXPECT_THAT(Plan({every_minute}, {Imported(every_minute)})[0].notes, IsEmpty());
+}
+
 TEST(PlanTest, OfTwoDefinitionsWithOneIdTheSecondIsRefused) {
   EXPECT_THAT(Actions({Found("a"), Found("a")}, {}), ElementsAre("a create", "a refused"));
 }

@@ -6,9 +6,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "services/base/status_macros.h"
-#include "services/scheduler/core/dst_note.h"
 #include "services/scheduler/core/planner.h"
 #include "services/scheduler/core/recurrence.h"
+#include "services/scheduler/core/zone.h"
 #include "services/scheduler/transfer/rule.h"
 
 namespace z4j::scheduler {
@@ -66,8 +66,7 @@ absl::StatusOr<Proof> Prove(absl::Span<const Schedule> schedules, absl::Time aft
 
 std::string LocalAndUtc(absl::Time time, const std::string& zone_name) {
   if (time == absl::InfiniteFuture()) return "no further fire";
-  absl::TimeZone zone;
-  absl::LoadTimeZone(zone_name, &zone);
+  const absl::TimeZone zone = ShownZone(zone_name);
   const char* utc = absl::ToCivilDay(time, zone) == absl::ToCivilDay(time, absl::UTCTimeZone())
                         ? "%H:%M:%E*S"
                         : "%Y-%m-%d %H:%M:%E*S";
