@@ -35,8 +35,6 @@ StoredSchedule FullSample(const std::string& name) {
   s.priority = -100;
   s.expires = absl::Microseconds(1);
   s.engine_options = {{"acks_late", "true"}, {"x", "{}"}};
-  s.adapter_labels = {{"region", "eu"}};
-  s.affinity_key = "customer 7";
   s.spec = SolarSpec{SolarEvent::kDuskNautical, 59.913868, -0.1, absl::Minutes(-90)};
   s.time_zone = "Europe/Oslo";
   s.gap = GapPolicy::kSkip;
