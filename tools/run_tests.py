@@ -107,10 +107,15 @@ def adapter_tests(build: Path) -> list[PythonTests]:
     folder, two = "adapters/tests", ("-n", "2", "--dist", "loadfile")
     # Of the oldest versions the contract, and what the table of docs/engines.md says.
     oldest = ("-n", "4", "--dist", "loadfile", "-m", "shows")
+    # What the libraries of the arq environment have to do with.
+    beside_arq = (
+        f"{folder}/transfer/test_apscheduler4.py",
+        f"{folder}/transfer/test_rq_scheduler_importing.py",
+        "--ignore-glob=*/test_rq.py",
+        "--ignore-glob=*/test_rq_[!s]*",
+    )
     return [
-        PythonTests(f"{folder}/engines", build, ("--ignore-glob=*test_rq*",), "venv-arq"),
-        PythonTests(f"{folder}/transfer/test_apscheduler4.py", build, (), "venv-arq"),
-        PythonTests(f"{folder}/transfer/test_rq_scheduler_importing.py", build, (), "venv-arq"),
+        PythonTests(f"{folder}/engines", build, (*beside_arq, *two), "venv-arq"),
         PythonTests(folder, build, two),
         PythonTests(folder, build, oldest, environment="venv-oldest"),
     ]
@@ -156,8 +161,10 @@ def main() -> int:
                 "table of docs/engines.md", [sys.executable, "tools/matrix.py", "--check"]
             )
         total += adapters
-        for folder in ("tests/differential", "tests/integration", "tests/chaos"):
-            total += PythonTests(folder, build)()
+        # Those of integration wait more than they compute; those of chaos want both cores.
+        total += PythonTests("tests/differential", build)()
+        total += PythonTests("tests/integration", build, ("-n", "2", "--dist", "loadfile"))()
+        total += PythonTests("tests/chaos", build)()
     print(f"{total.passed} passed, {total.failed} failed")
     return 1 if total.failed or not total.passed else 0
 

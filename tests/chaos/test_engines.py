@@ -46,6 +46,8 @@ LEFT = "left with nothing in flight"
 long_form = pytest.mark.skipif(
     not TWICE, reason="./dev chaos --engines; the tests of each engine have a shorter one"
 )
+# An upgrade is the affair of what all engines share.
+upgraded = pytest.mark.parametrize("side", ENGINES if TWICE else ENGINES[:1], indirect=True)
 
 
 @dataclass
@@ -194,6 +196,7 @@ def left(adapter: Program) -> None:
     assert adapter.log().count(LEFT) == before + 1, adapter.log()[-2000:]
 
 
+@upgraded
 @pytest.mark.timeout(2 * SETTLED_S + 60 * KILLS + TOTAL // 5)
 def test_adapters_upgraded_one_by_one_amid_a_burst_lose_and_double_nothing(
     field: Field, capsys: pytest.CaptureFixture[str]
@@ -220,6 +223,7 @@ def test_adapters_upgraded_one_by_one_amid_a_burst_lose_and_double_nothing(
     assert len(took) >= 2 + amid // 2, took
 
 
+@upgraded
 @pytest.mark.timeout(2 * SETTLED_S + 60 * KILLS + TOTAL // 5)
 def test_the_only_adapter_upgraded_amid_a_burst_loses_and_doubles_nothing(
     field: Field, capsys: pytest.CaptureFixture[str]
