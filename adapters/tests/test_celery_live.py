@@ -155,7 +155,7 @@ async def test_app_mode_takes_routes_and_tasks_from_the_users_app(
         "def mail(): pass\n"
     )
     async with opened(app="shop", workdir=tmp_path) as (engine, _):
-        assert engine.tasks() == ["shop.mail"]
+        assert "shop.mail" in engine.tasks()  # Others of this process share theirs.
         await engine.dispatch([make_fire("shop.mail")])
         assert server.client().llen("mail\x06\x166") == 1
 

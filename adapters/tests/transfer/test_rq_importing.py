@@ -155,7 +155,7 @@ def test_what_cannot_be_said_exactly_is_refused(expression: str, code: str) -> N
 
 CONFIG = """
 from rq import cron
-from shop_jobs import clean, send
+from ported_jobs import clean, send
 print("loading")
 cron.register(clean, queue_name="low", cron="30 10 * * 2", args=(1, "x"), kwargs={"deep": None})
 cron.register(send, "mail", interval=90, job_timeout="5m", result_ttl=0, ttl=60, meta={"a": 1})
@@ -169,21 +169,21 @@ cron.register(lambda: 1, "low", interval=5)
 def shop(tmp_path: Path) -> Iterator[Path]:
     """A project with a cron config."""
     path = list(sys.path)
-    (tmp_path / "shop_jobs.py").write_text("def clean(*a, **k): ...\ndef send(*a, **k): ...\n")
-    (tmp_path / "shop_cron.py").write_text(CONFIG)
+    (tmp_path / "ported_jobs.py").write_text("def clean(*a, **k): ...\ndef send(*a, **k): ...\n")
+    (tmp_path / "ported_cron.py").write_text(CONFIG)
     yield tmp_path
     sys.path[:] = path
-    for name in ("shop_jobs", "shop_cron"):
+    for name in ("ported_jobs", "ported_cron"):
         sys.modules.pop(name, None)
 
 
 def test_a_cron_config_is_read_as_rq_reads_it(shop: Path) -> None:
-    lines = read(cron_config="shop_cron", workdir=shop, fires=2)
+    lines = read(cron_config="ported_cron", workdir=shop, fires=2)
     cron, interval = (line for line in lines if line["type"] == "schedule")
     schedule = cron["schedule"]
     assert (schedule["engine"], schedule["task"], schedule["queue"]) == (
         "rq",
-        "shop_jobs.clean",
+        "ported_jobs.clean",
         "low",
     )
     assert (schedule["argsJson"], schedule["kwargsJson"]) == ('[1,"x"]', '{"deep":null}')
@@ -210,9 +210,9 @@ def test_a_cron_config_is_read_as_rq_reads_it(shop: Path) -> None:
 
 @pytest.mark.parametrize("text", ["import sys; sys.exit(3)", "1 / 0", "import not_there", "def"])
 def test_a_config_that_does_not_load_is_one_error(shop: Path, text: str) -> None:
-    (shop / "shop_cron.py").write_text(text)
+    (shop / "ported_cron.py").write_text(text)
     with pytest.raises(SourceError) as error:
-        read(cron_config="shop_cron", workdir=shop)
+        read(cron_config="ported_cron", workdir=shop)
     assert error.value.code == "IMPORT_FAILED" and error.value.remedy
 
 
@@ -229,7 +229,7 @@ def test_what_a_running_rq_cron_wrote_is_read(
 ) -> None:
     sys.path.insert(0, str(shop))
     scheduler = CronScheduler(connection=client, name="one")
-    scheduler.load_config_from_file("shop_cron")
+    scheduler.load_config_from_file("ported_cron")
     for job in scheduler.get_jobs():
         if job.interval == 90:
             job.set_enqueue_time(AT + timedelta(seconds=7))
@@ -241,7 +241,7 @@ def test_what_a_running_rq_cron_wrote_is_read(
     anchor = interval["schedule"]["spec"]["interval"]["anchorTime"]
     assert anchor == "2026-11-22T00:01:37Z"
     assert contents(client) == before
-    both = read(redis_url=redis_server.url, cron_config="shop_cron", workdir=shop)
+    both = read(redis_url=redis_server.url, cron_config="ported_cron", workdir=shop)
     again = [line for line in both if line.get("schedule", {}).get("queue") == "mail"]
     assert again[0]["schedule"]["spec"]["interval"]["anchorTime"] == anchor
 

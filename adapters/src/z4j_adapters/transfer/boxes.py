@@ -54,12 +54,14 @@ class Box:
         return len(self.week) == 53 or day.isocalendar()[1] in self.week
 
     def specs(self) -> Iterator[tuple[dict[str, Any], str]]:
-        """Make cron specs, one for each set of days that some weekdays share."""
+        """Make cron specs, one for each set of days that some weekdays share and that occurs."""
         shared: dict[frozenset[int], list[int]] = {}
         for weekday, days in enumerate(self.days):
             if days:
                 shared.setdefault(days, []).append((weekday + 1) % 7)
         for days, weekdays in shared.items():
+            if not self._occurs(days, weekdays):
+                continue
             yield cron(
                 day_match="AND",
                 second=self.second,
@@ -71,6 +73,19 @@ class Box:
                 year=None if self.year == YEARS else self.year,
                 iso_week=self.week,
             )
+
+    def _occurs(self, days: frozenset[int], weekdays: Collection[int]) -> bool:
+        """Whether some date has one of the days and, 0 being Sunday, of the weekdays."""
+        of_weekdays = tuple(
+            days if (weekday + 1) % 7 in weekdays else frozenset() for weekday in range(7)
+        )
+        part = replace(self, days=of_weekdays)
+        return any(
+            part.has_day(date(year, month, day))
+            for year in sorted(self.year)
+            for month in self.month
+            for day in range(1, monthrange(year, month)[1] + 1)
+        )
 
 
 def _days_text(days: frozenset[int]) -> str:

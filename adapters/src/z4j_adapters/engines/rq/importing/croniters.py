@@ -62,7 +62,9 @@ def cron_spec(expression: str) -> tuple[dict[str, Any], str]:
         days = ",".join(f"{number}W" for number in sorted(nearest))
     elif "l" in day:
         numbers = [number for number in day if number != "l"]
-        days = ",".join([field_text("dayOfMonth", numbers), "L"] if numbers else ["L"])
+        text = field_text("dayOfMonth", numbers) if numbers else ""
+        # A "*" would restrict nothing, and with "L" beside it croniter's field does.
+        days = ",".join(["1-31" if text == "*" else text, "L"] if text else ["L"])
     if nth:
         if "*" in nth:
             raise Unfit("R5_MIXED_DAYS", f"{expression!r} has an n-th of any weekday", MIXED)
