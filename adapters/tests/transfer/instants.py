@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from z4j_adapters.transfer.lines import LineWriter
+from z4j_adapters.transfer.lines import CALENDAR_END_US, LineWriter
 from z4j_adapters.transfer.model import Importer
 from z4j_adapters.transfer.zones import zone_of
 
@@ -152,9 +152,10 @@ def members(lines: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 
 def distinct(times: Callable[[], datetime | None], n: int) -> list[int]:
-    """n different instants of a library that is asked for one after the other."""
+    """n different instants of a library that is asked for one after the other; up to the end of the
+    scheduler's calendar."""
     found: list[int] = []
-    while len(found) < n and (at := times()) is not None:
+    while len(found) < n and (at := times()) is not None and micros(at) < CALENDAR_END_US:
         if not found or micros(at) > found[-1]:
             found.append(micros(at))
     return found

@@ -154,6 +154,8 @@ def check(
     ours: Evaluator, group: list[dict[str, Any]], expression: str, zone: str, at: datetime
 ) -> None:
     theirs = host_times(expression, zone, at)
+    if theirs and theirs[0] <= micros(at):
+        return  # Amid a repeated hour it asks for a time that is over, and sends it at once.
     assert group[0].get("fires", []) == theirs, (SEED, expression, zone)
     found = ours.next([line["schedule"] for line in group], at, len(theirs))
     assert found == theirs, (SEED, expression, zone, [line["becomes"] for line in group])

@@ -11,7 +11,10 @@ from z4j_adapters.transfer.ids import IdMaker
 from z4j_adapters.transfer.model import Found, Note, Refused, Source, SourceError
 from z4j_adapters.transfer.values import timestamp
 
-__all__ = ["LineWriter"]
+__all__ = ["CALENDAR_END_US", "LineWriter"]
+
+CALENDAR_END_US = 7_258_118_400_000_000
+"""2200-01-01: nothing comes due in the scheduler from then on."""
 
 PROGRESS_EVERY = 500  # Lines; about five a second at the slowest that we know.
 RAW_CHARS_MAX = 4000  # As the scheduler's ImportSource has them.
@@ -94,7 +97,9 @@ class LineWriter:
             line["group"] = self._first_of.setdefault(found.key, line["id"])
         if found.fires is not None and self._fires > 0 and not found.finished:
             try:
-                line["fires"] = found.fires(self._at, self._fires)
+                line["fires"] = [
+                    at for at in found.fires(self._at, self._fires) if at < CALENDAR_END_US
+                ]
             except Exception as error:  # Whatever the library raises concerns this one alone.
                 message = f"the library cannot say when it fires: {type(error).__name__}: {error}"
                 line["warnings"].append({"code": "NO_ORACLE", "message": message})
