@@ -8,7 +8,6 @@ import itertools
 import json
 import os
 import random
-import secrets
 import subprocess
 import sys
 from argparse import Namespace
@@ -20,13 +19,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from celery import Celery
+from transfer.instants import SEED as SEED
 from z4j_adapters.transfer.lines import LineWriter
 from z4j_adapters.transfer.model import Importer
 from z4j_adapters.transfer.values import micros
 
 ROOT = Path(__file__).resolve().parents[3]
 UTC = timezone.utc
-SEED = int(os.environ.get("Z4J_SEED") or secrets.randbelow(2**32))
 COUNT = int(os.environ.get("Z4J_SPECS") or 300)
 
 # Changes by an hour at 1, 2 and 3 o'clock and at midnight, by half an hour, across midnight, twice
