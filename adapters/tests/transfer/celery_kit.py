@@ -1,32 +1,16 @@
-"""Celery apps made for a test, what the importer finds in them, and our evaluator's due times."""
+"""Celery apps made for a test, and random definitions of schedules in them."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 import itertools
-import json
-import os
 import random
-import subprocess
 import sys
-from argparse import Namespace
-from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta, timezone
-from pathlib import Path
+from datetime import datetime, timedelta
 from types import ModuleType
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from celery import Celery
-from transfer.instants import SEED as SEED
-from z4j_adapters.transfer.lines import LineWriter
-from z4j_adapters.transfer.model import Importer
-from z4j_adapters.transfer.values import micros
-
-ROOT = Path(__file__).resolve().parents[3]
-UTC = timezone.utc
-COUNT = int(os.environ.get("Z4J_SPECS") or 300)
+from transfer.instants import UTC
 
 # Changes by an hour at 1, 2 and 3 o'clock and at midnight, by half an hour, across midnight, twice
 # a year around a month; quarters of an hour; none.
@@ -72,125 +56,9 @@ def named(app: Celery) -> str:
     return f"{name}:app"
 
 
-def lines_of(
-    importer: type[Importer], *, at: datetime, fires: int = 0, **given: Any
-) -> list[dict[str, Any]]:
-    """All lines after the first one; options are as on the command line."""
-    base = {"at": at, "fires": fires, "timezone": None, "engine": None, "workdir": None}
-    reader = importer(Namespace(**{**base, **given}))
-    out = io.StringIO()
-    lines = LineWriter(out, at, fires)
-    lines.source(reader.source(), tzdata="x", read_at=at)
-    for entry in reader.read():
-        lines.entry(entry, reader.total())
-    found = [json.loads(text) for text in out.getvalue().splitlines()[1:]]
-    return [line for line in found if line["type"] != "progress"]
-
-
-def groups_of(lines: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """The schedules of each definition."""
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for line in lines:
-        if line["type"] == "schedule":
-            groups.setdefault(line.get("group", line["id"]), []).append(line)
-    return list(groups.values())
-
-
-class Evaluator:
-    """The scheduler's own evaluator, `recurrence_probe`."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-
-    def next(self, group: list[dict[str, Any]], after: datetime, n: int) -> list[int]:
-        """The next n due times of the schedules together; one that several have counts double."""
-        found: list[int] = []
-        for line in group:
-            found += self._times(line["schedule"], micros(after), n)
-        return sorted(found)[:n]
-
-    def _times(self, schedule: dict[str, Any], after_us: int, n: int) -> list[int]:
-        if start := schedule.get("startTime"):
-            after_us = max(after_us, micros(instant(start)) - 1)
-        end_us = micros(instant(schedule["endTime"])) if "endTime" in schedule else None
-        n = min(n, int(schedule.get("maxFires") or n))
-        spec = schedule["spec"]
-        if "oneShot" in spec:
-            times = [micros(instant(spec["oneShot"]["fireTime"]))]
-        elif "interval" in spec:  # As docs/semantics.md says: anchor + n · period.
-            anchor = micros(instant(spec["interval"]["anchorTime"]))
-            period = round(float(spec["interval"]["period"].removesuffix("s")) * 1_000_000)
-            first = max(0, (after_us - anchor) // period + 1)
-            times = [anchor + (first + i) * period for i in range(n)]
-        elif "calendarInterval" in spec:
-            times = list(_days(spec["calendarInterval"], schedule["timeZone"], after_us, n))
-        else:
-            times = self._cron(schedule, after_us, n)
-        return [t for t in times if t > after_us and (end_us is None or t <= end_us)]
-
-    def _cron(self, schedule: dict[str, Any], after_us: int, n: int) -> list[int]:
-        fields = dict(schedule["spec"]["cron"])
-        snake = {"dayOfMonth": "day_of_month", "dayOfWeek": "day_of_week", "isoWeek": "iso_week"}
-        question = {
-            "day_match": fields.pop("dayMatch").removeprefix("DAY_MATCH_"),
-            "fields": {snake.get(name, name): value for name, value in fields.items()},
-            "zone": schedule["timeZone"],
-            "gap": schedule["gap"].removeprefix("GAP_POLICY_"),
-            "fold": schedule["fold"].removeprefix("FOLD_POLICY_"),
-            "after_us": after_us,
-            "n": n,
-        }
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write(json.dumps(question) + "\n")
-        self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline())
-        assert "error" not in answer, (question, answer)
-        times: list[int] = answer["times_us"]
-        return times
-
-
-def _days(spec: dict[str, Any], zone: str, after_us: int, n: int) -> Iterator[int]:
-    """Every so many days, months or years at a wall time; one that a change removes is shifted, and
-    days that a month lacks are skipped."""
-    start = date.fromisoformat(spec["startDate"])
-    at = time.fromisoformat(spec["atTime"])
-    months = spec.get("months", 0) + 12 * spec.get("years", 0)
-    for step in itertools.count():
-        year, month = divmod(start.year * 12 + start.month - 1 + step * months, 12)
-        if n <= 0 or year > 2199:
-            return
-        try:
-            day = start.replace(year=year, month=month + 1)
-        except ValueError:
-            continue
-        day += timedelta(days=step * spec.get("days", 0))
-        us = micros(datetime.combine(day, at, ZoneInfo(zone)).astimezone(UTC))
-        if us > after_us:
-            n -= 1
-            yield us
-
-
 def instant(text: str) -> datetime:
     """Read RFC 3339."""
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
-
-
-@contextlib.contextmanager
-def running_evaluator() -> Iterator[Evaluator]:
-    """Start it, and end it."""
-    build = Path(os.environ.get("Z4J_BUILD_DIR", ROOT / "build" / "dev"))
-    process = subprocess.Popen(
-        [build / "services/scheduler/core/recurrence_probe"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield Evaluator(process)
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        process.wait(timeout=10)
 
 
 _BOUNDS = {

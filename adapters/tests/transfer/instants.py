@@ -19,12 +19,11 @@ from typing import Any
 
 from z4j_adapters.transfer.lines import CALENDAR_END_US, LineWriter
 from z4j_adapters.transfer.model import Importer
-from z4j_adapters.transfer.zones import zone_of
+from z4j_adapters.transfer.values import micros
 
 ROOT = Path(__file__).resolve().parents[3]
 UTC = timezone.utc
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 # Another one with Z4J_SEED; "draw" draws one.  A change that has nothing to do with it is not to
 # meet a definition that nobody met before.
 SEED_GIVEN = os.environ.get("Z4J_SEED", "20261122")
@@ -37,12 +36,6 @@ ZONES = (
     *("Australia/Sydney", "America/Santiago", "America/St_Johns", "America/Havana"),
     *("Asia/Beirut", "Asia/Kolkata", "Asia/Tokyo", "Pacific/Chatham", "UTC+05:30"),
 )
-SNAKE = {"dayOfMonth": "day_of_month", "dayOfWeek": "day_of_week", "isoWeek": "iso_week"}
-
-
-def micros(at: datetime) -> int:
-    """Microseconds since the epoch."""
-    return (at - EPOCH) // MICROSECOND
 
 
 def start_of(draw: random.Random) -> datetime:
@@ -66,49 +59,17 @@ class Evaluator:
 
     def next(self, schedules: list[dict[str, Any]], after: datetime, n: int) -> list[int]:
         """The next n due times of schedules together, each as often as one of them has it."""
-        streams = [self._stream(schedule, after, n) for schedule in schedules]
-        return list(islice(heapq.merge(*streams), n))
+        return list(islice(heapq.merge(*(self._times(one, after, n) for one in schedules)), n))
 
-    def _stream(self, schedule: dict[str, Any], after: datetime, n: int) -> list[int]:
-        low = micros(after)
-        if start := schedule.get("startTime"):
-            low = max(low, micros(_instant(start)) - 1)
-        times = self._times(schedule, low, n)
-        if end := schedule.get("endTime"):
-            times = [us for us in times if us <= micros(_instant(end))]
-        return times
-
-    def _times(self, schedule: dict[str, Any], after_us: int, n: int) -> list[int]:
-        spec = schedule["spec"]
-        if "oneShot" in spec:
-            at = micros(_instant(spec["oneShot"]["fireTime"]))
-            return [at] if at > after_us else []
-        if "interval" in spec:  # The grid of docs/semantics.md: anchor + n · period.
-            anchor = micros(_instant(spec["interval"]["anchorTime"]))
-            period = round(float(spec["interval"]["period"].removesuffix("s")) * 1_000_000)
-            first = max(0, (after_us - anchor) // period + 1)
-            return [anchor + (first + i) * period for i in range(n)]
-        fields = dict(spec["cron"])
-        microsecond = fields.pop("microsecond", 0)  # Of every due time.
-        zone = schedule["timeZone"]
-        shift = 0
-        if zone.startswith("UTC") and zone != "UTC":  # The clock of a fixed offset.
-            shift = (zone_of(zone).utcoffset(None) or timedelta()) // MICROSECOND
-        question = {
-            "day_match": fields.pop("dayMatch").removeprefix("DAY_MATCH_"),
-            "fields": {SNAKE.get(name, name): value for name, value in fields.items()},
-            "zone": "UTC" if shift else zone,
-            "gap": schedule["gap"].removeprefix("GAP_POLICY_"),
-            "fold": schedule["fold"].removeprefix("FOLD_POLICY_"),
-            "after_us": after_us + shift - microsecond,
-            "n": n,
-        }
+    def _times(self, schedule: dict[str, Any], after: datetime, n: int) -> list[int]:
+        question = {"schedule": schedule, "after_us": micros(after), "n": n}
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(question) + "\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
         assert "error" not in answer, (question, answer)
-        return [us + microsecond - shift for us in answer["times_us"]]
+        times: list[int] = answer["times_us"]
+        return times
 
 
 @contextlib.contextmanager
@@ -133,9 +94,8 @@ def lines_of(
     importer: type[Importer], *, at: datetime, fires: int = 0, **given: Any
 ) -> list[dict[str, Any]]:
     """The schedules and refusals that an importer writes; options are as on its command line."""
-    reader = importer(
-        Namespace(**{"at": at, "fires": fires, "timezone": None, "engine": None, **given})
-    )
+    base = {"at": at, "fires": fires, "timezone": None, "engine": None, "workdir": None}
+    reader = importer(Namespace(**{**base, **given}))
     out = io.StringIO()
     lines = LineWriter(out, at, fires)
     lines.source(reader.source(), tzdata="x", read_at=at)
@@ -179,7 +139,3 @@ def contents(client: Any) -> dict[bytes, Any]:
             value = client.dump(key)
         found[key] = (kind, value, client.expiretime(key))
     return found
-
-
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))

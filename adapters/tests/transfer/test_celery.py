@@ -19,7 +19,8 @@ from celery import Celery
 from celery.beat import BeatLazyFunc, PersistentScheduler
 from celery.schedules import BaseSchedule, crontab, schedule, solar
 from kombu import Exchange, Queue
-from transfer.celery_kit import UTC, instant, lines_of, make_app, named
+from transfer.celery_kit import instant, make_app, named
+from transfer.instants import UTC, lines_of
 from z4j_adapters import cli
 from z4j_adapters.engines.celery.importing.static import CeleryImporter
 from z4j_adapters.engines.celery.options import ENGINE_OPTIONS

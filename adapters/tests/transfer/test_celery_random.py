@@ -11,19 +11,8 @@ from typing import Any
 import pytest
 from celery import __version__ as celery_version
 from celery.schedules import crontab, schedule, solar
-from transfer.celery_kit import (
-    COUNT,
-    SEED,
-    ZONES,
-    Evaluator,
-    draw_crontab,
-    groups_of,
-    lines_of,
-    make_app,
-    named,
-    running_evaluator,
-    start_near,
-)
+from transfer.celery_kit import ZONES, draw_crontab, make_app, named, start_near
+from transfer.instants import COUNT, SEED, Evaluator, evaluator, lines_of, members
 from z4j_adapters.engines.celery.importing.static import CeleryImporter
 from z4j_adapters.transfer.values import micros
 
@@ -32,8 +21,8 @@ ENTRIES = 10  # In one app, with one zone and one start.
 
 
 @pytest.fixture(scope="module")
-def evaluator() -> Iterator[Evaluator]:
-    with running_evaluator() as running:
+def running() -> Iterator[Evaluator]:
+    with evaluator() as running:
         yield running
 
 
@@ -54,7 +43,7 @@ def draw_schedule(draw: random.Random) -> Any:
         return draw_schedule(draw)
 
 
-def test_due_times_are_celerys(evaluator: Evaluator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_due_times_are_celerys(running: Evaluator, capsys: pytest.CaptureFixture[str]) -> None:
     draw = random.Random(SEED)
     tally: Counter[str] = Counter()
     different = []
@@ -66,7 +55,7 @@ def test_due_times_are_celerys(evaluator: Evaluator, capsys: pytest.CaptureFixtu
         for line in lines:
             if line["type"] == "refused":
                 tally[f"refused: {line['code']}"] += 1
-        for group in groups_of(lines):
+        for group in members(lines):
             first = group[0]
             exactness = first["exactness"]
             if exactness == "APPROXIMATE":
@@ -75,7 +64,7 @@ def test_due_times_are_celerys(evaluator: Evaluator, capsys: pytest.CaptureFixtu
             if first["exactness"] == "APPROXIMATE":
                 continue
             assert first["fires"], first
-            ours = evaluator.next(group, at, len(first["fires"]))
+            ours = running.next([line["schedule"] for line in group], at, len(first["fires"]))
             if ours != first["fires"]:
                 different.append((zone, at.isoformat(), first["source"]["raw"]))
                 tally["DIFFERENT"] += 1

@@ -17,19 +17,8 @@ import pytest
 pytest.importorskip("django_celery_beat")
 
 from transfer import dcb_kit
-from transfer.celery_kit import (
-    COUNT,
-    SEED,
-    UTC,
-    ZONES,
-    Evaluator,
-    draw_crontab,
-    groups_of,
-    lines_of,
-    make_app,
-    running_evaluator,
-    start_near,
-)
+from transfer.celery_kit import ZONES, draw_crontab, make_app, start_near
+from transfer.instants import COUNT, SEED, UTC, Evaluator, evaluator, lines_of, members
 from z4j_adapters.engines.celery.importing.dcb import DjangoCeleryBeatImporter
 from z4j_adapters.transfer.model import SourceError
 
@@ -298,7 +287,7 @@ def test_due_times_are_those_of_its_own_scheduler(
     tally: Counter[str] = Counter()
     different = []
     app = make_app("UTC")
-    with running_evaluator() as evaluator:
+    with evaluator() as running:
         for _ in range(COUNT // 10):
             zone, at = draw.choice(ZONES), start_near(draw)
             tasks = {f"r{n}": dcb_kit.add(f"r{n}", **draw_row(draw, at, zone)) for n in range(10)}
@@ -306,14 +295,14 @@ def test_due_times_are_those_of_its_own_scheduler(
             for line in lines:
                 if line["type"] == "refused":
                     tally[f"refused: {line['code']}"] += 1
-            for group in groups_of(lines):
+            for group in members(lines):
                 tally[group[0]["exactness"]] += 1
                 name = group[0]["source"]["key"]
                 if group[0]["exactness"] == "APPROXIMATE" or group[0].get("finished"):
                     continue
                 theirs = dcb_kit.run_beat(tasks[name], app, at, 25)
                 told = group[0]["fires"][:25]
-                if not told == theirs == ours(evaluator, group, at)[: len(theirs)]:
+                if not told == theirs == ours(running, group, at)[: len(theirs)]:
                     raw = group[0]["source"]["raw"]
                     different.append((at.isoformat(), raw, told[:3], theirs[:3]))
             dcb_kit.clear()
@@ -338,5 +327,5 @@ def lines_of_rows(url: str, at: datetime) -> list[dict[str, Any]]:
     )
 
 
-def ours(evaluator: Evaluator, group: list[dict[str, Any]], at: datetime) -> list[int]:
-    return evaluator.next(group, at, 25)
+def ours(running: Evaluator, group: list[dict[str, Any]], at: datetime) -> list[int]:
+    return running.next([line["schedule"] for line in group], at, 25)
