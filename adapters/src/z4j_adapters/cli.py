@@ -29,19 +29,25 @@ if TYPE_CHECKING:  # gRPC is loaded when an engine is to be served, not to impor
 __all__ = ["main"]
 
 EXIT_OK, EXIT_FAILURE, EXIT_USAGE = 0, 1, 2
+TRANSFER = {
+    "import": "z4j_adapters.transfer.command",
+    "export": "z4j_adapters.transfer.exporting.command",
+}
+"""Commands that are no engines, and their modules."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code.
 
-    0: stopped on request.  1: the engine cannot be started.  2: wrong usage.  `import` has its own.
+    0: stopped on request.  1: the engine cannot be started.  2: wrong usage.  `import` and `export`
+    have their own.
     """
     is_process = argv is None
     argv = sys.argv[1:] if argv is None else argv
-    if list(argv[:1]) == ["import"]:
-        from z4j_adapters.transfer import command, isolate
+    if argv and argv[0] in TRANSFER:
+        from z4j_adapters.transfer import isolate
 
-        code = command.main(argv[1:])
+        code: int = importlib.import_module(TRANSFER[argv[0]]).main(argv[1:])
         if is_process:
             isolate.leave(code)
         return code
@@ -64,7 +70,8 @@ def _parser(commands: Mapping[str, EngineCommand]) -> argparse.ArgumentParser:
         prog="z4j-adapter",
         description="Attach a task engine to z4j-scheduler.",
         epilog="z4j-adapter ENGINE --help explains the engine's options with examples; "
-        "z4j-adapter import --help, how schedules of other schedulers are read.",
+        "z4j-adapter import --help and export --help, how schedules of other schedulers are read "
+        "and written.",
     )
     parser.add_argument("--version", action="version", version=f"z4j-adapter {__version__}")
     verbs = parser.add_subparsers(

@@ -6,14 +6,15 @@ import argparse
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
-from typing import NoReturn, TextIO
+from typing import TextIO
 
 from z4j_adapters._options import Parser, count
 from z4j_adapters.transfer.isolate import own_stdout
 from z4j_adapters.transfer.lines import LineWriter
 from z4j_adapters.transfer.model import Importer, SourceError
+from z4j_adapters.transfer.parsing import LineParser, Wrong, instant, missing_package, zone_name
 from z4j_adapters.transfer.sources import SOURCES, importer_of
-from z4j_adapters.transfer.zones import tzdata_version, zone_of
+from z4j_adapters.transfer.zones import tzdata_version
 
 __all__ = ["main"]
 
@@ -35,17 +36,6 @@ sources:
 """
 
 
-class _Wrong(Exception):
-    """Wrong usage."""
-
-
-class _ImportParser(Parser):
-    """Raises instead of ending the process, so that the reader of our lines hears of it."""
-
-    def error(self, message: str) -> NoReturn:
-        raise _Wrong(message)
-
-
 def main(argv: Sequence[str]) -> int:
     """Run `import` with what follows it on the command line; return the exit code.
 
@@ -56,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
         options, importer = _parse(list(argv))
     except SystemExit as end:  # --help
         return int(end.code or 0)
-    except _Wrong as error:
+    except Wrong as error:
         print(f"usage: {USAGE}\nz4j-adapter import: error: {error}", file=sys.stderr)
         wrong = SourceError("WRONG_USAGE", str(error), "z4j-adapter import --from SOURCE --help")
         with own_stdout() as out:
@@ -80,7 +70,7 @@ def _run(lines: LineWriter, importer: Importer) -> int:
     except SourceError as error:
         lines.error(error)
     except ImportError as error:
-        lines.error(_missing(importer, error))
+        lines.error(missing_package(importer.packages, error))
     except BrokenPipeError:
         raise
     except Exception as error:
@@ -99,18 +89,6 @@ def _broken(error: Exception) -> SourceError:
     )
 
 
-def _missing(importer: Importer, error: ImportError) -> SourceError:
-    module = (error.name or "").partition(".")[0]
-    package = importer.packages.get(module, module)
-    if not package:
-        return SourceError("IMPORT_FAILED", str(error))
-    return SourceError(
-        "MISSING_PACKAGE",
-        f"{package} is not installed for {sys.executable}",
-        f"{sys.executable} -m pip install {package}, or name the Python of your project",
-    )
-
-
 def _writer(out: TextIO, options: argparse.Namespace | None) -> LineWriter:
     if options is None:
         return LineWriter(out, datetime.now(timezone.utc), 0)
@@ -118,18 +96,18 @@ def _writer(out: TextIO, options: argparse.Namespace | None) -> LineWriter:
 
 
 def _parse(argv: list[str]) -> tuple[argparse.Namespace, type[Importer]]:
-    first = _ImportParser(prog="z4j-adapter import", usage=USAGE, add_help=False)
+    first = LineParser(prog="z4j-adapter import", usage=USAGE, add_help=False)
     first.add_argument("--from", dest="source")
     name = first.parse_known_args(argv)[0].source
     if name is None:
         if "--help" in argv or "-h" in argv:
             print(f"usage: {USAGE}\n\n{HELP.format(sources=_list())}", end="")
             raise SystemExit(0)
-        raise _Wrong(f"give --from SOURCE, one of {', '.join(SOURCES)}")
+        raise Wrong(f"give --from SOURCE, one of {', '.join(SOURCES)}")
     if name not in SOURCES:
-        raise _Wrong(f"--from {name}: no such source; there are {', '.join(SOURCES)}")
+        raise Wrong(f"--from {name}: no such source; there are {', '.join(SOURCES)}")
     importer = importer_of(name)
-    parser = _ImportParser(
+    parser = LineParser(
         prog="z4j-adapter import",
         usage=f"z4j-adapter import --from {name} [option …]",
         description=importer.help,
@@ -139,7 +117,7 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, type[Importer]]:
     _common(parser)
     options = parser.parse_args(argv)
     if options.fires > FIRES_MAX:
-        raise _Wrong(f"--fires {options.fires} is more than {FIRES_MAX}")
+        raise Wrong(f"--fires {options.fires} is more than {FIRES_MAX}")
     return options, importer
 
 
@@ -154,14 +132,14 @@ def _common(parser: Parser) -> None:
     )
     parser.add_argument(
         "--at",
-        type=_instant,
+        type=instant,
         default=datetime.now(timezone.utc),
         metavar="INSTANT",
         help="count due times from here, such as 2026-03-01T00:00:00Z (default: now)",
     )
     parser.add_argument(
         "--timezone",
-        type=_zone,
+        type=zone_name,
         metavar="ZONE",
         help="the zone of a source that does not say its own, such as Europe/Berlin",
     )
@@ -170,24 +148,6 @@ def _common(parser: Parser) -> None:
         metavar="NAME",
         help="the engine that will run the tasks, where the source does not say it",
     )
-
-
-def _instant(text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no instant such as 2026-03-01T00:00:00Z")
-    return at.astimezone(timezone.utc)
-
-
-def _zone(text: str) -> str:
-    try:
-        zone_of(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    return text
 
 
 def _list() -> str:

@@ -1,0 +1,1 @@
+"""Exporting: schedules of the scheduler as another scheduler's own definitions."""

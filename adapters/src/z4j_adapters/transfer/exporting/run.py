@@ -1,0 +1,103 @@
+"""One export: translate, write, load it with the target's own library, compare."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import groupby, islice
+from pathlib import Path
+
+from z4j_adapters.transfer.exporting.compare import lost
+from z4j_adapters.transfer.exporting.lines import ExportLines
+from z4j_adapters.transfer.exporting.model import Exporter, NotHeld, Wanted, Written
+from z4j_adapters.transfer.lines import CALENDAR_END_US
+from z4j_adapters.transfer.model import Found, Note, Refused
+
+__all__ = ["run_export"]
+
+PROGRESS_EVERY = 500
+Result = tuple[Written, tuple[Note, ...], list[list[int]] | None]
+
+
+def run_export(exporter: Exporter, wanted: Iterable[Wanted], to: Path, lines: ExportLines) -> None:
+    """Write to `to` what the target holds of `wanted`, and tell of each schedule."""
+    written = list(_translate(exporter, wanted, lines))
+    while True:
+        exporter.write(written, to)
+        results, bad = _read_back(exporter, written, to)
+        if not bad:
+            break
+        for schedule, why in bad.items():
+            lines.refused(schedule, why)
+        written = [one for one in written if one.wanted.id not in bad]
+    for one, notes, fires in results:
+        lines.exported(one, notes, fires)
+
+
+def _translate(
+    exporter: Exporter, wanted: Iterable[Wanted], lines: ExportLines
+) -> Iterator[Written]:
+    for number, one in enumerate(wanted, 1):
+        try:
+            if exporter.engine not in (None, one.engine):
+                raise NotHeld(
+                    f"it is for {one.engine}, and {exporter.engine} cannot run it",
+                    "leave it out with --only, or export it to a scheduler of its engine",
+                    "R9_ENGINE",
+                )
+            if one.next_due is None:
+                raise NotHeld(
+                    "it never comes due again", "delete it, or leave it", "R6_NEVER_FIRES"
+                )
+            yield exporter.add(one)
+        except NotHeld as why:
+            lines.refused(one.id, why)
+        if number % PROGRESS_EVERY == 0:
+            lines.progress(number)
+
+
+def _read_back(
+    exporter: Exporter, written: Sequence[Written], path: Path
+) -> tuple[list[Result], dict[str, NotHeld]]:
+    found: dict[str, list[Found | Refused]] = {}
+    for entry in exporter.read_back(path) if written else ():
+        found.setdefault(entry.key, []).append(entry)
+    results: list[Result] = []
+    bad: dict[str, NotHeld] = {}
+    for one in written:
+        try:
+            results.append(_compared(one, [f for key in one.keys for f in found.get(key, ())]))
+        except NotHeld as why:
+            bad[one.wanted.id] = why
+    return results, bad
+
+
+def _compared(one: Written, found: Sequence[Found | Refused]) -> Result:
+    definitions = []
+    for entry in found:
+        if isinstance(entry, Refused):
+            raise NotHeld(f"it does not read back: {entry.reason}", entry.remedy, entry.code)
+        definitions.append(entry)
+    if {entry.key for entry in definitions} != set(one.keys):
+        raise NotHeld("it is not among what the target's library loads", "report this", "READ_BACK")
+    notes = (*one.notes, *lost(one.wanted, definitions))
+    for entry in definitions:
+        notes += entry.reasons
+    return one, tuple(dict.fromkeys(notes)), _fires(one, definitions)
+
+
+def _fires(one: Written, found: Sequence[Found]) -> list[list[int]] | None:
+    """The due times after each instant that is asked about; None if the library cannot say."""
+    if any(note.code == "ANY_PHASE" for note in one.notes):
+        return None
+    leaders = [f for f in found if f.fires is not None]
+    if {f.key for f in leaders} != set(one.keys):
+        return None
+    return [_next(leaders, after, one.wanted.count) for after in one.wanted.after]
+
+
+def _next(found: Sequence[Found], after: datetime, count: int) -> list[int]:
+    times = heapq.merge(*(f.fires(after, count) for f in found if f.fires is not None))
+    distinct = (at for at, _ in groupby(times) if at < CALENDAR_END_US)
+    return list(islice(distinct, count))

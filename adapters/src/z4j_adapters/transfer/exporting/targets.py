@@ -1,0 +1,19 @@
+"""The targets of exports, by their name in --to."""
+
+from __future__ import annotations
+
+import importlib
+
+from z4j_adapters.transfer.exporting.model import Exporter
+
+__all__ = ["TARGETS", "exporter_of"]
+
+# Name → module, class.  The modules load without the libraries that they write for.
+TARGETS: dict[str, tuple[str, str]] = {}
+
+
+def exporter_of(name: str) -> type[Exporter]:
+    """The exporter of `name`, which is one of TARGETS."""
+    module, attribute = TARGETS[name]
+    exporter: type[Exporter] = getattr(importlib.import_module(module), attribute)
+    return exporter
