@@ -32,6 +32,7 @@ EXIT_OK, EXIT_FAILURE, EXIT_USAGE = 0, 1, 2
 TRANSFER = {
     "import": "z4j_adapters.transfer.command",
     "export": "z4j_adapters.transfer.exporting.command",
+    "watch": "z4j_adapters.transfer.watch_command",
 }
 """Commands that are no engines, and their modules."""
 
@@ -39,7 +40,7 @@ TRANSFER = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code.
 
-    0: stopped on request.  1: the engine cannot be started.  2: wrong usage.  `import` and `export`
+    0: stopped on request.  1: the engine cannot be started.  2: wrong usage.  Those of TRANSFER
     have their own.
     """
     is_process = argv is None
@@ -70,8 +71,8 @@ def _parser(commands: Mapping[str, EngineCommand]) -> argparse.ArgumentParser:
         prog="z4j-adapter",
         description="Attach a task engine to z4j-scheduler.",
         epilog="z4j-adapter ENGINE --help explains the engine's options with examples; "
-        "z4j-adapter import --help and export --help, how schedules of other schedulers are read "
-        "and written.",
+        "z4j-adapter import --help, export --help and watch --help, how schedules of other "
+        "schedulers are read and written, and their jobs watched.",
     )
     parser.add_argument("--version", action="version", version=f"z4j-adapter {__version__}")
     verbs = parser.add_subparsers(

@@ -12,8 +12,15 @@ from z4j_adapters._options import Parser, count
 from z4j_adapters.transfer.isolate import own_stdout
 from z4j_adapters.transfer.lines import LineWriter
 from z4j_adapters.transfer.model import Importer, SourceError
-from z4j_adapters.transfer.parsing import LineParser, Wrong, instant, missing_package, zone_name
 from z4j_adapters.transfer.sources import SOURCES, importer_of
+from z4j_adapters.transfer.usage import (
+    RaisingParser,
+    WrongUsage,
+    first_option,
+    instant,
+    missing,
+    zone_name,
+)
 from z4j_adapters.transfer.zones import tzdata_version
 
 __all__ = ["main"]
@@ -46,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
         options, importer = _parse(list(argv))
     except SystemExit as end:  # --help
         return int(end.code or 0)
-    except Wrong as error:
+    except WrongUsage as error:
         print(f"usage: {USAGE}\nz4j-adapter import: error: {error}", file=sys.stderr)
         wrong = SourceError("WRONG_USAGE", str(error), "z4j-adapter import --from SOURCE --help")
         with own_stdout() as out:
@@ -70,7 +77,7 @@ def _run(lines: LineWriter, importer: Importer) -> int:
     except SourceError as error:
         lines.error(error)
     except ImportError as error:
-        lines.error(missing_package(importer.packages, error))
+        lines.error(missing(importer.packages, error))
     except BrokenPipeError:
         raise
     except Exception as error:
@@ -96,18 +103,16 @@ def _writer(out: TextIO, options: argparse.Namespace | None) -> LineWriter:
 
 
 def _parse(argv: list[str]) -> tuple[argparse.Namespace, type[Importer]]:
-    first = LineParser(prog="z4j-adapter import", usage=USAGE, add_help=False)
-    first.add_argument("--from", dest="source")
-    name = first.parse_known_args(argv)[0].source
+    name = first_option(argv, "from")["from"]
     if name is None:
         if "--help" in argv or "-h" in argv:
             print(f"usage: {USAGE}\n\n{HELP.format(sources=_list())}", end="")
             raise SystemExit(0)
-        raise Wrong(f"give --from SOURCE, one of {', '.join(SOURCES)}")
+        raise WrongUsage(f"give --from SOURCE, one of {', '.join(SOURCES)}")
     if name not in SOURCES:
-        raise Wrong(f"--from {name}: no such source; there are {', '.join(SOURCES)}")
+        raise WrongUsage(f"--from {name}: no such source; there are {', '.join(SOURCES)}")
     importer = importer_of(name)
-    parser = LineParser(
+    parser = RaisingParser(
         prog="z4j-adapter import",
         usage=f"z4j-adapter import --from {name} [option …]",
         description=importer.help,
@@ -117,7 +122,7 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, type[Importer]]:
     _common(parser)
     options = parser.parse_args(argv)
     if options.fires > FIRES_MAX:
-        raise Wrong(f"--fires {options.fires} is more than {FIRES_MAX}")
+        raise WrongUsage(f"--fires {options.fires} is more than {FIRES_MAX}")
     return options, importer
 
 

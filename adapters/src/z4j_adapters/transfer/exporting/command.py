@@ -16,7 +16,14 @@ from z4j_adapters.transfer.exporting.targets import TARGETS, exporter_of
 from z4j_adapters.transfer.exporting.wanted import read_wanted
 from z4j_adapters.transfer.isolate import own_stdout
 from z4j_adapters.transfer.model import SourceError
-from z4j_adapters.transfer.parsing import LineParser, Wrong, instant, missing_package, zone_name
+from z4j_adapters.transfer.usage import (
+    RaisingParser,
+    WrongUsage,
+    first_option,
+    instant,
+    missing,
+    zone_name,
+)
 from z4j_adapters.transfer.zones import tzdata_version
 
 __all__ = ["main"]
@@ -46,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
         options, exporter = _parse(list(argv))
     except SystemExit as end:  # --help
         return int(end.code or 0)
-    except Wrong as error:
+    except WrongUsage as error:
         print(f"usage: {USAGE}\nz4j-adapter export: error: {error}", file=sys.stderr)
         wrong = SourceError("WRONG_USAGE", str(error), "z4j-adapter export --to TARGET --help")
         with own_stdout() as out:
@@ -67,7 +74,7 @@ def _run(lines: ExportLines, exporter: Exporter, options: argparse.Namespace) ->
     except SourceError as error:
         lines.error(error)
     except ImportError as error:
-        lines.error(missing_package(exporter.packages, error))
+        lines.error(missing(exporter.packages, error))
     except BrokenPipeError:
         raise
     except Exception as error:
@@ -80,18 +87,16 @@ def _run(lines: ExportLines, exporter: Exporter, options: argparse.Namespace) ->
 
 
 def _parse(argv: list[str]) -> tuple[argparse.Namespace, type[Exporter]]:
-    first = LineParser(prog="z4j-adapter export", usage=USAGE, add_help=False)
-    first.add_argument("--to", dest="target")
-    name = first.parse_known_args(argv)[0].target
+    name = first_option(argv, "to")["to"]
     if name is None:
         if "--help" in argv or "-h" in argv:
             print(f"usage: {USAGE}\n\n{HELP.format(targets=_list())}", end="")
             raise SystemExit(0)
-        raise Wrong(f"give --to TARGET, one of {', '.join(TARGETS)}")
+        raise WrongUsage(f"give --to TARGET, one of {', '.join(TARGETS)}")
     if name not in TARGETS:
-        raise Wrong(f"--to {name}: no such target; there are {', '.join(TARGETS)}")
+        raise WrongUsage(f"--to {name}: no such target; there are {', '.join(TARGETS)}")
     exporter = exporter_of(name)
-    parser = LineParser(
+    parser = RaisingParser(
         prog="z4j-adapter export",
         usage=f"z4j-adapter export --to {name} --output FILE [option …]",
         description=exporter.help,
@@ -102,7 +107,7 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, type[Exporter]]:
     return parser.parse_args(argv), exporter
 
 
-def _common(parser: LineParser) -> None:
+def _common(parser: RaisingParser) -> None:
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FILE", help="the file to write"
     )

@@ -1,4 +1,4 @@
-"""What the commands `import` and `export` share: options, and errors that become lines."""
+"""How commands that write lines tell of wrong usage and of what is missing: in a line, too."""
 
 from __future__ import annotations
 
@@ -12,18 +12,27 @@ from z4j_adapters._options import Parser
 from z4j_adapters.transfer.model import SourceError
 from z4j_adapters.transfer.zones import zone_of
 
-__all__ = ["LineParser", "Wrong", "instant", "missing_package", "zone_name"]
+__all__ = ["RaisingParser", "WrongUsage", "first_option", "instant", "missing", "zone_name"]
 
 
-class Wrong(Exception):
+class WrongUsage(Exception):
     """Wrong usage."""
 
 
-class LineParser(Parser):
+class RaisingParser(Parser):
     """Raises instead of ending the process, so that the reader of our lines hears of it."""
 
     def error(self, message: str) -> NoReturn:
-        raise Wrong(message)
+        raise WrongUsage(message)
+
+
+def first_option(argv: list[str], *names: str) -> dict[str, str | None]:
+    """The values of options that decide which others there are."""
+    first = RaisingParser(add_help=False)
+    for name in names:
+        first.add_argument(f"--{name}", dest=name)
+    found: dict[str, str | None] = vars(first.parse_known_args(argv)[0])
+    return found
 
 
 def instant(text: str) -> datetime:
@@ -46,8 +55,8 @@ def zone_name(text: str) -> str:
     return text
 
 
-def missing_package(packages: Mapping[str, str], error: ImportError) -> SourceError:
-    """Say what pip is to install; `packages` are modules and what installs them."""
+def missing(packages: Mapping[str, str], error: ImportError) -> SourceError:
+    """What to say of a module that is not there; `packages`: module → what pip installs it."""
     module = (error.name or "").partition(".")[0]
     package = packages.get(module, module)
     if not package:
