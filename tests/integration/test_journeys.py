@@ -97,7 +97,7 @@ class World:
             _side(engine).worker(folder, self.redis.url, self.record),
             _side(engine).adapter(folder, self.redis.url, self.server.address),
         ):
-            self._stack.callback(program.stop)
+            self._stack.callback(program.kill)
             program.env["PYTHONPATH"] = os.pathsep.join(
                 [str(PROJECTS), program.env.get("PYTHONPATH", "")]
             )
@@ -166,7 +166,11 @@ def source_of(journey: Journey, world: World, folder: Path) -> tuple[str, Callab
         client.flushdb()
 
         def dump() -> Any:
-            return {key: (client.dump(key), client.expiretime(key)) for key in client.scan_iter()}
+            # DUMP writes equal hashes in any order.
+            return {
+                key: client.hgetall(key) if client.type(key) == b"hash" else client.dump(key)
+                for key in client.scan_iter()
+            }
 
         return world.redis.url.removesuffix("/0") + "/1", dump
     if journey.store == "postgres":
