@@ -66,6 +66,13 @@ def balance(beat_log: str, fires: list[dict[str, Any]], runs: list[Run]) -> dict
     return found
 
 
+def skipped_between(entries: dict[str, Entry], begin: float, end: float) -> list[str]:
+    """Entries with a due time in between that was recorded and sent by nobody."""
+    return sorted(
+        name for name, entry in entries.items() if any(begin < due < end for due in entry.skipped)
+    )
+
+
 def faults(entries: dict[str, Entry]) -> list[str]:
     """What was lost or doubled, a sentence each."""
     found = []

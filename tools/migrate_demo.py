@@ -27,6 +27,7 @@ from migrate_balance import (  # noqa: E402
     balance,
     faults,
     read_ledger,
+    skipped_between,
     table,
 )
 
@@ -39,7 +40,8 @@ PROJECT = ROOT / "examples" / "migrate"
 APP = "shop.app:app"
 IMPORT = f"import --from celery --celery-app {APP} --state celerybeat-schedule"
 REFUSED = {"second-reminder": "OPTION_NOT_HELD", "invoices": "R1_OPAQUE"}
-LINES_MAX = 64  # Of one command's output.
+LINES_MAX = 64  # Of one command's output,
+FEW_LINES = 12  # and of one whose table was shown before.
 FREQUENT = 9  # Entries that come due every 2 to 8 s.
 QUIET_FROM_S, QUIET_UNTIL_S = 4, 50  # Of a minute: where stop and start take no run from it.
 
@@ -77,8 +79,8 @@ class Shop:
             "PATH": os.pathsep.join([str(VENV_BIN), os.environ["PATH"]]),
         }
 
-    def run(self, line: str, code: int) -> str:
-        """Shows a command of ours and its output, and returns that.
+    def run(self, line: str, code: int, most: int = LINES_MAX) -> str:
+        """Shows a command of ours and its output, `most` lines of it, and returns all.
 
         Raises:
             Unexpected: It did not end with the exit code `code`.
@@ -94,8 +96,8 @@ class Shop:
             timeout=180,
         )
         lines = done.stdout.splitlines()
-        if len(lines) > LINES_MAX:
-            half = LINES_MAX // 2
+        if len(lines) > most:
+            half = most // 2
             lines[half:-half] = [f"… {len(lines) - 2 * half} more lines …"]
         print("\n".join(lines) + f"\nexit code {done.returncode}", flush=True)
         if done.returncode != code:
@@ -173,7 +175,7 @@ def plan(shop: Shop) -> None:
 def shadow(shop: Shop) -> None:
     """Steps 3 and 4."""
     title(3, "all of it is created in shadow: due times are recorded, nothing is sent")
-    shop.run(f"{IMPORT} --prove 0 --apply --shadow", 1)
+    shop.run(f"{IMPORT} --prove 0 --apply --shadow", 1, FEW_LINES)
     title(4, "what beat really sends, beside what ours record, for 30 s")
     shop.run(f"import shadow --from celery --celery-app {APP} --for 30s", 0)
 
@@ -185,16 +187,20 @@ def cut(shop: Shop) -> dict[str, Entry]:
     wait_for("the adapter", lambda: shop.server.cli("adapter", "list"), 60)
     await_quiet_part_of_minute()
     print(f"\n$ kill {shop.beat.pid}   # celery beat", flush=True)
+    stopped = time.time()
     shop.beat.stop()
     before = shop.settle()
     print("\nbefore the cut, since the start:\n" + table(before, {}), flush=True)
-    shop.run("import cutover --from celery", 0)
+    shop.run("import cutover --from celery", 0, FEW_LINES)
+    cut_at = time.time()
 
     def fired() -> bool:
         now = shop.sides()
         return all(now[name].ours for name in EVERY_MINUTE)
 
     wait_for("the next whole minute", fired, 90)
+    between = skipped_between(shop.sides(), stopped, cut_at)
+    print(f"\ndue while neither ran, recorded as skipped: {', '.join(between) or 'nothing'}")
     return before
 
 
@@ -202,7 +208,7 @@ def back(shop: Shop, before: dict[str, Entry]) -> dict[str, Entry]:
     """Step 6; what was sent and run in all."""
     title(6, "the way back: ours are in shadow again, and beat takes over")
     await_quiet_part_of_minute()
-    shop.run("import rollback --from celery", 0)
+    shop.run("import rollback --from celery", 0, FEW_LINES)
     ours = shop.settle()
     print("\nfrom the cut to the rollback:\n" + table(ours, before), flush=True)
     print("\n$ rm celerybeat-schedule   # or beat runs at once whatever came due since its stop")
