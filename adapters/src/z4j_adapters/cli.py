@@ -34,14 +34,16 @@ EXIT_OK, EXIT_FAILURE, EXIT_USAGE = 0, 1, 2
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code.
 
-    0: stopped on request.  1: the engine cannot be started.  2: wrong usage.  `import` has its own.
+    0: stopped on request.  1: the engine cannot be started.  2: wrong usage.  `import` and `watch`
+    have their own.
     """
     is_process = argv is None
     argv = sys.argv[1:] if argv is None else argv
-    if list(argv[:1]) == ["import"]:
-        from z4j_adapters.transfer import command, isolate
+    if list(argv[:1]) in (["import"], ["watch"]):
+        from z4j_adapters.transfer import command, isolate, watch_command
 
-        code = command.main(argv[1:])
+        run = command.main if argv[0] == "import" else watch_command.main
+        code = run(argv[1:])
         if is_process:
             isolate.leave(code)
         return code
@@ -64,7 +66,8 @@ def _parser(commands: Mapping[str, EngineCommand]) -> argparse.ArgumentParser:
         prog="z4j-adapter",
         description="Attach a task engine to z4j-scheduler.",
         epilog="z4j-adapter ENGINE --help explains the engine's options with examples; "
-        "z4j-adapter import --help, how schedules of other schedulers are read.",
+        "z4j-adapter import --help, how schedules of other schedulers are read; "
+        "z4j-adapter watch --help, how their jobs are watched.",
     )
     parser.add_argument("--version", action="version", version=f"z4j-adapter {__version__}")
     verbs = parser.add_subparsers(

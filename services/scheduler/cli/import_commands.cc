@@ -14,6 +14,7 @@
 #include "services/scheduler/cli/import_cutover.h"
 #include "services/scheduler/cli/import_read.h"
 #include "services/scheduler/cli/import_report.h"
+#include "services/scheduler/cli/import_verb.h"
 #include "services/scheduler/cli/import_write.h"
 #include "services/scheduler/cli/values.h"
 #include "services/scheduler/core/recurrence.h"
@@ -21,16 +22,6 @@
 
 namespace z4j::scheduler {
 namespace {
-
-struct ImportVerb {
-  ClientOptions options;
-  ReadOptions read;
-  ImportPolicy policy;
-  WriteOptions write;
-  std::vector<std::string> labels;
-  std::string locator;
-  bool apply = false, dry_run = false, source_help = false;
-};
 
 absl::Status CheckFlags(const ImportVerb& verb) {
   if (verb.read.from.empty() && verb.read.file.empty()) {
@@ -113,14 +104,6 @@ absl::Status Import(ImportVerb& verb, int& exit_code) {
   return absl::OkStatus();
 }
 
-// 1 says that not all is exact; an error is always more.
-int RunImport(ImportVerb& verb) {
-  int exit_code = kExitOk;
-  const int error = Finish([&] { return Import(verb, exit_code); });
-  if (error == kExitOk) return exit_code;
-  return error == kExitFailure ? int{kExitUsage} : error;
-}
-
 constexpr char kTeaches[] =
     R"(Sources (--from): celery, django-celery-beat, redbeat, rq, rq-scheduler, apscheduler, huey, arq,
 taskiq, dramatiq, cron.  They are read in your own Python environment, where the library and your
@@ -130,6 +113,8 @@ where the source is; --source-help lists them.
   1. In your project's virtualenv:      pip install z4j-adapters
   2. See the plan, with proof:          z4j-scheduler import --from celery --celery-app proj.celery:app
   3. Create everything paused:          z4j-scheduler import --from celery --celery-app proj.celery:app --apply --paused
+     Or with --shadow for --paused: fires are recorded here, and none is sent.  Compare them with
+     what the old one sends:           z4j-scheduler import shadow --from celery --for 24h …
   4. Stop the old scheduler, then:      z4j-scheduler import cutover --from celery
   5. If anything is wrong:              z4j-scheduler import rollback --from celery, and start the old one
 
@@ -174,8 +159,7 @@ void AddWhatIsWritten(CLI::App& verb, ImportVerb& to) {
 
 absl::Status MoveOver(ImportVerb& verb, decltype(Cutover)& way, int& exit_code) {
   if (!verb.read.passed.empty()) return FieldError(verb.read.passed[0], "is not known here");
-  CutoverOptions which{verb.read.from, verb.locator, verb.policy.only, {}, verb.dry_run};
-  ASSIGN_OR_RETURN(which.labels, ParsePairs("--label", verb.labels));
+  ASSIGN_OR_RETURN(const CutoverOptions which, ChosenBy(verb));
   ASSIGN_OR_RETURN(const bool all_well, way(verb.options, which));
   exit_code = all_well ? kExitOk : kExitPartial;
   return absl::OkStatus();
@@ -196,6 +180,19 @@ void AddWay(CLI::App& import, const char* name, const char* help, decltype(Cutov
 
 }  // namespace
 
+absl::StatusOr<CutoverOptions> ChosenBy(const ImportVerb& verb) {
+  CutoverOptions which{verb.read.from, verb.locator, verb.policy.only, {}, verb.dry_run};
+  ASSIGN_OR_RETURN(which.labels, ParsePairs("--label", verb.labels));
+  return which;
+}
+
+int RunImportVerb(ImportVerb& verb, absl::Status (*run)(ImportVerb& verb, int& exit_code)) {
+  int exit_code = kExitOk;
+  const int error = Finish([&] { return run(verb, exit_code); });
+  if (error == kExitOk) return exit_code;
+  return error == kExitFailure ? int{kExitUsage} : error;
+}
+
 void AddImportCommand(CLI::App& app, int& exit_code) {
   const auto verb = std::make_shared<ImportVerb>();
   CLI::App& import = *app.add_subcommand(
@@ -207,6 +204,7 @@ void AddImportCommand(CLI::App& app, int& exit_code) {
   // What is not ours is the reader's, and not the program's to refuse.
   import.fallthrough(false);
   import.allow_extras();
+  AddImportShadow(import, verb, exit_code);
   AddWay(import, "cutover", "Lets what was imported in shadow or paused fire here", Cutover, verb,
          exit_code);
   AddWay(import, "rollback", "Puts what cutover let fire back into shadow or pause", Rollback, verb,
@@ -215,9 +213,9 @@ void AddImportCommand(CLI::App& app, int& exit_code) {
     if (!import.get_subcommands().empty()) return;  // They run by themselves.
   verb->read.passed = import.remaining();
   if (verb->source_help) {
-    exit_code = Finish([&] { return ShowSourceHelp(verb->read); });
+    exit_code = Finish([&] { return ShowSourceHelp(verb->read, "import"); });
   } else {
-    exit_code = RunImport(*verb);
+    exit_code = RunImportVerb(*verb, Import);
   }
 });
 }  // namespace z4j::scheduler

@@ -40,7 +40,7 @@ class Mover {
       : options_(options), which_(which), stub_(std::move(stub)) {}
 
   absl::StatusOr<bool> Cutover() {
-    ASSIGN_OR_RETURN(const std::vector<v1::Schedule> found, List());
+    ASSIGN_OR_RETURN(const std::vector<v1::Schedule> found, ListImported(options_, which_));
     std::vector<v1::Schedule> chosen;
     for (const v1::Schedule& schedule : found) {
       if (!IsAs(schedule).empty()) chosen.push_back(schedule);
@@ -52,7 +52,7 @@ class Mover {
   }
 
   absl::StatusOr<bool> Rollback() {
-    ASSIGN_OR_RETURN(const std::vector<v1::Schedule> found, List());
+    ASSIGN_OR_RETURN(const std::vector<v1::Schedule> found, ListImported(options_, which_));
     std::vector<v1::Schedule> chosen;
     for (const v1::Schedule& schedule : found) {
       if (!WasOf(schedule).empty()) chosen.push_back(schedule);
@@ -66,30 +66,6 @@ class Mover {
   }
 
  private:
-  absl::StatusOr<std::vector<v1::Schedule>> List() {
-    v1::ListSchedulesRequest request;
-    request.set_parent(ParentName(options_));
-    request.set_page_size(kPageSizeMax);
-    request.mutable_filter()->mutable_labels()->insert(which_.labels.begin(), which_.labels.end());
-    std::vector<v1::Schedule> found;
-    do {
-      v1::ListSchedulesResponse response;
-      RETURN_IF_ERROR(Invoke(options_, [&](grpc::ClientContext& context) {
-        return stub_->ListSchedules(&context, request, &response);
-      }));
-      for (v1::Schedule& schedule : *response.mutable_schedules()) {
-        const v1::ImportSource& source = schedule.source();
-        if (schedule.has_source() && (which_.kind.empty() || source.kind() == which_.kind) &&
-            (which_.locator.empty() || source.locator() == which_.locator) &&
-            IsWanted(IdIn(schedule.name(), "schedules"), which_.only)) {
-          found.push_back(std::move(schedule));
-        }
-      }
-      request.set_page_token(response.next_page_token());
-    } while (!request.page_token().empty());
-    return found;
-  }
-
   // Moves one after the other, so that whoever interrupts it knows how far it is.
   template <typename Step>
   absl::StatusOr<bool> Move(const std::vector<v1::Schedule>& chosen, const Step& step) {
@@ -184,6 +160,32 @@ class Mover {
 
 std::string PausedByImport(const std::string& kind, const std::string& locator) {
   return absl::StrCat("imported from ", kind, " ", locator, " with --paused");
+}
+
+absl::StatusOr<std::vector<v1::Schedule>> ListImported(const ClientOptions& options,
+                                                       const CutoverOptions& which) {
+  ASSIGN_OR_RETURN(const auto stub, StubOf<v1::ScheduleService>(options));
+  v1::ListSchedulesRequest request;
+  request.set_parent(ParentName(options));
+  request.set_page_size(kPageSizeMax);
+  request.mutable_filter()->mutable_labels()->insert(which.labels.begin(), which.labels.end());
+  std::vector<v1::Schedule> found;
+  do {
+    v1::ListSchedulesResponse response;
+    RETURN_IF_ERROR(Invoke(options, [&](grpc::ClientContext& context) {
+      return stub->ListSchedules(&context, request, &response);
+    }));
+    for (v1::Schedule& schedule : *response.mutable_schedules()) {
+      const v1::ImportSource& source = schedule.source();
+      if (schedule.has_source() && (which.kind.empty() || source.kind() == which.kind) &&
+          (which.locator.empty() || source.locator() == which.locator) &&
+          IsWanted(IdIn(schedule.name(), "schedules"), which.only)) {
+        found.push_back(std::move(schedule));
+      }
+    }
+    request.set_page_token(response.next_page_token());
+  } while (!request.page_token().empty());
+  return found;
 }
 
 absl::StatusOr<bool> Cutover(const ClientOptions& options, const CutoverOptions& which) {

@@ -3,9 +3,11 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "services/scheduler/cli/client.h"
+#include "z4j/scheduler/v1/schedule.pb.h"
 
 // From one scheduler to the other, and back: imported schedules begin to fire here, or stop again.
 namespace z4j::scheduler {
@@ -17,6 +19,10 @@ struct CutoverOptions {
   std::map<std::string, std::string> labels;  // That they must have.
   bool dry_run = false;
 };
+
+// The schedules of the project that came from a source, as far as `which` chooses them.
+absl::StatusOr<std::vector<v1::Schedule>> ListImported(const ClientOptions& options,
+                                                       const CutoverOptions& which);
 
 // Lets schedules fire that an import created in shadow or paused; those that were disabled in the
 // source stay so.  What each was before stands in its label kCutoverLabel, for the way back.

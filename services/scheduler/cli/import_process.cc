@@ -1,11 +1,13 @@
 #include "services/scheduler/cli/import_process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -13,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/base/field_error.h"
+#include "services/base/status_macros.h"
 #include "services/scheduler/transfer/limits.h"
 
 namespace z4j::scheduler {
@@ -85,30 +88,49 @@ int Child::Wait() {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+absl::StatusOr<bool> LineStream::Take(
+    absl::Duration wait, absl::FunctionRef<absl::Status(const std::string& line)> take) {
+  pollfd ready = {descriptor_, POLLIN, 0};
+  const bool is_bound = wait < absl::Hours(1);
+  const int polled = poll(&ready, 1, is_bound ? int(absl::ToInt64Milliseconds(wait)) : -1);
+  if (polled == 0) return true;
+  char block[64 * 1024];
+  const ssize_t count = polled < 0 ? -1 : read(descriptor_, block, sizeof(block));
+  if (count < 0 && errno == EINTR) return true;
+  if (count < 0) return absl::InternalError(absl::StrCat("cannot read: ", std::strerror(errno)));
+  if (count > 0) {
+    RETURN_IF_ERROR(Split({block, static_cast<size_t>(count)}, take));
+    return true;
+  }
+  if (!held_.empty()) RETURN_IF_ERROR(take(held_));
+  return false;
+}
+
+absl::Status LineStream::Split(absl::string_view block,
+                               absl::FunctionRef<absl::Status(const std::string& line)> take) {
+  while (!block.empty()) {
+    const size_t stop = block.find('\n');
+    held_.append(block.data(), std::min(stop, block.size()));
+    if (held_.size() > kImportLineBytesMax) {
+      return absl::InvalidArgumentError(absl::StrCat("a line of the source has more than ",
+                                                     kImportLineBytesMax,
+                                                     " bytes: ", held_.substr(0, 100), "…"));
+    }
+    if (stop == block.npos) break;
+    RETURN_IF_ERROR(take(held_));
+    held_.clear();
+    block.remove_prefix(stop + 1);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ForEachLine(int descriptor,
                          absl::FunctionRef<absl::Status(const std::string& line)> take) {
-  std::string held;  // The beginning of a line.
-  char block[64 * 1024];
+  LineStream lines(descriptor);
   while (true) {
-    const ssize_t count = read(descriptor, block, sizeof(block));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return absl::InternalError(absl::StrCat("cannot read: ", std::strerror(errno)));
-    if (count == 0) break;
-    for (const char *at = block, *end = block + count; at < end;) {
-      const char* stop = static_cast<const char*>(std::memchr(at, '\n', end - at));
-      held.append(at, (stop == nullptr ? end : stop) - at);
-      if (held.size() > kImportLineBytesMax) {
-        return absl::InvalidArgumentError(absl::StrCat("a line of the source has more than ",
-                                                       kImportLineBytesMax,
-                                                       " bytes: ", held.substr(0, 100), "…"));
-      }
-      if (stop == nullptr) break;
-      if (absl::Status taken = take(held); !taken.ok()) return taken;
-      held.clear();
-      at = stop + 1;
-    }
+    ASSIGN_OR_RETURN(const bool has_more, lines.Take(absl::InfiniteDuration(), take));
+    if (!has_more) return absl::OkStatus();
   }
-  return held.empty() ? absl::OkStatus() : take(held);
 }
 
 std::string PythonPath(const std::string& given) {
@@ -116,6 +138,15 @@ std::string PythonPath(const std::string& given) {
   const char* active = std::getenv("VIRTUAL_ENV");
   if (active != nullptr && *active != '\0') return absl::StrCat(active, "/bin/python");
   return "python3";
+}
+
+absl::Status NotInstalled(const std::string& python) {
+  const char* ask =
+      "import importlib.util, sys; sys.exit(importlib.util.find_spec('z4j_adapters') is None)";
+  absl::StatusOr<Child> probe = Child::Start({python, "-c", ask});
+  if (!probe.ok() || probe->Wait() != 1) return absl::OkStatus();
+  return FieldError("--python", absl::StrCat("z4j-adapters is not installed for ", python,
+                                             "; run: ", python, " -m pip install z4j-adapters"));
 }
 
 }  // namespace z4j::scheduler

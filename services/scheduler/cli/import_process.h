@@ -9,6 +9,8 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 // The Python half of an import as a process, and lines from it or from a file.
 namespace z4j::scheduler {
@@ -36,14 +38,35 @@ class Child {
   int output_;
 };
 
-// Calls `take` with each line of `descriptor`, without its end, until the end of the file or the
-// first error.  INVALID_ARGUMENT for a line of more than kImportLineBytesMax bytes; the descriptor
-// stays open.
+// Lines of a descriptor as they come.
+class LineStream {
+ public:
+  explicit LineStream(int descriptor) : descriptor_(descriptor) {}
+
+  // Waits for at most `wait`, or until a signal is handled, and calls `take` with each line that is
+  // whole, without its end.  False: that was the end of the file.  INVALID_ARGUMENT for a line of
+  // more than kImportLineBytesMax bytes.
+  absl::StatusOr<bool> Take(absl::Duration wait,
+                            absl::FunctionRef<absl::Status(const std::string& line)> take);
+
+ private:
+  absl::Status Split(absl::string_view block,
+                     absl::FunctionRef<absl::Status(const std::string& line)> take);
+
+  const int descriptor_;
+  std::string held_;  // The beginning of a line.
+};
+
+// Calls `take` with each line of `descriptor`, until the end of the file or the first error, as
+// LineStream does; the descriptor stays open.
 absl::Status ForEachLine(int descriptor,
                          absl::FunctionRef<absl::Status(const std::string& line)> take);
 
 // The Python to start: `given`, else that of the active virtualenv, else "python3".
 std::string PythonPath(const std::string& given);
+
+// An error with the remedy if `python` lacks our package.
+absl::Status NotInstalled(const std::string& python);
 
 }  // namespace z4j::scheduler
 

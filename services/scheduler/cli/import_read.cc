@@ -37,16 +37,6 @@ bool FollowsClock(const Schedule& schedule) {
          !std::holds_alternative<SolarSpec>(schedule.spec);
 }
 
-// An error with the remedy if that Python lacks our package.
-absl::Status NotInstalled(const std::string& python) {
-  const char* ask =
-      "import importlib.util, sys; sys.exit(importlib.util.find_spec('z4j_adapters') is None)";
-  absl::StatusOr<Child> probe = Child::Start({python, "-c", ask});
-  if (!probe.ok() || probe->Wait() != 1) return absl::OkStatus();
-  return FieldError("--python", absl::StrCat("z4j-adapters is not installed for ", python,
-                                             "; run: ", python, " -m pip install z4j-adapters"));
-}
-
 // Reads one source, in one or several passes.
 class Reader {
  public:
@@ -298,10 +288,11 @@ class Reader {
 
 }  // namespace
 
-absl::Status ShowSourceHelp(const ReadOptions& options) {
+absl::Status ShowSourceHelp(const ReadOptions& options, const std::string& verb) {
   const std::string python = PythonPath(options.python);
-  std::vector<std::string> command = {python, "-m", "z4j_adapters", "import", "--help"};
+  std::vector<std::string> command = {python, "-m", "z4j_adapters", verb, "--help"};
   if (!options.from.empty()) command.insert(command.end(), {"--from", options.from});
+  command.insert(command.end(), options.passed.begin(), options.passed.end());
   ASSIGN_OR_RETURN(Child child, Child::Start(command));
   RETURN_IF_ERROR(ForEachLine(child.output(), [](const std::string& line) {
     std::cout << line << "\n";

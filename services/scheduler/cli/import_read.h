@@ -48,8 +48,9 @@ struct Reading {
 // to do; UNAVAILABLE if its reader died.
 absl::StatusOr<Reading> ReadImport(const ReadOptions& options);
 
-// Prints what the Python half says about the flags of `options.from`, or lists the sources.
-absl::Status ShowSourceHelp(const ReadOptions& options);
+// Prints what the Python half says about the flags of `options.from`, or lists the sources; `verb`:
+// "import", or "watch" for a shadow run.
+absl::Status ShowSourceHelp(const ReadOptions& options, const std::string& verb);
 
 // How many fires of each side are shown.
 inline constexpr int kFiresShown = 3;

@@ -25,16 +25,20 @@ Progress::~Progress() {
 }
 
 void Progress::Show(int64_t done, int64_t total) {
+  std::string words = absl::StrCat(done);
+  if (total > 0) {
+    const int cells = static_cast<int>(std::min(done, total) * kBarCells / total);
+    absl::StrAppend(&words, " of ", total, " [", std::string(cells, '#'),
+                    std::string(kBarCells - cells, '.'), "]");
+  }
+  Say(words);
+}
+
+void Progress::Say(const std::string& words) {
   if (!is_terminal_ || absl::Now() < next_) return;
   next_ = absl::Now() + kShowEvery;
   shown_ = true;
-  std::string line = absl::StrCat("\r\033[K", verb_, " ", done);
-  if (total > 0) {
-    const int cells = static_cast<int>(std::min(done, total) * kBarCells / total);
-    absl::StrAppend(&line, " of ", total, " [", std::string(cells, '#'),
-                    std::string(kBarCells - cells, '.'), "]");
-  }
-  std::cerr << line << std::flush;
+  std::cerr << absl::StrCat("\r\033[K", verb_, " ", words) << std::flush;
 }
 
 }  // namespace z4j::scheduler

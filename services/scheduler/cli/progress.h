@@ -20,6 +20,8 @@ class Progress {
 
   // At most some times a second.  `total` 0: it is not known.
   void Show(int64_t done, int64_t total);
+  // As Show, in words that follow the verb.
+  void Say(const std::string& words);
 
  private:
   const std::string verb_;

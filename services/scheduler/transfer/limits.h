@@ -19,6 +19,10 @@ inline constexpr int kImportBatchesInFlight = 2;  // One is parsed while another
 // A chunk that found nobody, or a full server, is sent again with its id for so long.
 inline constexpr absl::Duration kImportRetryFor = absl::Seconds(60);
 
+// Steps to compare the fires of schedules that run the same: a byte each.
+inline constexpr int kShadowCellsMax = 50'000'000;
+inline constexpr int kShadowJobsMax = 5'000'000;  // Seen in one shadow run; ~200 bytes each.
+
 }  // namespace z4j::scheduler
 
 #endif  // Z4J_SCHEDULER_TRANSFER_LIMITS_H_

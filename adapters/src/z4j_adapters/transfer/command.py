@@ -6,13 +6,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
-from typing import NoReturn, TextIO
+from typing import TextIO
 
 from z4j_adapters._options import Parser, count
 from z4j_adapters.transfer.isolate import own_stdout
 from z4j_adapters.transfer.lines import LineWriter
 from z4j_adapters.transfer.model import Importer, SourceError
 from z4j_adapters.transfer.sources import SOURCES, importer_of
+from z4j_adapters.transfer.usage import RaisingParser, WrongUsage, first_option, missing
 from z4j_adapters.transfer.zones import tzdata_version, zone_of
 
 __all__ = ["main"]
@@ -35,17 +36,6 @@ sources:
 """
 
 
-class _Wrong(Exception):
-    """Wrong usage."""
-
-
-class _ImportParser(Parser):
-    """Raises instead of ending the process, so that the reader of our lines hears of it."""
-
-    def error(self, message: str) -> NoReturn:
-        raise _Wrong(message)
-
-
 def main(argv: Sequence[str]) -> int:
     """Run `import` with what follows it on the command line; return the exit code.
 
@@ -56,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
         options, importer = _parse(list(argv))
     except SystemExit as end:  # --help
         return int(end.code or 0)
-    except _Wrong as error:
+    except WrongUsage as error:
         print(f"usage: {USAGE}\nz4j-adapter import: error: {error}", file=sys.stderr)
         wrong = SourceError("WRONG_USAGE", str(error), "z4j-adapter import --from SOURCE --help")
         with own_stdout() as out:
@@ -80,7 +70,7 @@ def _run(lines: LineWriter, importer: Importer) -> int:
     except SourceError as error:
         lines.error(error)
     except ImportError as error:
-        lines.error(_missing(importer, error))
+        lines.error(missing(importer.packages, error))
     except BrokenPipeError:
         raise
     except Exception as error:
@@ -99,18 +89,6 @@ def _broken(error: Exception) -> SourceError:
     )
 
 
-def _missing(importer: Importer, error: ImportError) -> SourceError:
-    module = (error.name or "").partition(".")[0]
-    package = importer.packages.get(module, module)
-    if not package:
-        return SourceError("IMPORT_FAILED", str(error))
-    return SourceError(
-        "MISSING_PACKAGE",
-        f"{package} is not installed for {sys.executable}",
-        f"{sys.executable} -m pip install {package}, or name the Python of your project",
-    )
-
-
 def _writer(out: TextIO, options: argparse.Namespace | None) -> LineWriter:
     if options is None:
         return LineWriter(out, datetime.now(timezone.utc), 0)
@@ -118,18 +96,16 @@ def _writer(out: TextIO, options: argparse.Namespace | None) -> LineWriter:
 
 
 def _parse(argv: list[str]) -> tuple[argparse.Namespace, type[Importer]]:
-    first = _ImportParser(prog="z4j-adapter import", usage=USAGE, add_help=False)
-    first.add_argument("--from", dest="source")
-    name = first.parse_known_args(argv)[0].source
+    name = first_option(argv, "from")["from"]
     if name is None:
         if "--help" in argv or "-h" in argv:
             print(f"usage: {USAGE}\n\n{HELP.format(sources=_list())}", end="")
             raise SystemExit(0)
-        raise _Wrong(f"give --from SOURCE, one of {', '.join(SOURCES)}")
+        raise WrongUsage(f"give --from SOURCE, one of {', '.join(SOURCES)}")
     if name not in SOURCES:
-        raise _Wrong(f"--from {name}: no such source; there are {', '.join(SOURCES)}")
+        raise WrongUsage(f"--from {name}: no such source; there are {', '.join(SOURCES)}")
     importer = importer_of(name)
-    parser = _ImportParser(
+    parser = RaisingParser(
         prog="z4j-adapter import",
         usage=f"z4j-adapter import --from {name} [option …]",
         description=importer.help,
@@ -139,7 +115,7 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, type[Importer]]:
     _common(parser)
     options = parser.parse_args(argv)
     if options.fires > FIRES_MAX:
-        raise _Wrong(f"--fires {options.fires} is more than {FIRES_MAX}")
+        raise WrongUsage(f"--fires {options.fires} is more than {FIRES_MAX}")
     return options, importer
 
 
