@@ -28,6 +28,7 @@ from bench import (  # noqa: E402
     celery_parts,
     consensus_parts,
     engine_parts,
+    import_parts,
     memory_parts,
     parts,
     takeover_parts,
@@ -75,6 +76,8 @@ PARTS: dict[tuple[str, ...], Callable[[Path, ExitStack], Iterator[Row]]] = {
     ("failover_ms.graceful",): partial(takeover_parts.failover, "graceful"),
     ("raft_elections.full_load",): takeover_parts.full_load,
     ("raft_entries_per_s", "raft_commit_ms"): consensus_parts.entries,
+    ("import_per_s",): import_parts.writes,
+    ("import_plan_s", "prove_per_s"): import_parts.plans,
     ("memory_bytes_per_schedule.100k", "startup_s.100k"): partial(
         memory_parts.intervals, 100_000, "100k"
     ),

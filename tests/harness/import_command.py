@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.harness.celery_project import CeleryProject
 from tests.harness.import_source import StandInSource
 from tests.harness.scheduler_server import SchedulerServer
 
@@ -16,7 +17,9 @@ from tests.harness.scheduler_server import SchedulerServer
 class Import:
     """The command, for one source and one project."""
 
-    def __init__(self, server: SchedulerServer, source: StandInSource, project: str) -> None:
+    def __init__(
+        self, server: SchedulerServer, source: StandInSource | CeleryProject, project: str
+    ) -> None:
         self.server, self.source, self.project = server, source, project
 
     def command(

@@ -25,6 +25,7 @@ from z4j_adapters import cli
 from z4j_adapters.engines.celery.importing.static import CeleryImporter
 from z4j_adapters.engines.celery.options import ENGINE_OPTIONS
 from z4j_adapters.transfer.model import SourceError
+from z4j_adapters.transfer.values import micros
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -403,6 +404,17 @@ def test_trap_54_beats_file_is_read_and_stays_as_it_is(tmp_path: Path) -> None:
     assert instant(anchor) == last_run
     assert lines["soon"]["reasons"][0]["code"] == "COUNTED_FROM_LAST_RUN"
     assert "overdue" in lines["late"]["reasons"][0]["message"]
+
+
+def test_what_beat_ran_after_the_moment_of_the_import_does_not_fire_for_it_again(
+    tmp_path: Path,
+) -> None:
+    app = make_app(beat_schedule={"often": {"task": "t", "schedule": 1}})
+    path = beat_file(tmp_path, app, AT + timedelta(milliseconds=400))
+    line = imported(app, state=path, fires=1)["often"]
+    anchor = instant(line["schedule"]["spec"]["interval"]["anchorTime"])
+    assert anchor == AT + timedelta(milliseconds=1400)
+    assert line["fires"] == [micros(anchor)]
 
 
 def test_a_hostile_pickle_in_beats_file_runs_nothing(tmp_path: Path) -> None:

@@ -4,15 +4,13 @@
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
 #include <algorithm>
-#include <atomic>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "services/base/grpc_status.h"
 #include "services/base/status_macros.h"
-#include "services/scheduler/cli/progress.h"
+#include "services/scheduler/cli/in_parallel.h"
 #include "services/scheduler/limits.h"
 #include "services/scheduler/rpc/convert.h"
 #include "services/scheduler/transfer/digest.h"
@@ -44,29 +42,6 @@ bool IsWorthAnotherTry(const absl::Status& status) {
          absl::IsResourceExhausted(status);
 }
 
-// Runs `work(i)` for i in [0, count) on a few threads; stops at the first error.
-template <typename Work>
-absl::Status InParallel(int count, int threads, const char* verb, const Work& work) {
-  std::atomic<int> next = 0, done = 0;
-  std::atomic<bool> failed = false;
-  std::vector<absl::Status> errors(threads);
-  const auto run = [&](int thread) {
-    Progress progress(thread == 0 ? verb : "");
-    for (int i = next++; i < count && !failed; i = next++) {
-      errors[thread] = work(i);
-      if (!errors[thread].ok()) failed = true;
-      ++done;
-      if (thread == 0) progress.Show(done, count);
-    }
-  };
-  std::vector<std::thread> others;
-  for (int t = 1; t < std::min(threads, count); ++t) others.emplace_back(run, t);
-  run(0);
-  for (std::thread& other : others) other.join();
-  for (const absl::Status& error : errors) RETURN_IF_ERROR(error);
-  return absl::OkStatus();
-}
-
 // Writes one import.
 class Writer {
  public:
@@ -88,16 +63,14 @@ class Writer {
     write_ = write;
     RETURN_IF_ERROR(CheckShadow());
     RETURN_IF_ERROR(Create());
-    std::vector<int> updates, removals;
+    RETURN_IF_ERROR(Update());
+    std::vector<int> removals;
     for (int i = 0; i < plans_.size(); ++i) {
-      if (plans_[i].action == ImportAction::kUpdate) updates.push_back(i);
       if (plans_[i].action == ImportAction::kGone && write.prune &&
           (plans_[i].why.empty() || write.overwrite)) {
         removals.push_back(i);
       }
     }
-    RETURN_IF_ERROR(InParallel(updates.size(), kImportCallsInFlight, "updating",
-                               [&](int i) { return Update(updates[i]); }));
     return InParallel(removals.size(), kImportCallsInFlight, "removing",
                       [&](int i) { return Remove(removals[i]); });
   }
@@ -160,50 +133,48 @@ class Writer {
         "--shadow: this scheduler does not know the shadow state; update it, or use --paused");
   }
 
-  absl::Status Create() {
-    std::vector<std::pair<int, int>> chunks;  // First plan, and the one after the last.
-    int items = 0;
+  // The plans with that action, in parts of which each fits into one request.
+  std::vector<std::vector<int>> Chunks(ImportAction action) const {
+    std::vector<std::vector<int>> chunks;
     int64_t bytes = 0;
     for (int i = 0; i < plans_.size(); ++i) {
-      if (plans_[i].action != ImportAction::kCreate) continue;
+      if (plans_[i].action != action) continue;
       const int64_t more = kItemFrameBytes + 64 + Found(i).message.ByteSizeLong() +
                            Found(i).definition.schedule.name.size();
-      if (items == 0 || items == kBatchCreateMax || bytes + more > kBatchCreateBytesMax) {
-        if (!chunks.empty()) chunks.back().second = i;
-        chunks.emplace_back(i, plans_.size());
-        items = 0;
+      if (chunks.empty() || chunks.back().size() == kBatchCreateMax ||
+          bytes + more > kBatchCreateBytesMax) {
+        chunks.emplace_back();
         bytes = 1024;  // The rest of the request.
       }
-      ++items;
+      chunks.back().push_back(i);
       bytes += more;
     }
-    return InParallel(chunks.size(), 2,
-                      validate_only_ ? "checking thousands" : "creating thousands",
-                      [&](int i) { return CreateChunk(chunks[i].first, chunks[i].second); });
+    return chunks;
   }
 
-  absl::Status CreateChunk(int begin, int end) {
+  absl::Status Create() {
+    const std::vector<std::vector<int>> chunks = Chunks(ImportAction::kCreate);
+    return InParallel(chunks.size(), kImportBatchesInFlight,
+                      validate_only_ ? "checking thousands" : "creating thousands",
+                      [&](int i) { return CreateChunk(chunks[i]); });
+  }
+
+  absl::Status CreateChunk(const std::vector<int>& plans) {
     v1::BatchCreateSchedulesRequest request;
     request.set_parent(ParentName(options_));
     request.set_allow_partial(true);
     request.set_validate_only(validate_only_);
-    std::vector<int> items;
-    for (int i = begin; i < end; ++i) {
-      if (plans_[i].action != ImportAction::kCreate) continue;
+    for (const int plan : plans) {
       v1::NewSchedule* item = request.add_items();
-      item->set_schedule_id(Found(i).definition.schedule.name);
-      *item->mutable_schedule() = MessageOf(i);
-      items.push_back(i);
+      item->set_schedule_id(Found(plan).definition.schedule.name);
+      *item->mutable_schedule() = MessageOf(plan);
     }
     v1::BatchCreateSchedulesResponse response;
     RETURN_IF_ERROR(Call(request, response, &Stub::BatchCreateSchedules));
-    for (int k = 0; k < items.size() && k < response.results_size(); ++k) {
-      const v1::BatchCreateResult& result = response.results(k);
-      Written& written = results_[items[k]];
-      written.tried = true;
-      written.notes = {result.notes().begin(), result.notes().end()};
-      if (result.has_error()) written.status = FromRpcStatus(result.error());
-      if (absl::IsAlreadyExists(written.status)) written.status = Recheck(items[k]);
+    NoteEach(plans, response.results());
+    for (const int plan : plans) {
+      absl::Status& status = results_[plan].status;
+      if (absl::IsAlreadyExists(status)) status = Recheck(plan);
     }
     return absl::OkStatus();
   }
@@ -225,13 +196,33 @@ class Writer {
     return absl::AlreadyExistsError("someone else created it just now; run the import again");
   }
 
-  absl::Status Update(int plan) {
+  absl::Status Update() {
+    const std::vector<std::vector<int>> chunks = Chunks(ImportAction::kUpdate);
+    return InParallel(chunks.size(), kImportBatchesInFlight, "updating thousands",
+                      [&](int i) { return UpdateChunk(chunks[i]); });
+  }
+
+  absl::Status UpdateChunk(const std::vector<int>& plans) {
+    v1::BatchUpdateSchedulesRequest request;
+    request.set_parent(ParentName(options_));
+    request.set_allow_partial(true);
+    for (const int plan : plans) {
+      v1::EditedSchedule* item = request.add_items();
+      *item->mutable_schedule() = EditOf(plan);
+      item->mutable_update_mask()->add_paths("*");
+    }
+    v1::BatchUpdateSchedulesResponse response;
+    RETURN_IF_ERROR(Call(request, response, &Stub::BatchUpdateSchedules));
+    NoteEach(plans, response.results());
+    return absl::OkStatus();
+  }
+
+  // What is to be written over the stored schedule of a plan.
+  v1::Schedule EditOf(int plan) const {
     const int stored = plans_[plan].stored;
     const Schedule& here = stored_->schedules[stored];
     const Schedule merged = MergedSchedule(Found(plan).definition.schedule, here, write_.overwrite);
-    v1::UpdateScheduleRequest request;
-    v1::Schedule& message = *request.mutable_schedule();
-    message = MessageOf(plan);
+    v1::Schedule message = MessageOf(plan);
     message.set_name(ScheduleName(options_, here.name));
     message.set_etag(stored_->etags[stored]);
     message.clear_state();
@@ -242,9 +233,7 @@ class Writer {
     if (interval != nullptr && interval->anchor != absl::InfinitePast()) {
       SetTime(interval->anchor, message.mutable_spec()->mutable_interval()->mutable_anchor_time());
     }
-    request.mutable_update_mask()->add_paths("*");
-    v1::UpdateScheduleResponse response;
-    return Note(plan, Call(request, response, &Stub::UpdateSchedule), response.notes());
+    return message;
   }
 
   absl::Status Remove(int plan) {
@@ -254,15 +243,23 @@ class Writer {
     request.set_etag(stored_->etags[stored]);
     request.set_allow_missing(true);
     v1::DeleteScheduleResponse response;
-    return Note(plan, Call(request, response, &Stub::DeleteSchedule), {});
+    // Only that nobody answers concerns the others.
+    absl::Status status = Call(request, response, &Stub::DeleteSchedule);
+    if (IsWorthAnotherTry(status)) return status;
+    results_[plan] = {true, std::move(status), {}};
+    return absl::OkStatus();
   }
 
-  // Keeps what became of one; only that nobody answers concerns the others.
-  absl::Status Note(int plan, absl::Status status,
-                    const google::protobuf::RepeatedPtrField<std::string>& notes) {
-    if (IsWorthAnotherTry(status)) return status;
-    results_[plan] = {true, std::move(status), {notes.begin(), notes.end()}};
-    return absl::OkStatus();
+  // Keeps what became of each of `plans`.
+  template <typename Result>
+  void NoteEach(const std::vector<int>& plans,
+                const google::protobuf::RepeatedPtrField<Result>& results) {
+    for (int k = 0; k < plans.size() && k < results.size(); ++k) {
+      Written& written = results_[plans[k]];
+      written.tried = true;
+      written.notes = {results[k].notes().begin(), results[k].notes().end()};
+      if (results[k].has_error()) written.status = FromRpcStatus(results[k].error());
+    }
   }
 
   const ClientOptions& options_;

@@ -42,11 +42,11 @@ struct WriteOptions {
   bool prune = false;
 };
 
-// Does what the plan says: creates in transactions of up to kBatchCreateMax, updates, and deletes
-// what is gone if `prune`.  Every request has an id made from the import id and what it asks, so
-// that one sent again does nothing twice; while nobody answers they are, for kImportRetryFor.  What
-// cannot be written has its reason in the results; only when nobody answers any more the whole ends
-// with an error, and the same command continues.  One result for each plan.
+// Does what the plan says: creates and updates in transactions of up to kBatchCreateMax, and
+// deletes what is gone if `prune`.  Every request has an id made from the import id and what it
+// asks, so that one sent again does nothing twice; while nobody answers they are, for
+// kImportRetryFor.  What cannot be written has its reason in the results; only when nobody answers
+// any more the whole ends with an error, and the same command continues.  One result for each plan.
 absl::StatusOr<std::vector<Written>> WriteImport(const ClientOptions& options,
                                                  const Reading& reading,
                                                  const std::vector<PlannedSchedule>& plans,

@@ -14,7 +14,8 @@ inline constexpr int kProveMax = 10'000;               // Years of most schedule
 // Times that a source is read again, to be proved across changes of the clock: America, Europe and
 // the south of the world have different days, two a year each.
 inline constexpr int kImportPassesMax = 8;
-inline constexpr int kImportCallsInFlight = 32;  // Single updates; the server groups them.
+inline constexpr int kImportCallsInFlight = 32;   // Single removals; the server groups them.
+inline constexpr int kImportBatchesInFlight = 2;  // One is parsed while another one is written.
 // A chunk that found nobody, or a full server, is sent again with its id for so long.
 inline constexpr absl::Duration kImportRetryFor = absl::Seconds(60);
 

@@ -36,7 +36,8 @@ struct Proof {
 
 // Compares the source's next fires after `after`, ascending, with those of `schedules` (one, or a
 // group whose union counts).  `wanted`: how many the source was asked for; if it has fewer, ours
-// must end there, too.  INVALID_ARGUMENT as NextFires.
+// must end there, too.  The last day of the calendar is left out: where it
+// ends depends on the zone.  INVALID_ARGUMENT as NextFires.
 absl::StatusOr<Proof> Prove(absl::Span<const Schedule> schedules, absl::Time after,
                             absl::Span<const absl::Time> fires, int wanted);
 

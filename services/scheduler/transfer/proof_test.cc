@@ -60,6 +60,15 @@ TEST(ProofTest, ASourceThatEndsMustEndHereToo) {
               HasSubstr("it ends here, and not there: max_fires 1"));
 }
 
+TEST(ProofTest, TheLastDayOfTheCalendarIsLeftOut) {
+  const std::vector<std::string> until_utc = {"2198-12-31 23:00:00", "2199-12-31 23:00:00"};
+  EXPECT_THAT(RuleOf({CronIn("Europe/Berlin", "0 0 1 1 *")}, "2198-06-01 00:00:00", until_utc, 10),
+              IsEmpty());
+  EXPECT_THAT(RuleOf({CronIn("America/New_York", "0 20 31 12 *")}, "2198-06-01 00:00:00",
+                     {"2199-01-01 01:00:00"}, 10),
+              IsEmpty());
+}
+
 TEST(ProofTest, StartAndEndAreRespected) {
   Schedule schedule = CronIn("UTC", "0 5 * * *");
   schedule.start_at = Utc("2026-01-02 05:00:00");

@@ -58,8 +58,10 @@ def interval_timing(what: Any, clock: Clock) -> Timing:
 
 
 def _elapsed(what: Any, period: timedelta, last: datetime, told: Note, clock: Clock) -> Timing:
+    # Here a grid fires where it starts: it must not where beat has just run, after `at`.
+    anchor = last if last <= clock.at else last + period
     fields = {
-        "spec": {"interval": {"period": duration(period), "anchorTime": timestamp(last)}},
+        "spec": {"interval": {"period": duration(period), "anchorTime": timestamp(anchor)}},
         "timeZone": "UTC",
     }
     return Timing(

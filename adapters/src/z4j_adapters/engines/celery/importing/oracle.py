@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from datetime import datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Any
@@ -16,6 +17,7 @@ from z4j_adapters.transfer.values import micros
 __all__ = ["crontab_fires", "first_due", "once", "preceded", "schedule_fires", "within"]
 
 YEAR_END = 2199
+DIFFERENT_MAX = 1024  # Crontabs whose due times are remembered for equal ones; 80 MB at most.
 LATENCY = timedelta(minutes=1)  # Beat is never so exact that it finds the same event of the sun.
 
 
@@ -77,21 +79,21 @@ class _Same:
         return isinstance(other, _Same) and self.key == other.key
 
 
-@lru_cache(maxsize=64)
-def _crontab(same: _Same, after: datetime, n: int) -> tuple[int, ...]:
+@lru_cache(maxsize=DIFFERENT_MAX)
+def _crontab(same: _Same, after: datetime, n: int) -> array[int]:
     # A TzAwareCrontab is a crontab with a zone of its own; so is the clone.
     plain = crontab.__new__(crontab)
     plain.__dict__.update(same.schedule.__dict__)
     schedule, clock = _clone(plain, same.zone)
     last = before_changes(after, same.zone)
-    found: list[int] = []
+    found = array("q")
     while len(found) < n:
         last = _next(schedule, clock, last, same.zone)
         if last.year > YEAR_END:
             break
         if last > after:
             found.append(micros(last))
-    return tuple(found)
+    return found
 
 
 def schedule_fires(

@@ -1,0 +1,1 @@
+"""A shop whose periodic tasks Celery beat sends; nothing in it knows the scheduler."""

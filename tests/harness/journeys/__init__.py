@@ -1,0 +1,1 @@
+"""Projects that use another scheduler, for imports from end to end."""
