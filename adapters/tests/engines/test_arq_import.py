@@ -101,7 +101,7 @@ class Pool:
         self.jobs.append(_defer_until)
 
 
-# Trap 29: what arq's own worker does around a change of the clock, its loop driven by hand.
+# What arq's own worker does around a change of the clock, its loop driven by hand.
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
@@ -111,7 +111,7 @@ class Pool:
         ("2025-11-02T06:00", ["05:00", "05:30", "07:00", "07:30"]),
     ],
 )
-async def test_arqs_worker_runs_what_a_change_of_the_clock_leaves_out_once_it_is_over(
+async def test_trap_29_arqs_worker_runs_what_a_change_of_the_clock_leaves_out_once_it_is_over(
     ours: Evaluator, read: Any, change: str, expected: list[str]
 ) -> None:
     times: dict[str, Any] = {"hour": {1, 2, 3}, "minute": {0, 30}}
@@ -140,22 +140,19 @@ def shown_minutes(instants: list[int]) -> list[str]:
     return [f"{datetime.fromtimestamp(us / 1e6, timezone.utc):%H:%M}" for us in instants]
 
 
-# Trap 5.
 @pytest.mark.parametrize(
     ("weekday", "ours_is"), [(0, "1"), (6, "0"), ("tues", "2"), ("Thurs", "4"), ({5, 6}, "0,6")]
 )
-def test_weekday_0_is_monday(read: Any, weekday: Any, ours_is: str) -> None:
+def test_trap_5_weekday_0_is_monday(read: Any, weekday: Any, ours_is: str) -> None:
     (line,) = read([cron(nightly, weekday=weekday, hour=9, minute=0)])
     assert line["schedule"]["spec"]["cron"]["dayOfWeek"] == ours_is
 
 
-# Trap 14.
-def test_an_hour_without_a_minute_runs_sixty_times(read: Any) -> None:
+def test_trap_14_an_hour_without_a_minute_runs_sixty_times(read: Any) -> None:
     assert read([cron(nightly, hour=5)])[0]["becomes"] == "cron * 5 * * * +123456 µs"
 
 
-# Trap 11.
-def test_both_day_fields_must_match(read: Any) -> None:
+def test_trap_11_both_day_fields_must_match(read: Any) -> None:
     (line,) = read([cron(nightly, day=13, weekday=4, hour=0, minute=0)])
     assert line["becomes"] == "cron 0 0 13 * 5 (AND of the days) +123456 µs"
 
@@ -188,8 +185,7 @@ def test_what_arq_cannot_read_is_refused(read: Any, arguments: dict[str, Any]) -
     assert read([cron(nightly, **arguments)])[0]["code"] == "R1_OPAQUE"
 
 
-# Trap 30.
-def test_a_worker_without_a_zone_is_refused_until_one_is_named(read: Any) -> None:
+def test_trap_30_a_worker_without_a_zone_is_refused_until_one_is_named(read: Any) -> None:
     jobs = [cron(nightly, hour=9, minute=0)]
     (line,) = read(jobs, {"timezone": None})
     assert (line["code"], "--timezone" in line["remedy"]) == ("R4_ZONE", True)

@@ -111,8 +111,9 @@ def asked(instance: huey.Huey, zone: str, start: datetime, minutes: int) -> list
     return found
 
 
-# Trap 55.
-def test_utc_is_hueys_default_whatever_zone_its_host_is_in(app: huey.Huey, read: Any) -> None:
+def test_trap_55_utc_is_hueys_default_whatever_zone_its_host_is_in(
+    app: huey.Huey, read: Any
+) -> None:
     periodic(app, huey.crontab(hour="9", minute="0"))
     (line,) = read(app, timezone="Asia/Tokyo")
     assert line["schedule"]["timeZone"] == "UTC"
@@ -127,8 +128,7 @@ def test_with_utc_false_the_zone_must_be_named(read: Any) -> None:
     assert line["schedule"]["timeZone"] == "Asia/Tokyo"
 
 
-# Trap 14.
-def test_an_hour_without_a_minute_runs_sixty_times(app: huey.Huey, read: Any) -> None:
+def test_trap_14_an_hour_without_a_minute_runs_sixty_times(app: huey.Huey, read: Any) -> None:
     periodic(app, huey.crontab(hour="5"))
     assert read(app)[0]["becomes"] == "cron * 5 * * *"
 

@@ -140,7 +140,6 @@ def test_the_31st_of_february_is_refused(read: Any) -> None:
     assert read(broker_with({"cron": "0 0 31 2 *"}))[0]["code"] == "R6_NEVER_FIRES"
 
 
-# Trap 39.
 @pytest.mark.parametrize(
     ("offset", "zone"),
     [
@@ -151,7 +150,7 @@ def test_the_31st_of_february_is_refused(read: Any) -> None:
         ("Europe/Berlin", "Europe/Berlin"),
     ],
 )
-def test_an_offset_is_a_zone(read: Any, offset: Any, zone: str) -> None:
+def test_trap_39_an_offset_is_a_zone(read: Any, offset: Any, zone: str) -> None:
     (line,) = read(broker_with({"cron": "0 12 * * *", "cron_offset": offset}), fires=1)
     assert line["schedule"]["timeZone"] == zone
     due = datetime.fromtimestamp(line["fires"][0] / 1e6, timezone.utc)
@@ -163,8 +162,7 @@ def test_an_offset_that_is_no_zone_is_refused(read: Any) -> None:
     assert line["code"] == "R6_NEVER_FIRES"
 
 
-# Trap 40.
-def test_the_tasks_own_labels_win_over_those_of_its_schedule(read: Any) -> None:
+def test_trap_40_the_tasks_own_labels_win_over_those_of_its_schedule(read: Any) -> None:
     given = {"cron": "0 0 * * *", "labels": {"queue_name": "a", "tenant": 5, "timeout": 9}}
     (line,) = read(broker_with(given, queue_name="b", max_retries=2))
     options = {name: json.loads(text) for name, text in line["schedule"]["engineOptions"].items()}
@@ -179,8 +177,7 @@ def test_labels_that_no_schedule_carries_are_refused(read: Any) -> None:
     assert read(broker_with({"cron": "0 0 * * *"}, priority=5))[0]["type"] == "schedule"
 
 
-# Trap 41.
-def test_entries_keep_their_ids_from_import_to_import(read: Any) -> None:
+def test_trap_41_entries_keep_their_ids_from_import_to_import(read: Any) -> None:
     entries = [
         {"cron": "0 0 * * *"},
         {"interval": 60},
@@ -191,8 +188,7 @@ def test_entries_keep_their_ids_from_import_to_import(read: Any) -> None:
     assert first[2] == "mine"
 
 
-# Trap 42.
-def test_an_interval_says_that_its_phase_is_not_taskiqs(read: Any) -> None:
+def test_trap_42_an_interval_says_that_its_phase_is_not_taskiqs(read: Any) -> None:
     (line,) = read(broker_with({"interval": 90}), fires=2)
     assert [note["code"] for note in line["reasons"]] == ["PHASE"]
     assert [us // 1_000_000 % 90 for us in line["fires"]] == [0, 0]

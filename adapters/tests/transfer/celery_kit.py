@@ -1,4 +1,4 @@
-"""Celery apps made for a test, and random definitions of schedules in them."""
+"""Celery apps made for a test, what becomes of them, and random definitions in them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from types import ModuleType
 from typing import Any
 
 from celery import Celery
+from transfer.instants import UTC, lines_of
+from z4j_adapters.engines.celery.importing.static import CeleryImporter
 
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _NUMBERS = itertools.count()
 
 
@@ -31,6 +34,22 @@ def named(app: Celery) -> str:
     module.app = app  # type: ignore[attr-defined]
     sys.modules[name] = module
     return f"{name}:app"
+
+
+def imported(app: Celery, **options: Any) -> dict[str, dict[str, Any]]:
+    """The lines by the entries' names; of a group the first."""
+    given = {"at": AT, "state": None, "celery_app": named(app), **options}
+    found: dict[str, dict[str, Any]] = {}
+    for line in lines_of(CeleryImporter, **given):
+        found.setdefault(line["source"]["key"], line)
+    return found
+
+
+def entry(what: Any, *, zone: str | None = "UTC", conf: Any = None, **more: Any) -> dict[str, Any]:
+    """The line of one entry."""
+    app = make_app(zone, **(conf or {}))
+    app.conf.beat_schedule = {"e": {"task": "t", "schedule": what, **more}}
+    return imported(app)["e"]
 
 
 def instant(text: str) -> datetime:

@@ -60,6 +60,16 @@ def test_trap_27_a_time_in_the_gap_is_late_and_equal_ones_are_one() -> None:
                              micros(datetime(2027, 3, 15, 6, tzinfo=UTC))]  # fmt: skip
 
 
+def test_trap_23_a_day_is_24_hours_across_a_change_of_the_clocks() -> None:
+    start = datetime(2027, 3, 13, 12, tzinfo=NEW_YORK)
+    trigger = IntervalTrigger(days=1, start_date=start, timezone=NEW_YORK)
+    line = imported(trigger, at=start - timedelta(minutes=1), fires=2)
+    first, second = line["fires"]
+    assert second - first == 24 * 3600 * 10**6  # 13:00 by the clock.
+    assert line["exactness"] == "EXACT"
+    assert "arithmetic" not in line["schedule"]["spec"]["interval"]
+
+
 def test_a_run_that_the_library_forgets_when_clocks_change_is_told() -> None:
     line = imported(CronTrigger(hour=0, timezone=NEW_YORK))
     assert line["exactness"] == "APPROXIMATE"

@@ -176,6 +176,23 @@ def test_trap_2_and_3_weekday_0_is_sunday_and_a_step_on_numbers_is_lost(
     assert weekdays(imported(cron("*/2"))) == "0,1,3,5"
 
 
+def test_trap_28_what_version_4_does_with_the_hour_after_the_gap_is_told(
+    imported: Imported, ours: Evaluator
+) -> None:
+    new_york = ZoneInfo("America/New_York")
+    day_before = datetime(2027, 3, 13, 12, tzinfo=new_york)
+    fields = {"hour": "2,3", "timezone": new_york, "start_time": day_before}
+    line = imported(CronTrigger(**fields), at=day_before, fires=3)
+    theirs = distinct(CronTrigger(**fields).next, 3)
+    assert line["fires"] == theirs
+    if line["exactness"] == "EXACT":  # A later one may have mended it.
+        assert ours.next([line["schedule"]], day_before, 3) == theirs
+    else:
+        assert micros(datetime(2027, 3, 14, 7, tzinfo=UTC)) not in theirs
+        assert line["reasons"][0]["code"] == "DST_DIFFERS"
+        assert "2027-03-14T07:00:00Z" in line["reasons"][0]["message"]
+
+
 def test_trap_46_an_interval_that_has_kept_its_zone_counts_on_its_clock(
     imported: Imported,
 ) -> None:
