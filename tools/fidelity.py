@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
@@ -249,6 +250,7 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Compares, prints."""
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))  # And with it all that was started.
     chosen = [options.engine] if options.engine else list(SOURCES)
     comparisons = [each for source in chosen for each in SOURCES[source]]
     print(f"{options.count:,} random definitions a source, seed {options.seed}\n{HEAD}", flush=True)

@@ -18,7 +18,7 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 from transfer.apscheduler_kit import AT, cron_of, imported, read, state, store
-from transfer.instants import UTC, micros
+from transfer.instants import UTC, Evaluator, micros
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -68,6 +68,24 @@ def test_trap_23_a_day_is_24_hours_across_a_change_of_the_clocks() -> None:
     assert second - first == 24 * 3600 * 10**6  # 13:00 by the clock.
     assert line["exactness"] == "EXACT"
     assert "arithmetic" not in line["schedule"]["spec"]["interval"]
+
+
+@pytest.mark.parametrize(
+    ("minute", "gap", "exactness"),
+    [
+        ("30", "SHIFT", "EXACT"),
+        ("*/15", "NEXT_VALID", "EXACT"),  # It runs the first of them, when the clock is put on.
+        ("15,45", "SHIFT", "APPROXIMATE"),
+    ],
+)
+def test_of_several_times_in_the_gap_the_library_runs_the_first(
+    ours: Evaluator, minute: str, gap: str, exactness: str
+) -> None:
+    at = datetime(2027, 3, 14, 5, tzinfo=UTC)
+    line = imported(CronTrigger(hour=2, minute=minute, timezone=NEW_YORK), at=at, fires=9)
+    assert (line["schedule"]["gap"], line["exactness"]) == (f"GAP_POLICY_{gap}", exactness)
+    same = ours.next([line["schedule"]], at, 9) == line["fires"]
+    assert same is (exactness == "EXACT")
 
 
 def test_a_run_that_the_library_forgets_when_clocks_change_is_told() -> None:
