@@ -20,6 +20,7 @@ from z4j_adapters.engines.stub import StubEngine
 from z4j_adapters.testing import ContractTasks, IdleQueue, Watcher
 
 if TYPE_CHECKING:  # The other engines' tests run without Celery.
+    from transfer.instants import Evaluator
     from z4j_adapters.engines.celery.engine import CeleryEngine
 
 Start = Callable[..., Any]
@@ -60,6 +61,15 @@ def redis_server(folder: Path) -> Iterator[RedisServer]:
 def tasks(folder: Path) -> RecordedTasks:
     """Where workers record runs."""
     return RecordedTasks(folder / "runs.jsonl")
+
+
+@pytest.fixture(scope="module")
+def ours() -> Iterator[Evaluator]:
+    """The scheduler's evaluator of due times."""
+    from transfer.instants import evaluator
+
+    with evaluator() as running:
+        yield running
 
 
 @pytest.fixture

@@ -5,18 +5,18 @@ from __future__ import annotations
 
 import json
 import random
-from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import dramatiq
 import pytest
 from dramatiq.brokers.stub import StubBroker
-from transfer.clocks import NOW, ZONES, draw_start, shown
-from transfer.instants import COUNT as SPECS
-from transfer.instants import SEED, Evaluator, evaluator, lines_of, micros
+from transfer.clocks import NAMED_ZONES, NOW, ZONES, draw_crontab_text, draw_start
+from transfer.instants import COUNT, FIRES, SEED, Evaluator, lines_of, micros
+from transfer.tally import tally
 from z4j_adapters.engines.dramatiq.importing.importer import DramatiqImporter
 from z4j_adapters.transfer import command
 from z4j_adapters.transfer.zones import zone_of
@@ -29,15 +29,8 @@ django_project.set_up()
 settings = pytest.importorskip("django.conf").settings
 crontab = pytest.importorskip("dramatiq_crontab")
 
-CRONTAB_SPECS, COUNT = SPECS // 4, 40
 BOUNDS = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 7)]
 DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
-
-
-@pytest.fixture
-def ours() -> Iterator[Evaluator]:
-    with evaluator() as running:
-        yield running
 
 
 @pytest.fixture(autouse=True)
@@ -85,47 +78,28 @@ def piece(rng: random.Random, index: int) -> str:
     return f"{first}-{last}" + (f"/{rng.randint(1, 5)}" if rng.random() < 0.3 else "")
 
 
-def cron_text(rng: random.Random) -> str:
-    at_night = rng.random() < 0.5
-    fields = []
-    for index, star in enumerate([0.2, 0.3, 0.5, 0.7, 0.5]):
-        if at_night and index == 1:
-            fields.append(rng.choice(["*", "0-3", "1", "2", "1,2", "2,3", "0", "*/2"]))
-        elif (at_night and index in (2, 3)) or rng.random() < star:
-            fields.append("*")
-        else:
-            fields.append(",".join(piece(rng, index) for _ in range(rng.choice([1, 1, 2, 3]))))
-    return " ".join(fields)
-
-
-def test_every_periodic_actor_runs_when_periodiq_says_so(
-    ours: Evaluator, read: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_periodic_actor_runs_when_periodiq_says_so(ours: Evaluator, read: Any) -> None:
     rng = random.Random(SEED)
-    causes: Counter[str] = Counter()
-    for number in range(SPECS):
-        zone = rng.choice(ZONES)
-        start, text = draw_start(rng, zone), cron_text(rng)
-        dramatiq.set_broker(StubBroker(middleware=[periodiq.PeriodiqMiddleware()]))
-        spec = periodiq.cron(text)
-        actor(periodic=spec)
-        (line,) = read(dramatiq.get_broker(), at=start, fires=COUNT, timezone=zone)
-        where = f"Z4J_SEED={SEED}: {text!r} in {zone} from {start}"
-        if line["type"] == "refused":
-            causes[line["code"]] += 1
-            assert line["code"] == "R6_NEVER_FIRES", (where, line)
-            assert asked(spec, zone, start, 1500) == [], where
-            continue
-        causes[line["exactness"]] += 1
-        got = ours.next([line["schedule"]], start, COUNT)
-        assert got == line["fires"], (where, shown(got, zone), shown(line["fires"], zone))
-        if number % 8 == 0:
-            # What is said to be periodiq's, against periodiq asked for every minute of a day.
-            first = asked(spec, zone, start, 1500)
-            assert line["fires"][: len(first)] == first[:COUNT], where
-    with capsys.disabled():
-        print(f"\nperiodiq: {SPECS} specs, Z4J_SEED={SEED}: {dict(causes)}, 0 differ")
-    assert causes["EXACT"] > 0.85 * SPECS
+    with tally("periodiq", f"periodiq {version('periodiq')}") as counted:
+        while counted.tried < COUNT:
+            zone = rng.choice(ZONES)
+            start, text = draw_start(rng, zone), draw_crontab_text(rng, piece)
+            dramatiq.set_broker(StubBroker(middleware=[periodiq.PeriodiqMiddleware()]))
+            spec = periodiq.cron(text)
+            actor(periodic=spec)
+            (line,) = read(dramatiq.get_broker(), at=start, fires=FIRES, timezone=zone)
+            what = f"{text!r} in {zone} from {start}"
+            if counted.promises(line):
+                got = ours.next([line["schedule"]], start, FIRES)
+                counted.compare(what, got, line["fires"])
+                if counted.tried % 8 == 0:
+                    # What is said to be periodiq's: periodiq asked for every minute of a day.
+                    first = asked(spec, zone, start, 1500)[:FIRES]
+                    counted.compare(what, line["fires"][: len(first)], first)
+            else:
+                assert line["code"] == "R6_NEVER_FIRES", (what, line)
+                counted.compare(what, [], asked(spec, zone, start, 1500))
+    assert counted.verdicts["EXACT"] > 0.85 * COUNT
 
 
 def asked(spec: Any, zone: str, start: datetime, minutes: int) -> list[int]:
@@ -141,36 +115,31 @@ def asked(spec: Any, zone: str, start: datetime, minutes: int) -> list[int]:
 
 
 def test_every_job_of_dramatiq_crontab_runs_when_apscheduler_says_so(
-    ours: Evaluator, broker: StubBroker, read: Any, capsys: pytest.CaptureFixture[str]
+    ours: Evaluator, broker: StubBroker, read: Any
 ) -> None:
     rng = random.Random(SEED)
-    causes: Counter[str] = Counter()
-    for _ in range(CRONTAB_SPECS):
-        zone = rng.choice([zone for zone in ZONES if "/" in zone])
-        start = draw_start(rng, zone)
-        fields = cron_text(rng).split()[:4]
-        text = " ".join([*fields, rng.choice(["*", "*", "mon", "Mon-Fri", "sat,sun"])])
-        crontab.scheduler.remove_all_jobs()
-        try:
-            with zone_of_django(zone):
-                crontab.cron(text)(actor(f"a{rng.random()}"))
-        except ValueError:
-            causes["refused by APScheduler"] += 1
-            continue
-        lines = read(broker, at=start, fires=COUNT)
-        where = f"Z4J_SEED={SEED}: {text!r} in {zone} from {start}"
-        causes[lines[0].get("code", lines[0].get("exactness"))] += 1
-        if lines[0]["type"] == "refused" or lines[0]["exactness"] == "APPROXIMATE":
-            code = lines[0].get("code") or lines[0]["reasons"][0]["code"]
-            assert code in ("R6_NEVER_FIRES", "DST_DIFFERS"), (where, lines[0])
-            continue
-        each = [ours.next([line["schedule"]], start, COUNT) for line in lines]
-        got = sorted({us for times in each for us in times})[:COUNT]
-        assert got == lines[0]["fires"], (where, shown(got, zone), shown(lines[0]["fires"], zone))
-    with capsys.disabled():
-        print(f"\ndramatiq-crontab: {CRONTAB_SPECS} specs, Z4J_SEED={SEED}: {dict(causes)}")
-    taken = CRONTAB_SPECS - causes["refused by APScheduler"]
-    assert causes["EXACT"] + causes["EQUAL_SET"] > 0.7 * taken
+    with tally("dramatiq-crontab", f"dramatiq-crontab {version('dramatiq-crontab')}") as counted:
+        while counted.tried < COUNT:
+            zone = rng.choice(NAMED_ZONES)
+            start = draw_start(rng, zone)
+            fields = draw_crontab_text(rng, piece).split()[:4]
+            text = " ".join([*fields, rng.choice(["*", "*", "mon", "Mon-Fri", "sat,sun"])])
+            crontab.scheduler.remove_all_jobs()
+            try:
+                with zone_of_django(zone):
+                    crontab.cron(text)(actor(f"a{rng.random()}"))
+            except ValueError:
+                counted.invalid += 1
+                continue
+            lines = read(broker, at=start, fires=FIRES)
+            what = f"{text!r} in {zone} from {start}"
+            if counted.promises(lines[0]):
+                got = ours.next([line["schedule"] for line in lines], start, FIRES)
+                counted.compare(what, got, lines[0]["fires"])
+            else:
+                code = lines[0].get("code") or lines[0]["reasons"][0]["code"]
+                assert code in ("R6_NEVER_FIRES", "DST_DIFFERS"), (what, lines[0])
+    assert counted.verdicts["EXACT"] + counted.verdicts["EQUAL_SET"] > 0.7 * COUNT
 
 
 class zone_of_django:

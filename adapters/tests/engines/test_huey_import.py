@@ -5,29 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import huey
 import pytest
-from transfer.clocks import NOW, ZONES, draw_start, shown
-from transfer.instants import COUNT as SPECS
-from transfer.instants import SEED, Evaluator, evaluator, lines_of, micros
+from transfer.clocks import NOW, ZONES, draw_start
+from transfer.instants import COUNT, FIRES, SEED, Evaluator, lines_of, micros
+from transfer.tally import tally
 from z4j_adapters.engines.huey.importing.importer import HueyImporter
 from z4j_adapters.transfer import command, locate
 from z4j_adapters.transfer.zones import zone_of
 
-COUNT = 40
 BOUNDS = {"minute": (0, 59), "hour": (0, 23), "day": (1, 31), "month": (1, 12)}
-
-
-@pytest.fixture
-def ours() -> Iterator[Evaluator]:
-    with evaluator() as running:
-        yield running
 
 
 @pytest.fixture
@@ -81,37 +72,31 @@ def crontab_arguments(rng: random.Random) -> dict[str, Any]:
     return given
 
 
-def test_every_crontab_fires_when_huey_says_so(
-    ours: Evaluator, read: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_crontab_fires_when_huey_says_so(ours: Evaluator, read: Any) -> None:
     rng = random.Random(SEED)
-    causes: Counter[str] = Counter()
-    for number in range(SPECS):
-        zone = rng.choice(ZONES)
-        start, arguments = draw_start(rng, zone), crontab_arguments(rng)
-        instance = huey.MemoryHuey(utc=zone == "UTC")
-        try:
-            periodic(instance, huey.crontab(**arguments))
-        except ValueError:
-            causes["refused by Huey"] += 1
-            continue
-        (line,) = read(instance, timezone=zone, at=start, fires=COUNT)
-        where = f"Z4J_SEED={SEED}: {arguments} in {zone} from {start}"
-        if line["type"] == "refused":
-            causes[line["code"]] += 1
-            assert line["code"] == "R6_NEVER_FIRES", (where, line)
-            assert asked(instance, zone, start, 3000) == [], where
-            continue
-        causes[line["exactness"]] += 1
-        got = ours.next([line["schedule"]], start, COUNT)
-        assert got == line["fires"], (where, shown(got, zone), shown(line["fires"], zone))
-        if number % 8 == 0:
-            # What is said to be Huey's, against Huey asked for every minute of the first day.
-            first = asked(instance, zone, start, 1500)
-            assert line["fires"][: len(first)] == first[:COUNT], where
-    with capsys.disabled():
-        print(f"\nhuey: {SPECS} crontabs, Z4J_SEED={SEED}: {dict(causes)}, 0 differ")
-    assert causes["EXACT"] > 0.9 * (SPECS - causes["refused by Huey"])
+    with tally("huey", f"Huey {huey.__version__}") as counted:
+        while counted.tried < COUNT:
+            zone = rng.choice(ZONES)
+            start, arguments = draw_start(rng, zone), crontab_arguments(rng)
+            instance = huey.MemoryHuey(utc=zone == "UTC")
+            try:
+                periodic(instance, huey.crontab(**arguments))
+            except ValueError:
+                counted.invalid += 1
+                continue
+            (line,) = read(instance, timezone=zone, at=start, fires=FIRES)
+            what = f"{arguments} in {zone} from {start}"
+            if counted.promises(line):
+                got = ours.next([line["schedule"]], start, FIRES)
+                counted.compare(what, got, line["fires"])
+                if counted.tried % 8 == 0:
+                    # What is said to be Huey's: Huey asked for every minute of the first day.
+                    first = asked(instance, zone, start, 1500)[:FIRES]
+                    counted.compare(what, line["fires"][: len(first)], first)
+            else:
+                assert line["code"] == "R6_NEVER_FIRES", (what, line)
+                counted.compare(what, [], asked(instance, zone, start, 3000))
+    assert counted.verdicts["EXACT"] > 0.9 * COUNT
 
 
 def asked(instance: huey.Huey, zone: str, start: datetime, minutes: int) -> list[int]:
@@ -126,8 +111,9 @@ def asked(instance: huey.Huey, zone: str, start: datetime, minutes: int) -> list
     return found
 
 
-# Trap 55.
-def test_utc_is_hueys_default_whatever_zone_its_host_is_in(app: huey.Huey, read: Any) -> None:
+def test_trap_55_utc_is_hueys_default_whatever_zone_its_host_is_in(
+    app: huey.Huey, read: Any
+) -> None:
     periodic(app, huey.crontab(hour="9", minute="0"))
     (line,) = read(app, timezone="Asia/Tokyo")
     assert line["schedule"]["timeZone"] == "UTC"
@@ -142,8 +128,7 @@ def test_with_utc_false_the_zone_must_be_named(read: Any) -> None:
     assert line["schedule"]["timeZone"] == "Asia/Tokyo"
 
 
-# Trap 14.
-def test_an_hour_without_a_minute_runs_sixty_times(app: huey.Huey, read: Any) -> None:
+def test_trap_14_an_hour_without_a_minute_runs_sixty_times(app: huey.Huey, read: Any) -> None:
     periodic(app, huey.crontab(hour="5"))
     assert read(app)[0]["becomes"] == "cron * 5 * * *"
 

@@ -1,40 +1,20 @@
-"""Celery apps made for a test, and random definitions of schedules in them."""
+"""Celery apps made for a test, what becomes of them, and random definitions in them."""
 
 from __future__ import annotations
 
 import itertools
 import random
 import sys
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import ModuleType
 from typing import Any
 
 from celery import Celery
-from transfer.instants import UTC
+from transfer.instants import UTC, lines_of
+from z4j_adapters.engines.celery.importing.static import CeleryImporter
 
-# Changes by an hour at 1, 2 and 3 o'clock and at midnight, by half an hour, across midnight, twice
-# a year around a month; quarters of an hour; none.
-ZONES = (
-    *("UTC", "America/New_York", "Europe/Berlin", "Europe/Dublin", "Europe/Lisbon"),
-    *("Australia/Lord_Howe", "Australia/Sydney", "America/Santiago", "America/Havana"),
-    *("America/St_Johns", "Asia/Beirut", "Africa/Cairo", "America/Nuuk", "Africa/Casablanca"),
-    *("Pacific/Chatham", "Asia/Kolkata", "Asia/Tokyo"),
-)
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _NUMBERS = itertools.count()
-
-
-def start_near(draw: random.Random) -> datetime:
-    """Near a change of the clocks, a leap day or a year's end, or anywhere."""
-    near = draw.choice(
-        [
-            *(datetime(2026, 3, 8, 6), datetime(2026, 11, 1, 5), datetime(2026, 3, 29, 0)),
-            *(datetime(2026, 10, 25, 0), datetime(2026, 10, 3, 15), datetime(2027, 4, 3, 15)),
-            *(datetime(2026, 9, 6, 4), datetime(2026, 3, 28, 22), datetime(2026, 4, 23, 22)),
-            *(datetime(2028, 2, 28, 12), datetime(2026, 12, 31, 12)),
-            datetime(2026, 1, 1) + timedelta(days=draw.randrange(1500)),
-        ]
-    )
-    return (near + timedelta(seconds=draw.randrange(-90_000, 90_000))).replace(tzinfo=UTC)
 
 
 def make_app(zone: str | None = "UTC", **conf: Any) -> Celery:
@@ -54,6 +34,22 @@ def named(app: Celery) -> str:
     module.app = app  # type: ignore[attr-defined]
     sys.modules[name] = module
     return f"{name}:app"
+
+
+def imported(app: Celery, **options: Any) -> dict[str, dict[str, Any]]:
+    """The lines by the entries' names; of a group the first."""
+    given = {"at": AT, "state": None, "celery_app": named(app), **options}
+    found: dict[str, dict[str, Any]] = {}
+    for line in lines_of(CeleryImporter, **given):
+        found.setdefault(line["source"]["key"], line)
+    return found
+
+
+def entry(what: Any, *, zone: str | None = "UTC", conf: Any = None, **more: Any) -> dict[str, Any]:
+    """The line of one entry."""
+    app = make_app(zone, **(conf or {}))
+    app.conf.beat_schedule = {"e": {"task": "t", "schedule": what, **more}}
+    return imported(app)["e"]
 
 
 def instant(text: str) -> datetime:

@@ -1,35 +1,24 @@
-"""Where random tests of importers begin: at changes of clocks, zone by zone."""
+"""Where random tests of importers begin: at changes of clocks, zone by zone; crontabs at night."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from functools import cache
 
-from transfer.instants import EPOCH
 from z4j_adapters.transfer.zones import zone_of
 
 NOW = datetime(2026, 11, 22, 1, 0, tzinfo=timezone.utc)
 
-# Changes by night and at midnight, of an hour and of half of one, and zones without any.
-ZONES = [
-    "UTC",
-    "America/New_York",
-    "Europe/Berlin",
-    "Europe/Dublin",
-    "Australia/Lord_Howe",
-    "Australia/Sydney",
-    "America/Santiago",
-    "America/St_Johns",
-    "America/Havana",
-    "Africa/Cairo",
-    "Asia/Beirut",
-    "Asia/Jerusalem",
-    "Asia/Kolkata",
-    "Pacific/Chatham",
-    "UTC+05:30",
-    "UTC-03:00",
-]
+# Changes at 1, 2, 3 and 0 o'clock, by half an hour, across midnight, around a month, and none.
+NAMED_ZONES = (
+    *("UTC", "America/New_York", "Europe/Berlin", "Europe/Dublin", "Europe/Lisbon"),
+    *("Australia/Lord_Howe", "Australia/Sydney", "America/Santiago", "America/Havana"),
+    *("America/St_Johns", "Asia/Beirut", "Africa/Cairo", "Asia/Jerusalem", "America/Nuuk"),
+    *("Africa/Casablanca", "Pacific/Chatham", "Asia/Kolkata", "Asia/Tokyo"),
+)
+ZONES = (*NAMED_ZONES, "UTC+05:30", "UTC-03:00")
 
 
 @cache
@@ -62,7 +51,15 @@ def draw_start(rng: random.Random, zone: str) -> datetime:
     return start if rng.random() < 0.3 else start.replace(second=0, microsecond=0)
 
 
-def shown(us: list[int], zone: str) -> list[str]:
-    """Due times as the zone's clock has them, for messages."""
-    tz = zone_of(zone)
-    return [(EPOCH + timedelta(microseconds=u)).astimezone(tz).isoformat() for u in us]
+def draw_crontab_text(rng: random.Random, piece: Callable[[random.Random, int], str]) -> str:
+    """Five fields, about half of them at night, made of what `piece` draws for a field."""
+    at_night = rng.random() < 0.5
+    fields = []
+    for index, star in enumerate([0.2, 0.3, 0.5, 0.7, 0.5]):
+        if at_night and index == 1:
+            fields.append(rng.choice(["*", "0-3", "1", "2", "1,2", "2,3", "0", "*/2"]))
+        elif (at_night and index in (2, 3)) or rng.random() < star:
+            fields.append("*")
+        else:
+            fields.append(",".join(piece(rng, index) for _ in range(rng.choice([1, 1, 2, 3]))))
+    return " ".join(fields)

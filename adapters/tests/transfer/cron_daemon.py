@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone, tzinfo
 
 MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+CAUGHT_UP_MAX = 600  # Runs at one instant, and those of the hours before the start.
 CLOCK_EPOCH = datetime(1970, 1, 1)
 EPOCH = CLOCK_EPOCH.replace(tzinfo=timezone.utc)
 
@@ -23,10 +25,12 @@ class Job:
     """Whether its fields match what the clock shows."""
     is_wild: bool
     """Its minute or hour begins with *."""
+    may_run: Callable[[datetime], bool]
+    """Whether its fields match some minute of the hour that begins then."""
 
 
-def run(job: Job, zone: tzinfo, start: datetime, end: datetime) -> list[datetime]:
-    """The instants after `start`, up to `end`, at which a cron that was started before runs a job.
+def run(job: Job, zone: tzinfo, start: datetime, end: datetime, most: int) -> list[datetime]:
+    """The first instants after `start`, up to `end`, at which a cron that runs already runs a job.
 
     Runs that cron makes seconds after one another, to catch up, are at the same instant here.
     """
@@ -40,7 +44,13 @@ def run(job: Job, zone: tzinfo, start: datetime, end: datetime) -> list[datetime
         if wanted and job.matches(CLOCK_EPOCH + shown * MINUTE):
             ran.append(at)
 
-    while now < end:
+    while now < end and len(ran) < most + CAUGHT_UP_MAX:
+        steady = virtual == _clock(now, offset) and virtual % 60 == 59
+        if steady and not job.may_run(CLOCK_EPOCH + (virtual + 1) * MINUTE):
+            later = (now + 2 * HOUR).astimezone(zone).utcoffset() or timedelta(0)
+            if later == offset:  # Nothing happens in this hour of the clock.
+                now, virtual = now + HOUR, virtual + 60
+                continue
         now += MINUTE
         if now.minute % 15 == 0:  # No clock is changed at other times.
             offset = now.astimezone(zone).utcoffset() or timedelta(0)
@@ -63,7 +73,7 @@ def run(job: Job, zone: tzinfo, start: datetime, end: datetime) -> list[datetime
         else:  # It was set.
             virtual = running
             find_jobs(running, now, wild=True, fixed=True)
-    return sorted({at for at in ran if start < at <= end})
+    return sorted({at for at in ran if start < at <= end})[:most]
 
 
 def _clock(instant: datetime, offset: timedelta) -> int:

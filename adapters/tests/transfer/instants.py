@@ -7,12 +7,11 @@ import heapq
 import io
 import json
 import os
-import random
 import secrets
 import subprocess
 from argparse import Namespace
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -29,26 +28,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SEED_GIVEN = os.environ.get("Z4J_SEED", "20261122")
 SEED = secrets.randbelow(2**32) if SEED_GIVEN == "draw" else int(SEED_GIVEN)
 COUNT = int(os.environ.get("Z4J_SPECS") or 300)
-
-# Changes at noon and at midnight, of half an hour, and twice for a month; and without any.
-ZONES = (
-    *("UTC", "America/New_York", "Europe/Berlin", "Europe/Dublin", "Australia/Lord_Howe"),
-    *("Australia/Sydney", "America/Santiago", "America/St_Johns", "America/Havana"),
-    *("Asia/Beirut", "Asia/Kolkata", "Asia/Tokyo", "Pacific/Chatham", "UTC+05:30"),
-)
-
-
-def start_of(draw: random.Random) -> datetime:
-    """An instant to begin at: near a change of the clocks, a leap day, a year's end."""
-    near = draw.choice(
-        [
-            *(datetime(2025, 3, 9, 6), datetime(2025, 11, 2, 4), datetime(2026, 3, 28, 22)),
-            *(datetime(2026, 10, 24, 23), datetime(2027, 4, 3, 14), datetime(2026, 10, 3, 14)),
-            *(datetime(2028, 2, 28, 12), datetime(2026, 12, 30, 12), datetime(2024, 12, 29)),
-            datetime(2025, 1, 1) + timedelta(days=draw.randrange(1500)),
-        ]
-    )
-    return (near + timedelta(seconds=draw.randrange(-86_400, 86_400))).replace(tzinfo=UTC)
+# So many due times of each definition are compared.
+FIRES = int(os.environ.get("Z4J_FIRES") or 60)
 
 
 class Evaluator:
@@ -105,11 +86,13 @@ def lines_of(
     return [line for line in found[1:] if line["type"] != "progress"]
 
 
-def members(lines: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """The schedules of each definition."""
+def definitions(lines: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """The schedules of each definition, or its refusal."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for line in lines:
-        if line["type"] == "schedule":
+        if line["type"] == "refused":
+            yield [line]
+        else:
             groups.setdefault(line.get("group", line["id"]), []).append(line)
     yield from groups.values()
 

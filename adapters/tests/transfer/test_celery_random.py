@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-import pytest
 from celery import __version__ as celery_version
 from celery.schedules import crontab, schedule, solar
-from transfer.celery_kit import ZONES, draw_crontab, make_app, named, start_near
-from transfer.instants import COUNT, SEED, Evaluator, evaluator, lines_of, members
+from transfer.celery_kit import draw_crontab, make_app, named
+from transfer.clocks import NAMED_ZONES, draw_start
+from transfer.instants import COUNT, FIRES, SEED, Evaluator, definitions, lines_of
+from transfer.tally import tally
 from z4j_adapters.engines.celery.importing.static import CeleryImporter
 from z4j_adapters.transfer.values import micros
 
-FIRES = 60
 ENTRIES = 10  # In one app, with one zone and one start.
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Evaluator]:
-    with evaluator() as running:
-        yield running
 
 
 def draw_schedule(draw: random.Random) -> Any:
@@ -43,42 +35,29 @@ def draw_schedule(draw: random.Random) -> Any:
         return draw_schedule(draw)
 
 
-def test_due_times_are_celerys(running: Evaluator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_due_times_are_celerys(ours: Evaluator) -> None:
     draw = random.Random(SEED)
-    tally: Counter[str] = Counter()
-    different = []
-    for _ in range(COUNT // ENTRIES):
-        zone, at = draw.choice(ZONES), start_near(draw)
-        entries = {f"e{n}": {"task": "t", "schedule": draw_schedule(draw)} for n in range(ENTRIES)}
-        app = make_app(zone, beat_schedule=entries)
-        lines = lines_of(CeleryImporter, at=at, fires=FIRES, celery_app=named(app), state=None)
-        for line in lines:
-            if line["type"] == "refused":
-                tally[f"refused: {line['code']}"] += 1
-        for group in members(lines):
-            first = group[0]
-            exactness = first["exactness"]
-            if exactness == "APPROXIMATE":
-                exactness += f": {first['reasons'][-1]['code']}"
-            tally[exactness] += 1
-            if first["exactness"] == "APPROXIMATE":
-                continue
-            assert first["fires"], first
-            ours = running.next([line["schedule"] for line in group], at, len(first["fires"]))
-            if ours != first["fires"]:
-                different.append((zone, at.isoformat(), first["source"]["raw"]))
-                tally["DIFFERENT"] += 1
-    with capsys.disabled():
-        print(f"\nCelery {celery_version}: {tally.total()} definitions, Z4J_SEED={SEED}")
-        for cause, count in sorted(tally.items()):
-            print(f"  {count:5}  {cause}")
-    assert not different, f"Z4J_SEED={SEED}: {different[:5]}"
+    with tally("celery", f"Celery {celery_version}") as counted:
+        while counted.tried < COUNT:
+            zone = draw.choice(NAMED_ZONES)
+            at = draw_start(draw, zone)
+            drawn = {f"e{n}": draw_schedule(draw) for n in range(ENTRIES)}
+            entries = {name: {"task": "t", "schedule": each} for name, each in drawn.items()}
+            app = make_app(zone, beat_schedule=entries)
+            lines = lines_of(CeleryImporter, at=at, fires=FIRES, celery_app=named(app), state=None)
+            for group in definitions(lines):
+                if counted.promises(group[0]):
+                    assert group[0]["fires"], group[0]
+                    what = f"{group[0]['source']['raw']} in {zone} from {at}"
+                    schedules = [line["schedule"] for line in group]
+                    counted.compare(what, ours.next(schedules, at, FIRES), group[0]["fires"])
 
 
 def test_the_oracle_does_what_a_beat_does_that_looks_at_its_clock() -> None:
     draw = random.Random(SEED + 1)
     for _ in range(60):
-        zone, at = draw.choice(ZONES), start_near(draw)
+        zone = draw.choice(NAMED_ZONES)
+        at = draw_start(draw, zone)
         try:
             what = crontab(**draw_crontab(draw))
         except ValueError:

@@ -70,7 +70,6 @@ def test_settings_hold_for_the_lines_below_them_only(read: Any) -> None:
     assert call_of(second) == {"command": "b", "env": {"A": "1"}}
 
 
-# Trap 31.
 @pytest.mark.parametrize(
     ("fields", "gap", "fold"),
     [
@@ -82,7 +81,7 @@ def test_settings_hold_for_the_lines_below_them_only(read: Any) -> None:
         ("@daily", "NEXT_VALID", "FIRST"),
     ],
 )
-def test_the_leading_star_of_minute_and_hour_decides_at_a_change_of_the_clock(
+def test_trap_31_the_leading_star_of_minute_and_hour_decides_at_a_change_of_the_clock(
     read: Any, fields: str, gap: str, fold: str
 ) -> None:
     (line,) = read(f"{fields} x\n")
@@ -124,11 +123,12 @@ def test_either_day_suffices_unless_a_day_field_begins_with_a_star(
     assert line["becomes"] == f"cron 0 0 {becomes}"
 
 
-# Trap 33.
 @pytest.mark.parametrize(
     "fields", ["0 22-2 * * *", "0 0 * * 5-0", "0 0 * * fri-sun", "0 0 * 12-1 *"]
 )
-def test_a_range_that_runs_backwards_never_fires_and_is_refused(read: Any, fields: str) -> None:
+def test_trap_33_a_range_that_runs_backwards_never_fires_and_is_refused(
+    read: Any, fields: str
+) -> None:
     (line,) = read(f"{fields} x\n")
     assert (line["type"], line["code"]) == ("refused", "R6_NEVER_FIRES")
     assert "backwards" in line["reason"]
@@ -140,12 +140,11 @@ def test_cronie_refuses_a_backward_range_but_takes_a_0_at_its_end_for_sunday(rea
     assert bad["code"] == "BAD_LINE"
 
 
-# Traps 34 and 35.
 @pytest.mark.parametrize(
     ("fields", "becomes"),
     [("0 0 * * 5#2", "0 0 * * 5"), ("5~20 * * * *", "5 * * * *"), ("0 *5 * * *", "0 * * * *")],
 )
-def test_what_debians_cron_passes_over_is_passed_over_and_told(
+def test_trap_34_and_35_what_debians_cron_passes_over_is_passed_over_and_told(
     read: Any, fields: str, becomes: str
 ) -> None:
     (line,) = read(f"{fields} x\n")
@@ -161,8 +160,7 @@ def test_the_31st_of_february_is_refused(read: Any) -> None:
     assert read("0 0 30,31 2 1 x\n")[0]["type"] == "schedule"  # Or any Monday.
 
 
-# Trap 32.
-def test_cronie_follows_cron_tz_and_debians_cron_does_not(read: Any) -> None:
+def test_trap_32_cronie_follows_cron_tz_and_debians_cron_does_not(read: Any) -> None:
     text = "CRON_TZ=America/New_York\n0 9 * * * x\n"
     (debian,) = read(text)
     assert debian["schedule"]["timeZone"] == "Europe/Rome"
@@ -186,7 +184,6 @@ def test_cronies_random_delay_becomes_jitter_and_is_no_longer_exact(read: Any) -
     assert line["schedule"]["jitter"] == "900s"
 
 
-# Trap 56.
 @pytest.mark.parametrize(
     ("text", "command_line", "stdin"),
     [
@@ -197,15 +194,16 @@ def test_cronies_random_delay_becomes_jitter_and_is_no_longer_exact(read: Any) -
         (r"echo a\\b\n", r"echo a\b\n", None),
     ],
 )
-def test_a_percent_sign_begins_the_standard_input(
+def test_trap_56_a_percent_sign_begins_the_standard_input(
     read: Any, text: str, command_line: str, stdin: str | None
 ) -> None:
     call = call_of(read(f"* * * * * {text}\n")[0])
     assert (call["command"], call.get("stdin")) == (command_line, stdin)
 
 
-# Trap 57.
-def test_the_file_decides_whether_there_is_a_column_for_the_user(read: Any, tmp_path: Path) -> None:
+def test_trap_57_the_file_decides_whether_there_is_a_column_for_the_user(
+    read: Any, tmp_path: Path
+) -> None:
     text = "0 5 * * *\troot  backup -a\n"
     system = read(text, name="cron.d/backup")[0]
     assert call_of(system) == {"command": "backup -a", "user": "root"}
@@ -218,8 +216,7 @@ def test_the_file_decides_whether_there_is_a_column_for_the_user(read: Any, tmp_
     assert [call_of(line)["command"] for line in folder] == ["backup -a"]
 
 
-# Trap 58.
-def test_a_start_of_the_host_is_refused_and_macros_are_lower_case(read: Any) -> None:
+def test_trap_58_a_start_of_the_host_is_refused_and_macros_are_lower_case(read: Any) -> None:
     (line,) = read("@reboot x\n")
     assert line["code"] == "R7_STARTUP"
     (line,) = read("@Daily x\n")

@@ -6,9 +6,9 @@ import hashlib
 import json
 import random
 import time
-from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,16 @@ import pytest
 pytest.importorskip("django_celery_beat")
 
 from transfer import dcb_kit
-from transfer.celery_kit import ZONES, draw_crontab, make_app, start_near
-from transfer.instants import COUNT, SEED, UTC, Evaluator, evaluator, lines_of, members
+from transfer.celery_kit import draw_crontab, make_app
+from transfer.clocks import NAMED_ZONES, draw_start
+from transfer.instants import COUNT, FIRES, SEED, UTC, Evaluator, definitions, lines_of
+from transfer.tally import tally
 from z4j_adapters.engines.celery.importing.dcb import DjangoCeleryBeatImporter
 from z4j_adapters.transfer.model import SourceError
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+LIVE = 25  # Runs that its own scheduler makes in simulated time.
 
 
 @pytest.fixture(scope="module")
@@ -280,44 +283,31 @@ def draw_row(draw: random.Random, at: datetime, zone: str) -> dict[str, Any]:
     return fields
 
 
-def test_due_times_are_those_of_its_own_scheduler(
-    rows: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_due_times_are_those_of_its_own_scheduler(rows: str, ours: Evaluator) -> None:
     draw = random.Random(SEED)
-    tally: Counter[str] = Counter()
-    different = []
     app = make_app("UTC")
-    with evaluator() as running:
-        for _ in range(COUNT // 10):
-            zone, at = draw.choice(ZONES), start_near(draw)
+    library = f"django-celery-beat {version('django-celery-beat')}"
+    with tally("django-celery-beat", library) as counted:
+        while counted.tried < COUNT:
+            zone = draw.choice(NAMED_ZONES)
+            at = draw_start(draw, zone).replace(microsecond=0)  # Beat keeps them in what follows.
             tasks = {f"r{n}": dcb_kit.add(f"r{n}", **draw_row(draw, at, zone)) for n in range(10)}
-            lines = lines_of_rows(rows, at)
-            for line in lines:
-                if line["type"] == "refused":
-                    tally[f"refused: {line['code']}"] += 1
-            for group in members(lines):
-                tally[group[0]["exactness"]] += 1
-                name = group[0]["source"]["key"]
-                if group[0]["exactness"] == "APPROXIMATE" or group[0].get("finished"):
-                    continue
-                theirs = dcb_kit.run_beat(tasks[name], app, at, 25)
-                told = group[0]["fires"][:25]
-                if not told == theirs == ours(running, group, at)[: len(theirs)]:
-                    raw = group[0]["source"]["raw"]
-                    different.append((at.isoformat(), raw, told[:3], theirs[:3]))
+            for group in definitions(lines_of_rows(rows, at)):
+                if counted.promises(group[0]) and not group[0].get("finished"):
+                    what = f"{group[0]['source']['raw']} from {at}"
+                    told = group[0]["fires"]
+                    schedules = [line["schedule"] for line in group]
+                    counted.compare(what, ours.next(schedules, at, FIRES), told)
+                    theirs = dcb_kit.run_beat(tasks[group[0]["source"]["key"]], app, at, LIVE)
+                    counted.compare(what, told[:LIVE], theirs)
             dcb_kit.clear()
-    with capsys.disabled():
-        print(f"\ndjango-celery-beat: {tally.total()} rows, Z4J_SEED={SEED}")
-        for cause, count in sorted(tally.items()):
-            print(f"  {count:5}  {cause}")
-    assert not different, f"Z4J_SEED={SEED}: {len(different)}: {different[:4]}"
 
 
 def lines_of_rows(url: str, at: datetime) -> list[dict[str, Any]]:
     return lines_of(
         DjangoCeleryBeatImporter,
         at=at,
-        fires=25,
+        fires=FIRES,
         django_settings=None,
         database_url=url,
         database_alias="default",
@@ -325,7 +315,3 @@ def lines_of_rows(url: str, at: datetime) -> list[dict[str, Any]]:
         tz_unaware=False,
         celery_app=None,
     )
-
-
-def ours(running: Evaluator, group: list[dict[str, Any]], at: datetime) -> list[int]:
-    return running.next([line["schedule"] for line in group], at, 25)

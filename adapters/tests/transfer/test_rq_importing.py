@@ -6,8 +6,8 @@ import json
 import pickle
 import random
 import sys
-from collections import Counter
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -21,17 +21,29 @@ if tuple(map(int, version("rq").split(".")[:2])) < (2, 4):
     pytest.skip("this RQ has no cron jobs", allow_module_level=True)
 
 import redis
-from croniter import croniter
+from croniter import CroniterBadDateError, croniter
 from rq import Queue, Repeat, Retry
 from rq.cron import CronScheduler
-from transfer.instants import COUNT, SEED, UTC, contents, evaluator, lines_of, micros, start_of
+from transfer.clocks import ZONES, draw_start
+from transfer.instants import (
+    COUNT,
+    FIRES,
+    SEED,
+    UTC,
+    Evaluator,
+    contents,
+    distinct,
+    lines_of,
+    micros,
+)
+from transfer.tally import tally
 from z4j_adapters.engines.rq.importing.croniters import cron_fires, cron_spec
 from z4j_adapters.engines.rq.importing.native import RqImporter
 from z4j_adapters.engines.rq.importing.stored import Unfit
+from z4j_adapters.transfer.lines import CALENDAR_END_US
 from z4j_adapters.transfer.model import SourceError
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
-FIRES = 60
 BOUNDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7), (0, 59), (2025, 2035))
 NAMES = {3: ("jan", "jun", "dec"), 4: ("sun", "mon", "fri", "sat")}
 
@@ -77,34 +89,42 @@ def random_expression(draw: random.Random) -> str:
     return " ".join(fields)
 
 
-@pytest.mark.timeout(3600)
-def test_random_expressions_have_croniters_instants() -> None:
-    print("seed", SEED)
+def test_random_expressions_have_croniters_instants(ours: Evaluator) -> None:
     draw = random.Random(SEED)
-    counts: Counter[str] = Counter()
-    with evaluator() as ours:
-        while counts["exact"] + counts["refused"] < COUNT:
-            expression, at = random_expression(draw), start_of(draw)
+    with tally("rq", f"RQ {version('rq')}, croniter {version('croniter')}") as counted:
+        while counted.tried < COUNT:
+            expression, at = random_expression(draw), draw_start(draw, draw.choice(ZONES))
             try:
                 croniter(expression, at).get_next(datetime)
             except Exception:  # RQ would not take it either.
-                counts["invalid"] += 1
+                counted.invalid += 1
                 continue
             try:
                 spec, _ = cron_spec(expression)
             except Unfit as error:
-                counts["refused"] += 1
-                counts[error.code] += 1
+                counted.promises({"type": "refused", "code": error.code})
                 continue
-            counts["exact"] += 1
+            assert counted.promises({"type": "schedule", "exactness": "EXACT"})
             schedule = {"spec": {"cron": spec}, "timeZone": "UTC", "gap": "SKIP", "fold": "FIRST"}
-            theirs = cron_fires(expression)(at, FIRES)
-            iterator = croniter(expression, at)
-            assert theirs[0] == micros(iterator.get_next(datetime).astimezone(UTC))
-            found = ours.next([schedule], at, len(theirs))
-            assert found == theirs, (SEED, expression, spec)
-    print(dict(counts))
-    assert counts["exact"] > 3 * counts["refused"]
+            theirs = distinct(one_after_the_other(expression, at), FIRES)
+            what, new_each_time = f"{expression!r} from {at}", cron_fires(expression)(at, 20)
+            counted.compare(what, [us for us in new_each_time if us < CALENDAR_END_US], theirs[:20])
+            counted.compare(what, ours.next([schedule], at, FIRES), theirs)
+    assert counted.verdicts["EXACT"] > 0.75 * COUNT
+
+
+def one_after_the_other(expression: str, after: datetime) -> Callable[[], datetime | None]:
+    """Asks one croniter for due time after due time."""
+    iterator = croniter(expression, after)
+
+    def following() -> datetime | None:
+        try:
+            found: datetime = iterator.get_next(datetime)
+        except CroniterBadDateError:
+            return None
+        return found
+
+    return following
 
 
 def fields_of(expression: str) -> dict[str, str]:
@@ -144,6 +164,7 @@ def test_trap_36_and_37_the_installed_croniter_says_what_its_steps_and_names_mea
         ("0 0 31 2 *", "R6_NEVER_FIRES"),
         ("0 0 * *", "R5_BAD_CRON"),
         ("0 0 13 * 5#2", "R5_MIXED_DAYS"),
+        ("0 0 13 * */1,5#2", "R5_MIXED_DAYS"),
         ("0 0 31W * *", "R5_MIXED_DAYS"),
     ],
 )
@@ -187,7 +208,7 @@ def test_a_cron_config_is_read_as_rq_reads_it(shop: Path) -> None:
         "low",
     )
     assert (schedule["argsJson"], schedule["kwargsJson"]) == ('[1,"x"]', '{"deep":null}')
-    assert schedule["timeZone"] == "UTC" and schedule["catchUp"] == "CATCH_UP_SKIP"  # Trap 19.
+    assert schedule["timeZone"] == "UTC" and schedule["catchUp"] == "CATCH_UP_SKIP"
     assert cron["fires"][0] == micros(datetime(2026, 11, 24, 10, 30, tzinfo=UTC))
     assert interval["schedule"]["engineOptions"] == {
         "timeout": "300",
@@ -206,6 +227,32 @@ def test_a_cron_config_is_read_as_rq_reads_it(shop: Path) -> None:
     refused = {line["code"] for line in lines if line["type"] == "refused"}
     assert refused == {"R6_NEVER_FIRES", "R2_ARGUMENTS"}
     assert len([line for line in lines if line["type"] == "refused"]) == 3
+
+
+REGISTER = "import json\nfrom rq import cron\ncron.register(json.dumps, 'low', "
+
+
+def test_trap_19_rq_cron_is_in_utc_whatever_its_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Europe/Rome")
+    time.tzset()
+    try:
+        (tmp_path / "roman_cron.py").write_text(f"{REGISTER}cron='30 10 * * 2')\n")
+        (line,) = read(cron_config="roman_cron", workdir=tmp_path, fires=1)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert line["schedule"]["timeZone"] == "UTC"
+    assert line["fires"] == [micros(datetime(2026, 11, 24, 10, 30, tzinfo=UTC))]
+
+
+def test_trap_42_an_interval_of_rq_says_that_it_starts_now(tmp_path: Path) -> None:
+    (tmp_path / "often_cron.py").write_text(f"{REGISTER}interval=90)\n")
+    (line,) = read(cron_config="often_cron", workdir=tmp_path)
+    assert [note["code"] for note in line["reasons"]] == ["STARTS_NOW"]
+    interval = line["schedule"]["spec"]["interval"]
+    assert interval == {"period": "90s", "anchorTime": "2026-11-22T00:00:00Z"}
 
 
 @pytest.mark.parametrize("text", ["import sys; sys.exit(3)", "1 / 0", "import not_there", "def"])
@@ -256,10 +303,10 @@ class Harmful:
         return exec, (f"open({str(self.proof)!r}, 'w').close()",)
 
 
-def test_waiting_jobs_are_one_shots_at_their_score(
+def test_trap_20_and_21_waiting_jobs_are_one_shots_at_their_score(
     client: redis.Redis, redis_server: Any, tmp_path: Path
 ) -> None:
-    """Traps 20 and 21: the stored instant counts, and a Repeat waits for success."""
+    """The stored instant counts, and a Repeat waits for success."""
     queue = Queue("low", connection=client)
     at = datetime(2027, 1, 5, 12, tzinfo=UTC)
     queue.enqueue_at(at, "shop.jobs.clean", 1, deep=True, job_id="once", job_timeout=60)

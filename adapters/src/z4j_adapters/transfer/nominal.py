@@ -23,13 +23,13 @@ class Nominal:
     """The instants of boxes in a zone."""
 
     def __init__(self, boxes: Collection[Box], zone: tzinfo, *, gap: str, fold: str) -> None:
-        """`gap` is SHIFT or SKIP, `fold` FIRST or BOTH."""
+        """`gap` is SHIFT, NEXT_VALID or SKIP, `fold` FIRST or BOTH."""
         self._boxes = boxes
         self._zone = zone
         years = frozenset[int]().union(*(box.year for box in boxes))
         self._first_year, self._last_year = (min(years), max(years)) if years else (1, 0)
         self._months = frozenset[int]().union(*(box.month for box in boxes))
-        self._shift = gap == "SHIFT"
+        self._gap = gap
         self._both = fold == "BOTH"
         self._seconds = [
             [h * 3600 + m * 60 + s for h in sorted(box.hour) for m in sorted(box.minute)
@@ -112,8 +112,11 @@ class Nominal:
     def _instants(self, wall: datetime) -> Iterator[datetime]:
         first = wall.replace(tzinfo=self._zone).astimezone(UTC)
         if first.astimezone(self._zone).replace(tzinfo=None, fold=0) != wall:  # In a gap.
-            if self._shift:
+            if self._gap == "SHIFT":
                 yield first
+            elif self._gap == "NEXT_VALID":
+                yield from (at for at in changes(self._zone, wall.date() - DAY, 3)
+                            if first - DAY / 2 < at <= first)  # fmt: skip
             return
         yield first
         if self._both:

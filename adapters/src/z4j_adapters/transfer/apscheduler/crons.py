@@ -92,12 +92,28 @@ def crons_plan(
         key = repr((thin, name, start, first.end))
         if key not in library.known:
             asked = library.fires(_thinned_crons(whole, crons), first.zone)
-            library.known[key] = difference(nominal, asked, first.zone, start, first.end)
-        _tell(library.known[key], library, draft)
+            library.known[key] = _fitting(thin, asked, first, library, start)
+        gap, found = library.known[key]
+        common["gap"] = f"GAP_POLICY_{gap}"
+        _tell(found, library, draft)
     common |= jitter_of(max(each.jitter for each in (first, whole) if hasattr(each, "jitter")),
                       _closest(boxes), draft)  # fmt: skip
     return Plan(specs, common, draft.exactness, tuple(draft.reasons), tuple(draft.warnings),
                 fires, over)  # fmt: skip
+
+
+def _fitting(
+    boxes: list[Box], asked: Fires, cron: Cron, library: Library, start: datetime
+) -> tuple[str, Difference | None]:
+    """The gap policy under which the library's times are ours, or its own and where they differ."""
+    differing = []
+    for gap in (library.gap, "NEXT_VALID"):  # Of many times in a gap it may run the first alone.
+        nominal = Nominal(boxes, cron.zone, gap=gap, fold=library.fold)
+        found = difference(nominal, asked, cron.zone, start, cron.end)
+        if found is None:
+            return gap, None
+        differing.append(found)
+    return library.gap, differing[0]
 
 
 def _tell(found: Difference | None, library: Library, draft: Draft) -> None:

@@ -30,8 +30,8 @@ class Library:
     """Jitter moves the base of an interval."""
     by_wall_clock: bool = False
     """An interval that has a zone counts on its clock."""
-    known: dict[str, Difference | None] = field(default_factory=dict)
-    """What `difference` found for triggers that were looked at before."""
+    known: dict[str, tuple[str, Difference | None]] = field(default_factory=dict)
+    """The gap policies of triggers that were looked at before, and where those differ."""
 
 
 @dataclass(frozen=True, slots=True)

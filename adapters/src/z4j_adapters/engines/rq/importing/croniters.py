@@ -45,7 +45,7 @@ def cron_spec(expression: str) -> tuple[dict[str, Any], str]:
         ) from None
     minute, hour, day, month, weekday, *rest = found.expanded
     nth, nearest = found.nth_weekday_of_month, getattr(found, "nearest_weekday", ())
-    restricts_both = day[0] != "*" and weekday[0] != "*"
+    restricts_both = day[0] != "*" and (weekday[0] != "*" or nth)
     if (nth or nearest) and (restricts_both or (nth and nearest)):
         raise Unfit(
             "R5_MIXED_DAYS", f"croniter reads {expression!r} in a way of its own: '#', 'L' or 'W' "
