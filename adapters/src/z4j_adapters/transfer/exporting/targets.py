@@ -13,6 +13,7 @@ _CELERY = "z4j_adapters.engines.celery.exporting"
 # Name → module, class.  The modules load without the libraries that they write for.
 TARGETS: dict[str, tuple[str, str]] = {
     "celery": (f"{_CELERY}.static", "CeleryExporter"),
+    "redbeat": (f"{_CELERY}.redbeat", "RedBeatExporter"),
 }
 
 
