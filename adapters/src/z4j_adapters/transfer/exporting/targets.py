@@ -8,8 +8,13 @@ from z4j_adapters.transfer.exporting.model import Exporter
 
 __all__ = ["TARGETS", "exporter_of"]
 
+_CELERY = "z4j_adapters.engines.celery.exporting"
+
 # Name → module, class.  The modules load without the libraries that they write for.
-TARGETS: dict[str, tuple[str, str]] = {}
+TARGETS: dict[str, tuple[str, str]] = {
+    "celery": (f"{_CELERY}.static", "CeleryExporter"),
+    "redbeat": (f"{_CELERY}.redbeat", "RedBeatExporter"),
+}
 
 
 def exporter_of(name: str) -> type[Exporter]:
