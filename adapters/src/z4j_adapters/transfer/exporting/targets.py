@@ -9,7 +9,9 @@ from z4j_adapters.transfer.exporting.model import Exporter
 __all__ = ["TARGETS", "exporter_of"]
 
 # Name → module, class.  The modules load without the libraries that they write for.
-TARGETS: dict[str, tuple[str, str]] = {}
+TARGETS: dict[str, tuple[str, str]] = {
+    "rq": ("z4j_adapters.engines.rq.exporting.cron_config", "RqExporter"),
+}
 
 
 def exporter_of(name: str) -> type[Exporter]:
