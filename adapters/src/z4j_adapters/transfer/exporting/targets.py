@@ -11,6 +11,7 @@ __all__ = ["TARGETS", "exporter_of"]
 # Name → module, class.  The modules load without the libraries that they write for.
 TARGETS: dict[str, tuple[str, str]] = {
     "rq": ("z4j_adapters.engines.rq.exporting.cron_config", "RqExporter"),
+    "rq-scheduler": ("z4j_adapters.engines.rq.exporting.repeated", "RqSchedulerExporter"),
 }
 
 
