@@ -11,7 +11,7 @@ from z4j_adapters.transfer.model import Note
 from z4j_adapters.transfer.pickles import Record, strangers
 from z4j_adapters.transfer.values import Inexact, json_text
 
-__all__ = ["CELERY_TASK", "ENGINES", "Call", "call_of"]
+__all__ = ["CELERY_TASK", "CELERY_TASKS", "ENGINES", "WRAPPERS", "Call", "call_of"]
 
 # How Celery pickles a task whose .delay is a job's function.
 CELERY_TASK = "celery.app.registry._unpickle_task_v2"

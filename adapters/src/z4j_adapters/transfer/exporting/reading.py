@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
-from types import FunctionType, ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from z4j_adapters.transfer.model import APPROXIMATE, Found, Refused
@@ -44,9 +44,10 @@ def stand_ins(functions: Iterable[str]) -> Iterator[None]:
         for path in functions:
             module, _, names = path.partition(":")
             owner: Any = _module(module, undo)
-            for name in names.split("."):
+            for number, name in enumerate(names.split(".")):
                 if not hasattr(owner, name):
-                    _set(owner, name, _function(module, name), undo)
+                    made: Any = _function(module, name)
+                    _set(owner, name, MethodType(made, owner) if number else made, undo)
                 owner = getattr(owner, name)
         yield
 

@@ -12,6 +12,9 @@ __all__ = ["TARGETS", "exporter_of"]
 TARGETS: dict[str, tuple[str, str]] = {
     "rq": ("z4j_adapters.engines.rq.exporting.cron_config", "RqExporter"),
     "rq-scheduler": ("z4j_adapters.engines.rq.exporting.repeated", "RqSchedulerExporter"),
+    "apscheduler": (
+        "z4j_adapters.transfer.apscheduler.exporting.exporter", "ApschedulerExporter",
+    ),
 }
 
 
