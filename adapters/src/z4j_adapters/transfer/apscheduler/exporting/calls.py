@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,14 +22,18 @@ class Call:
     function: str
     """"shop.tasks:clean.delay"."""
     args: Sequence[Any]
+    kwargs: Mapping[str, Any]
     sends: bool
     """It only hands the task to its engine."""
     notes: tuple[Note, ...]
 
 
-def call_of(wanted: Wanted, options: Namespace) -> Call:
+def call_of(wanted: Wanted, options: Namespace, version: str) -> Call:
     """Find the function.
 
+    Args:
+        options: Those of the exporter.
+        version: APScheduler's.
     Raises:
         NotHeld: The task's name does not say it, or a job cannot enqueue in that engine.
     """
@@ -43,7 +47,16 @@ def call_of(wanted: Wanted, options: Namespace) -> Call:
     if engine == "rq" and options.rq_queue:
         function = f"{options.rq_queue}.enqueue"
         _check(function, wanted)
-        return Call(function, (task, *wanted.args), True, ())
+        return Call(function, (task, *wanted.args), wanted.kwargs, True, ())
+    if engine == "celery" and options.celery_app:
+        return _send_task(wanted, f"{options.celery_app}.send_task")
+    if engine == "celery" and version.startswith("3."):
+        raise NotHeld(
+            "APScheduler 3 hands a Celery task whose .delay it has stored to .delay itself, which "
+            "then fails",
+            "--celery-app shop.celery:app, whose send_task is called instead",
+            "R9_NO_FUNCTION",
+        )
     function = _function(task, engine, options.module)
     _check(function, wanted)
     notes = []
@@ -57,7 +70,13 @@ def call_of(wanted: Wanted, options: Namespace) -> Call:
             Note("TASK_NAME_ASSUMED", f"the task {task} is taken to be the function {function}")
         )  # fmt: skip
     suffix = "".join(WRAPPERS[engine])
-    return Call(function + suffix, wanted.args, bool(suffix), tuple(notes))
+    return Call(function + suffix, wanted.args, wanted.kwargs, bool(suffix), tuple(notes))
+
+
+def _send_task(wanted: Wanted, function: str) -> Call:
+    _check(function, wanted)
+    given = {"args": list(wanted.args), "kwargs": wanted.kwargs, "queue": wanted.queue}
+    return Call(function, (wanted.task,), {k: v for k, v in given.items() if v}, True, ())
 
 
 def _function(task: str, engine: str, module: str | None) -> str:
@@ -76,6 +95,7 @@ def _function(task: str, engine: str, module: str | None) -> str:
 
 
 def _check(function: str, wanted: Wanted) -> None:
+    """Make sure that "module:name" can be Python's."""
     module, _, name = function.partition(":")
     parts = [*module.split("."), *name.split(".")]
     if not all(part.isidentifier() and not keyword.iskeyword(part) for part in parts):

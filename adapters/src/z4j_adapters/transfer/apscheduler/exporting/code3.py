@@ -51,8 +51,8 @@ def job(key: str, trigger: str, call: Call, wanted: Wanted) -> str:
     code = [("", literal(call.function)), ("", trigger)]
     if call.args:
         code.append(("args", literal(list(call.args))))
-    if wanted.kwargs:
-        code.append(("kwargs", literal(wanted.kwargs)))
+    if call.kwargs:
+        code.append(("kwargs", literal(call.kwargs)))
     code += [
         ("id", literal(key)),
         ("name", literal(wanted.json.get("description") or call.function.partition(":")[2])),

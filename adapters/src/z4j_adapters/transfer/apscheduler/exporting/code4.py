@@ -35,8 +35,8 @@ NAMES = {
 }
 
 
-def job(key: str, trigger: str, call: Call, wanted: Wanted) -> str:
-    """One add_schedule, and its task: a task of its own, if how many run at once counts."""
+def job(key: str, trigger: str, call: Call, wanted: Wanted) -> tuple[str, str]:
+    """A task, one of its own if how many run at once counts, and a schedule of it."""
     policies = policies_of(wanted, call)
     task = call.function if call.sends else key
     running = "1" if policies.one_at_a_time else "None"
@@ -48,8 +48,8 @@ def job(key: str, trigger: str, call: Call, wanted: Wanted) -> str:
     code = [("", literal(task)), ("", trigger), ("id", literal(key))]
     if call.args:
         code.append(("args", literal(list(call.args))))
-    if wanted.kwargs:
-        code.append(("kwargs", literal(wanted.kwargs)))
+    if call.kwargs:
+        code.append(("kwargs", literal(call.kwargs)))
     if wanted.is_paused:
         code.append(("paused", "True"))
     if "jitter" in wanted.json:
@@ -60,21 +60,22 @@ def job(key: str, trigger: str, call: Call, wanted: Wanted) -> str:
         ("conflict_policy", "ConflictPolicy.replace"),
     ]
     return (
-        code_of("await scheduler.configure_task", configured, "    ")
-        + "\n    "
-        + code_of("await scheduler.add_schedule", code, "    ")
+        code_of("await scheduler.configure_task", configured, "    "),
+        code_of("await scheduler.add_schedule", code, "    "),
     )
 
 
-def module(jobs: Sequence[str], functions: Sequence[str]) -> str:
+def module(jobs: Sequence[tuple[str, str]], functions: Sequence[str]) -> str:
     """The module without its imports."""
-    body = "\n".join(f"    {code}" for code in jobs) or "    pass"
+    tasks = "\n".join(dict.fromkeys(f"    {task}" for task, _ in jobs))
+    schedules = "\n".join(f"    {schedule}" for _, schedule in jobs)
     return (
-        "\nasync def add_to(scheduler):\n"
-        '    """Add the schedules to an AsyncScheduler, or replace those of the same id.\n\n'
-        "    Call it whenever a scheduler starts: it also tells which functions the tasks are.\n"
-        '    """\n'
-        f"{body}\n"
+        "\nasync def configure(scheduler):\n"
+        '    """Tell an AsyncScheduler which functions the tasks are: at each of its starts."""\n'
+        f"{tasks}\n\n\n"
+        "async def add_to(scheduler):\n"
+        '    """Add the schedules to its store, or replace those of the same id: once."""\n'
+        f"    await configure(scheduler)\n{schedules}\n"
     )
 
 

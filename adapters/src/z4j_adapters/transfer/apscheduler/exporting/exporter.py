@@ -28,18 +28,18 @@ ID_MAX = 191  # Of the table of an SQL store.
 HELP = """\
 Write a Python module whose add_to(scheduler) adds the schedules to an APScheduler of yours, each
 under its id, in place of one that is there.  It is for the major version that is installed here;
-for version 4 it is `await add_to(scheduler)`.
+for version 4 it is `await add_to(scheduler)`, and `await configure(scheduler)` at each later start.
 
 example:
   z4j-scheduler export --to apscheduler --output jobs.py
   python jobs.py sqlite:///jobs.sqlite                  # version 3, into a store, or in your code:
   from jobs import add_to; add_to(scheduler)
 
-A job calls a function: the .delay of a Celery task, the .send of a Dramatiq actor, the .kiq of a
-TaskIQ task (which needs AsyncIOScheduler), a Huey task itself.  Its module is taken from the task's
-name, or from --module where the name has none, as with Dramatiq.  An RQ function runs inside
-APScheduler, unless --rq-queue names a queue object whose .enqueue is called.  Nothing of yours is
-imported here.
+A job calls a function: send_task of --celery-app (in version 4 a task's .delay, without it), the
+.send of a Dramatiq actor, the .kiq of a TaskIQ task (version 3 needs AsyncIOScheduler then), a Huey
+task itself.  Its module is taken from the task's name, or from --module where the name has none, as
+with Dramatiq.  An RQ function runs inside APScheduler, unless --rq-queue names a queue object whose
+.enqueue is called.  Nothing of yours is imported here.
 
 what becomes of it:
   cron               CronTrigger with every field written out, in its own zone
@@ -52,7 +52,8 @@ what becomes of it:
 
 refused: times at which APScheduler leaves its own rule when the clocks change, and where gap and
 fold say something else than SHIFT and BOTH; the sun, W, max_fires, fractions of a second in crons,
-queue, priority, expires and engine options, jitter of intervals in version 3, and arq."""
+priority, expires and engine options, a queue (but for --celery-app), jitter of intervals in version
+3, and arq."""
 
 
 class ApschedulerExporter(Exporter):
@@ -69,6 +70,9 @@ class ApschedulerExporter(Exporter):
             "module", metavar="MODULE", help="where tasks are whose names do not say it: shop.actors"
         )
         parser.option(
+            "celery-app", metavar="MODULE:OBJECT", help="the Celery app whose send_task jobs call"
+        )
+        parser.option(
             "rq-queue", metavar="MODULE:OBJECT", help="an rq.Queue that jobs for RQ enqueue in"
         )
 
@@ -81,7 +85,7 @@ class ApschedulerExporter(Exporter):
         return Target("apscheduler", installed, libraries)
 
     def add(self, wanted: Wanted) -> Written:
-        call = call_of(wanted, self.options)
+        call = call_of(wanted, self.options, self._library.version)
         triggers = triggers_of(wanted, self._library, self.options.at, _jitter(wanted))
         keys = [wanted.id, *(f"{wanted.id} ({n})" for n in range(2, len(triggers) + 1))]
         if max(map(len, keys)) > ID_MAX:
