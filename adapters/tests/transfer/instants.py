@@ -63,13 +63,18 @@ class Evaluator:
 
     def _times(self, schedule: dict[str, Any], after: datetime, n: int) -> list[int]:
         question = {"schedule": schedule, "after_us": micros(after), "n": n}
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write(json.dumps(question) + "\n")
-        self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline())
+        answer = self.ask(question)
         assert "error" not in answer, (question, answer)
         times: list[int] = answer["times_us"]
         return times
+
+    def ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        """Its answer to a question as services/scheduler/core/recurrence_probe_main.cc has them."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps(question) + "\n")
+        self._process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
 
 
 @contextlib.contextmanager

@@ -23,6 +23,10 @@
 // The answer is {"times_us": […]}, shorter than n if the schedule ends, or {"error": "…"}; with
 // "count_to_us": Unix microseconds in the question, it has "count" too: how many due times of the
 // spec lie after after_us, up to and with that.
+//
+// What an exporter is told of a schedule (docs/migrating/lines.md, without type, id and schedule):
+//
+//   {"export": as "schedule" above, "now_us": …, "fires": so far (0), "after_us": […], "count": n}
 
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -33,6 +37,7 @@
 #include "services/scheduler/core/planner.h"
 #include "services/scheduler/core/recurrence.h"
 #include "services/scheduler/core/testing/schedule_json.h"
+#include "services/scheduler/transfer/export_line.h"
 
 namespace z4j::scheduler {
 namespace {
@@ -51,7 +56,20 @@ Schedule ScheduleIn(const Json& question) {
                            {"fold", question.value("fold", "AUTO")}});
 }
 
+Json Exported(const Json& question) {
+  ExportAsk ask = {absl::FromUnixMicros(question.at("now_us").get<int64_t>()),
+                   question.value("fires", int64_t{0})};
+  ask.count = question.value("count", 0);
+  for (const int64_t after : question.value("after_us", Json::array())) {
+    ask.after.push_back(absl::FromUnixMicros(after));
+  }
+  const auto fields = ExportFields(ScheduleFromJson(question["export"]), ask);
+  if (!fields.ok()) return {{"error", std::string(fields.status().message())}};
+  return *fields;
+}
+
 Json Answer(const Json& question) {
+  if (question.contains("export")) return Exported(question);
   const Schedule schedule = ScheduleIn(question);
   const auto recurrence = CompileRecurrence(schedule);
   if (!recurrence.ok()) return {{"error", std::string(recurrence.status().message())}};

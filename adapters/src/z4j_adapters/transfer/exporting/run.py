@@ -8,11 +8,13 @@ from datetime import datetime
 from itertools import groupby, islice
 from pathlib import Path
 
+from z4j_adapters.transfer.exporting.clocks import Crossing, differs_at, not_held
 from z4j_adapters.transfer.exporting.compare import lost
 from z4j_adapters.transfer.exporting.lines import ExportLines
 from z4j_adapters.transfer.exporting.model import Exporter, NotHeld, Wanted, Written
 from z4j_adapters.transfer.lines import CALENDAR_END_US
-from z4j_adapters.transfer.model import Found, Note, Refused
+from z4j_adapters.transfer.model import APPROXIMATE, Found, Note, Refused
+from z4j_adapters.transfer.zones import zone_of
 
 __all__ = ["run_export"]
 
@@ -67,13 +69,14 @@ def _read_back(
     bad: dict[str, NotHeld] = {}
     for one in written:
         try:
-            results.append(_compared(one, [f for key in one.keys for f in found.get(key, ())]))
+            entries = [entry for key in one.keys for entry in found.get(key, ())]
+            results.append(_compared(one, entries, exporter.options.at))
         except NotHeld as why:
             bad[one.wanted.id] = why
     return results, bad
 
 
-def _compared(one: Written, found: Sequence[Found | Refused]) -> Result:
+def _compared(one: Written, found: Sequence[Found | Refused], at: datetime) -> Result:
     definitions = []
     for entry in found:
         if isinstance(entry, Refused):
@@ -81,20 +84,57 @@ def _compared(one: Written, found: Sequence[Found | Refused]) -> Result:
         definitions.append(entry)
     if {entry.key for entry in definitions} != set(one.keys):
         raise NotHeld("it is not among what the target's library loads", "report this", "READ_BACK")
+    for entry in definitions:
+        _check_times(one, entry)
+    if len(definitions) == 1:
+        _check_clock_changes(one.wanted, definitions[0], at)
     notes = (*one.notes, *lost(one.wanted, definitions))
     for entry in definitions:
         notes += entry.reasons
     return one, tuple(dict.fromkeys(notes)), _fires(one, definitions)
 
 
+def _check_times(one: Written, entry: Found) -> None:
+    if entry.finished:
+        raise NotHeld("it would be taken as finished there", "leave it out with --only")
+    if entry.exactness == APPROXIMATE and not _has_any_phase(one):
+        why = "; ".join(note.message for note in entry.reasons)
+        raise NotHeld(f"it would come due at other times there: {why}", "change it first")
+
+
+def _check_clock_changes(wanted: Wanted, entry: Found, at: datetime) -> None:
+    if wanted.cron is None or "cron" not in entry.schedule["spec"]:
+        return
+    ours = Crossing(wanted.gap, wanted.fold)
+    theirs = Crossing(
+        entry.schedule.get("gap", "GAP_POLICY_NEXT_VALID").removeprefix("GAP_POLICY_"),
+        entry.schedule.get("fold", "FOLD_POLICY_FIRST").removeprefix("FOLD_POLICY_"),
+    )
+    if theirs.fold == "AUTO":
+        return
+    wall = differs_at(wanted.cron, zone_of(wanted.time_zone), at, ours, theirs)
+    if wall is not None:
+        raise not_held(wall, wanted.time_zone, ours, theirs)
+
+
+def _has_any_phase(one: Written) -> bool:
+    return any(note.code == "ANY_PHASE" for note in one.notes)
+
+
 def _fires(one: Written, found: Sequence[Found]) -> list[list[int]] | None:
     """The due times after each instant that is asked about; None if the library cannot say."""
-    if any(note.code == "ANY_PHASE" for note in one.notes):
+    if _has_any_phase(one):
         return None
     leaders = [f for f in found if f.fires is not None]
     if {f.key for f in leaders} != set(one.keys):
         return None
-    return [_next(leaders, after, one.wanted.count) for after in one.wanted.after]
+    try:
+        return [_next(leaders, after, one.wanted.count) for after in one.wanted.after]
+    except Exception as error:  # Whatever the library raises concerns this one alone.
+        raise NotHeld(
+            f"the library cannot say when it fires: {type(error).__name__}: {error}",
+            "change its times",
+        ) from None
 
 
 def _next(found: Sequence[Found], after: datetime, count: int) -> list[int]:

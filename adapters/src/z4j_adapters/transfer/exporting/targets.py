@@ -8,6 +8,8 @@ from z4j_adapters.transfer.exporting.model import Exporter
 
 __all__ = ["TARGETS", "exporter_of"]
 
+_CELERY = "z4j_adapters.engines.celery.exporting"
+
 # Name → module, class.  The modules load without the libraries that they write for.
 TARGETS: dict[str, tuple[str, str]] = {
     "rq": ("z4j_adapters.engines.rq.exporting.cron_config", "RqExporter"),
@@ -15,6 +17,7 @@ TARGETS: dict[str, tuple[str, str]] = {
     "apscheduler": (
         "z4j_adapters.transfer.apscheduler.exporting.exporter", "ApschedulerExporter",
     ),
+    "celery": (f"{_CELERY}.static", "CeleryExporter"),
 }
 
 

@@ -20,7 +20,7 @@ __all__ = [
     "before_changes",
     "changes_by_hours",
     "gaps_of",
-    "policy_of",
+    "policies_of",
     "split_fits",
 ]
 
@@ -107,8 +107,8 @@ def _bisect(low: datetime, high: datetime, zone: tzinfo) -> datetime:
     return high
 
 
-def policy_of(sets: Sets, gaps: Gaps) -> str | None:
-    """The gap policy under which ours and Celery's times are the same; None if there is none."""
+def policies_of(sets: Sets, gaps: Gaps) -> list[str]:
+    """The gap policies under which ours and Celery's times are the same; SHIFT first, if it is."""
     fits = ["SHIFT", "NEXT_VALID", "SKIP"]
     for gap, removed, after in _hits(sets, gaps):
         theirs = _celery(removed, after, gap.length)
@@ -118,7 +118,7 @@ def policy_of(sets: Sets, gaps: Gaps) -> str | None:
             "SKIP": after,
         }
         fits = [policy for policy in fits if ours[policy] == theirs]
-    return fits[0] if fits else None
+    return fits
 
 
 def split_fits(sets: Sets, gaps: Gaps) -> bool:

@@ -24,6 +24,7 @@ __all__ = ["PERIOD_MAX", "PERIOD_MIN", "interval_timing"]
 
 PERIOD_MIN = timedelta(seconds=1)  # As the scheduler has them.
 PERIOD_MAX = timedelta(days=3653)
+ELAPSED_SINCE = (5, 7)  # Before, the period was added to the wall clock.
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 
 
@@ -47,7 +48,7 @@ def interval_timing(what: Any, clock: Clock) -> Timing:
         timing = _relative(what, period, last, told, clock)
     else:
         timing = _elapsed(what, period, last, told, clock)
-    if clock.version < (5, 7) and clock.zone is not None and gaps_of(clock.zone, clock.at):
+    if clock.version < ELAPSED_SINCE and clock.zone is not None and gaps_of(clock.zone, clock.at):
         reason = Note(
             "WALL_INTERVAL",
             "Celery before 5.7 adds the period to the wall clock, and so waits longer or shorter "
@@ -58,6 +59,7 @@ def interval_timing(what: Any, clock: Clock) -> Timing:
 
 
 def _elapsed(what: Any, period: timedelta, last: datetime, told: Note, clock: Clock) -> Timing:
+    leap = period if clock.version >= ELAPSED_SINCE else None
     fields = {
         "spec": {"interval": {"period": duration(period), "anchorTime": timestamp(last)}},
         "timeZone": "UTC",
@@ -66,7 +68,7 @@ def _elapsed(what: Any, period: timedelta, last: datetime, told: Note, clock: Cl
         fields,
         f"every {_span(period)}",
         reasons=(told,),
-        fires=schedule_fires(what, utc_or_zone(clock), last),
+        fires=schedule_fires(what, utc_or_zone(clock), last, leap=leap),
         first=last + period,
     )
 

@@ -95,14 +95,25 @@ def _crontab(same: _Same, after: datetime, n: int) -> tuple[int, ...]:
 
 
 def schedule_fires(
-    schedule: Any, zone: tzinfo, last_run: datetime, *, latency: timedelta = timedelta(0)
+    schedule: Any,
+    zone: tzinfo,
+    last_run: datetime,
+    *,
+    latency: timedelta = timedelta(0),
+    leap: timedelta | None = None,
 ) -> Fires:
-    """Due times of an interval or of the sun, counted from `last_run`."""
+    """Due times of an interval or of the sun, counted from `last_run`.
+
+    `leap` is the period of an interval that adds nothing but elapsed time: runs long before the
+    instant that is asked about are then passed over.
+    """
 
     def fires(after: datetime, n: int) -> list[int]:
         clone, clock = _clone(schedule, zone)
         found: list[int] = []
         last = last_run
+        if leap is not None and after > last:
+            last += max(0, (after - last) // leap - 1) * leap
         while len(found) < n:
             last = _next(clone, clock, last + latency, zone)
             if last.year > YEAR_END:

@@ -12,14 +12,34 @@ from typing import Any
 from z4j_adapters.transfer.model import SourceError
 from z4j_adapters.transfer.pickles import PickleRefused, Record, load
 
-__all__ = ["last_runs"]
+__all__ = ["files_of", "has_run", "last_runs"]
 
 SUFFIXES = ("", ".db", ".dat", ".dir", ".bak", ".pag")  # Of all that dbm may have made.
 ENTRY = "celery.beat.ScheduleEntry"
 
 
 def last_runs(path: Path) -> dict[str, datetime]:
-    """The last run of each entry, in UTC.
+    """The last run of each entry, in UTC; as `entries_of`."""
+    entries = entries_of(path)
+    return {name: at for name, entry in entries.items() if (at := _last_run(entry)) is not None}
+
+
+def has_run(path: Path) -> bool:
+    """Whether beat has run something since it has the file; as `entries_of`."""
+    return any(
+        isinstance(entry, Record) and entry.args is not None and any(entry.args[3:4])
+        for entry in entries_of(path).values()
+    )
+
+
+def files_of(path: Path) -> list[Path]:
+    """The files that hold it; dbm has its own endings."""
+    files = (path.with_name(path.name + suffix) for suffix in SUFFIXES)
+    return [file for file in files if file.is_file()]
+
+
+def entries_of(path: Path) -> dict[Any, Any]:
+    """What beat's file holds, each entry as a Record.
 
     The file is copied first: it is never locked, and stays as it is, byte for byte.  Nothing that
     its pickle names is run.
@@ -29,13 +49,13 @@ def last_runs(path: Path) -> dict[str, datetime]:
     """
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "state")
-        copied = [s for s in SUFFIXES if path.with_name(path.name + s).is_file()]
-        if not copied:
+        files = files_of(path)
+        if not files:
             raise SourceError(
                 "NO_SUCH_FILE", f"--state {path}: no such file", "name beat's --schedule file"
             )
-        for suffix in copied:
-            shutil.copyfile(path.with_name(path.name + suffix), f"{copy}{suffix}")
+        for each in files:
+            shutil.copyfile(each, f"{copy}{each.name.removeprefix(path.name)}")
         try:
             with dbm.open(str(copy), "r") as file:
                 data = file.get(b"entries")
@@ -49,7 +69,7 @@ def last_runs(path: Path) -> dict[str, datetime]:
         raise _unreadable(path, str(error)) from error
     if not isinstance(entries, dict):
         raise _unreadable(path, f"its entries are a {type(entries).__name__}")
-    return {name: at for name, entry in entries.items() if (at := _last_run(entry)) is not None}
+    return entries
 
 
 def _last_run(entry: Any) -> datetime | None:

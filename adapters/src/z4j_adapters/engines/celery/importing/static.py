@@ -55,21 +55,28 @@ class CeleryImporter(Importer):
 
     def source(self) -> Source:
         """Import the app and read beat's file."""
-        from z4j_adapters.engines.celery.importing.apps import libraries, load_app, zone_of_app
-        from z4j_adapters.engines.celery.importing.state import last_runs
+        from z4j_adapters.engines.celery.importing.apps import libraries, load_app
 
         options = self.options
         if not options.celery_app:
             raise SourceError(
                 "WRONG_USAGE", "--from celery needs --celery-app", "--celery-app proj.celery:app"
             )
-        self._app = load_app(options.celery_app, options.workdir)
-        self._zone, self._zone_name = zone_of_app(self._app, options)
-        self._last_runs: dict[str, datetime] = last_runs(options.state) if options.state else {}
-        self._entries: dict[str, Any] = dict(self._app.conf.beat_schedule or {})
-        self._add_cleanup()
+        self.open(load_app(options.celery_app, options.workdir))
         versions = libraries("ephem", "kombu", "tzdata")
         return Source("celery", versions["celery"], options.celery_app, versions)
+
+    def open(self, app: Any) -> None:
+        """Let `read` read this app, and beat's file."""
+        from z4j_adapters.engines.celery.importing.apps import zone_of_app
+        from z4j_adapters.engines.celery.importing.state import last_runs
+
+        options = self.options
+        self._app = app
+        self._zone, self._zone_name = zone_of_app(app, options)
+        self._last_runs: dict[str, datetime] = last_runs(options.state) if options.state else {}
+        self._entries: dict[str, Any] = dict(app.conf.beat_schedule or {})
+        self._add_cleanup()
 
     def read(self) -> Iterator[Found | Refused]:
         """Every entry, in the order of the setting."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from celery.schedules import crontab, schedule, solar
 
-from z4j_adapters.engines.celery.importing.gaps import Sets, gaps_of, policy_of, split_fits
+from z4j_adapters.engines.celery.importing.gaps import Sets, gaps_of, policies_of, split_fits
 from z4j_adapters.engines.celery.importing.intervals import interval_timing
 from z4j_adapters.engines.celery.importing.oracle import crontab_fires, schedule_fires
 from z4j_adapters.engines.celery.importing.shapes import (
@@ -71,9 +71,9 @@ def _crontab(what: Any, clock: Clock) -> list[Timing]:
     if min(sets.days) > max(longest.get(month, 31) for month in sets.months):
         raise Unfit("R6_NEVER_FIRES", "none of its months has such a day", "correct the days")
     gaps = gaps_of(zone, clock.at)
-    policy = policy_of(sets, gaps)
+    policies = policies_of(sets, gaps)
     warnings = _odd_texts(what)
-    whole = _cron(sets, policy or "SHIFT", clock, warnings)
+    whole = _cron(sets, policies[0] if policies else "SHIFT", clock, warnings)
     whole = replace(whole, fires=crontab_fires(what, sets, zone))
     if gaps and clock.version < (5, 5, 2):
         reason = Note(
@@ -82,7 +82,7 @@ def _crontab(what: Any, clock: Clock) -> list[Timing]:
             "it runs as 5.7 does",
         )
         return [replace(whole, exactness=APPROXIMATE, reasons=(reason,))]
-    if policy is not None:
+    if policies:
         return [whole]
     if not split_fits(sets, gaps):
         reason = Note(

@@ -1,0 +1,1 @@
+"""Exporting to Celery's schedulers."""

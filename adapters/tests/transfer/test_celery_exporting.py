@@ -1,0 +1,191 @@
+"""Exports to Celery beat: a module, loaded by Celery, that fires as the schedules do."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery.beat import PersistentScheduler
+from transfer.celery_kit import ZONES, make_app, start_near
+from transfer.exports import Export, check, draw_schedules, export, report
+from transfer.instants import COUNT, SEED, UTC, Evaluator, evaluator
+from z4j_adapters.engines.celery.exporting.static import CeleryExporter
+from z4j_adapters.transfer.exporting.python import run_file
+from z4j_adapters.transfer.model import SourceError
+
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+BATCH = 30  # In one app, with one zone and one start.
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Evaluator]:
+    with evaluator() as running:
+        yield running
+
+
+@pytest.fixture
+def exported(tmp_path: Path, running: Evaluator) -> Any:
+    """Exports one schedule, or several by their ids."""
+
+    def run(spec: dict[str, Any] | None = None, **fields: Any) -> Export:
+        state = fields.pop("beat_file", None)
+        schedules = fields.pop("schedules", None) or {"s": schedule(spec or NINE, **fields)}
+        to = tmp_path / "schedules.py"
+        return export(CeleryExporter, schedules, to, running, at=AT, state=state)
+
+    return run
+
+
+NINE = {"cron": {"expression": "0 9 * * *"}}
+
+
+def schedule(spec: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    plain = {"engine": "celery", "task": "t", "timeZone": "Europe/Berlin"}
+    return {**plain, "spec": spec, "gap": "GAP_POLICY_SHIFT", **fields}
+
+
+def cron(expression: str, **more: Any) -> dict[str, Any]:
+    return {"cron": {"expression": expression, **more}}
+
+
+def test_what_is_exported_is_celerys(
+    tmp_path: Path, running: Evaluator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw = random.Random(SEED)
+    tally: Counter[str] = Counter()
+    for number in range(COUNT // BATCH):
+        at = start_near(draw)
+        zones = tuple(draw.sample(ZONES, 3))
+        state = tmp_path / f"state{number}" if draw.random() < 0.7 else None
+        schedules = draw_schedules(draw, running, BATCH, at=at, engine="celery", zones=zones)
+        to = tmp_path / f"schedules{number}.py"
+        any_phase = draw.random() < 0.5
+        result = export(
+            CeleryExporter, schedules, to, running, at=at, any_phase=any_phase, state=state
+        )
+        tally += check(result, running)
+    with capsys.disabled():
+        print(report(f"--to celery, Z4J_SEED={SEED}", tally))
+    assert tally["exported: cron"] > COUNT / 5 and tally["exported: interval"] > COUNT / 30
+
+
+def test_a_cron_is_written_as_a_person_would(exported: Any) -> None:
+    result = exported(cron("*/15 9-17 * * MON-FRI"), argsJson="[1]", queue="q", expires="90s")
+    assert result.exported["s"]["becomes"] == (
+        "crontab(minute='0,15,30,45', hour='9-17', day_of_week='mon,tue,wed,thu,fri')"
+    )
+    module = run_file(result.path)
+    assert module["timezone"] == "Europe/Berlin"
+    entry = module["beat_schedule"]["s"]
+    assert entry["args"] == [1] and entry["options"] == {"queue": "q", "expires": 90}
+
+
+def test_either_day_is_two_entries_that_never_meet(exported: Any) -> None:
+    result = exported(cron("0 9 13 * FRI"))
+    assert result.exported["s"]["keys"] == ["s", "s (2)"]
+    assert "day_of_month='1-12,14-31'" in result.exported["s"]["becomes"]
+
+
+def test_the_second_friday_is_a_friday_of_the_second_week(exported: Any) -> None:
+    result = exported(cron("0 9 * * 5#2"))
+    assert "day_of_month='8-14', day_of_week='fri'" in result.exported["s"]["becomes"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "fields", "says"),
+    [
+        (cron("30 0 9 * * *"), {}, "no seconds"),
+        ({"cron": {"hour": "9", "minute": "0", "year": "2027"}}, {}, "no years"),
+        ({"cron": {"hour": "9", "minute": "0", "isoWeek": "5"}}, {}, "no ISO weeks"),
+        (cron("0 9 L * *"), {}, "L or W"),
+        ({"oneShot": {"fireTime": "2026-05-01T00:00:00Z"}}, {}, "nothing that runs once"),
+        ({"calendarInterval": {"months": 2, "startDate": "2026-01-31"}}, {}, "calendar"),
+        ({"solar": {"event": "EVENT_SUNSET", "latitude": 1}}, {}, "computes the sun"),
+        (cron("30 2 * * *"), {"gap": "GAP_POLICY_SKIP"}, "gap SKIP is another thing"),
+        (cron("30 2 * * *"), {"fold": "FOLD_POLICY_BOTH"}, "2026-10-25 02:30 in Europe/Berlin"),
+        (NINE, {"priority": 5}, "celery_priority"),
+        (NINE, {"state": "STATE_PAUSED"}, "state is STATE_PAUSED"),
+        (NINE, {"overlap": "OVERLAP_SKIP"}, "overlap is OVERLAP_SKIP"),
+        (NINE, {"startTime": "2026-05-01T00:00:00Z"}, "start_time has no place"),
+        (NINE, {"endTime": "2026-05-01T00:00:00Z"}, "end_time has no place"),
+        (NINE, {"maxFires": 3}, "max_fires has no place"),
+        (NINE, {"engine": "rq"}, "it is for rq"),
+        (NINE, {"engineOptions": {"countdown": "5"}}, "countdown"),
+        ({"interval": {"period": "60s"}}, {"createTime": "2026-01-01T00:00:00Z"}, "--state"),
+        (
+            {"interval": {"period": "86400s", "arithmetic": "ARITHMETIC_WALL"}},
+            {"createTime": "2026-01-01T00:00:00Z"},
+            "keep their wall time",
+        ),
+    ],
+)
+def test_what_is_refused_says_why(
+    exported: Any, spec: dict[str, Any], fields: dict[str, Any], says: str
+) -> None:
+    line = exported(spec, **fields).refused["s"]
+    assert says in line["reason"] + line["remedy"]
+
+
+def test_policies_that_make_no_difference_are_no_obstacle(exported: Any) -> None:
+    policies = {"gap": "GAP_POLICY_SKIP", "fold": "FOLD_POLICY_BOTH"}
+    assert exported(NINE, **policies).exported
+    assert exported(cron("30 2 * * *"), timeZone="Asia/Tokyo", **policies).exported
+
+
+def test_crontabs_of_an_app_have_one_zone(exported: Any) -> None:
+    both = {"a": schedule(NINE), "b": schedule(NINE, timeZone="Asia/Tokyo")}
+    result = exported(schedules=both)
+    assert result.exported.keys() == {"a"} and result.refused["b"]["code"] == "R9_ZONE"
+
+
+def test_a_zone_of_fixed_offset_is_one_in_celery(exported: Any, running: Evaluator) -> None:
+    result = exported(NINE, timeZone="UTC+05:30")
+    assert run_file(result.path)["timezone"].utcoffset(None) == timedelta(hours=5, minutes=30)
+    assert check(result, running)["exported: cron"] == 1
+
+
+def test_beat_itself_goes_on_from_the_last_run_in_the_state(exported: Any, tmp_path: Path) -> None:
+    state = tmp_path / "celerybeat-schedule"
+    anchor = {"period": "7200s", "anchorTime": "2026-03-01T00:30:00Z"}
+    result = exported(
+        beat_file=state, schedules={"i": schedule({"interval": anchor}), "c": schedule(NINE)}
+    )
+    module = run_file(result.path)
+    app = make_app(module["timezone"], beat_schedule=module["beat_schedule"])
+    beat = PersistentScheduler(app=app, schedule_filename=str(state), lazy=True)
+    beat.setup_schedule()
+    assert beat.schedule.keys() == {"i", "c"}
+    assert beat.schedule["i"].last_run_at == datetime(2026, 3, 1, 10, 30, tzinfo=UTC)
+    beat.close()
+
+
+def test_a_state_that_beat_has_used_is_not_replaced(exported: Any, tmp_path: Path) -> None:
+    state = tmp_path / "celerybeat-schedule"
+    every = {"interval": {"period": "60s", "anchorTime": "2026-03-01T00:00:00Z"}}
+    exported(every, beat_file=state)
+    result = exported(every, beat_file=state)  # Nothing has run: it is written anew.
+    module = run_file(result.path)
+    app = make_app(module["timezone"], beat_schedule=module["beat_schedule"])
+    beat = PersistentScheduler(app=app, schedule_filename=str(state), lazy=True)
+    beat.setup_schedule()
+    beat.schedule["s"] = next(beat.schedule["s"])
+    beat.close()
+    with pytest.raises(SourceError, match="beat has run schedules from it"):
+        exported(every, beat_file=state)
+
+
+def test_a_call_that_no_module_can_hold_is_refused(exported: Any) -> None:
+    assert "inf" in exported(NINE, argsJson="[1e999]").refused["s"]["reason"]
+
+
+def test_options_of_the_engine_are_those_of_the_entry(exported: Any) -> None:
+    options = {"celery_priority": "3", "headers": '{"x":1}', "time_limit": "5", "exchange": '"e"'}
+    result = exported(NINE, engineOptions=options)
+    entry = run_file(result.path)["beat_schedule"]["s"]
+    expected = {"priority": 3, "headers": {"x": 1}, "time_limit": 5, "exchange": "e"}
+    assert entry["options"] == expected
