@@ -11,7 +11,6 @@ from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from functools import lru_cache
 
 from z4j_adapters.transfer.boxes import Box
-from z4j_adapters.transfer.wall import first_shown
 
 __all__ = ["Nominal", "changes"]
 
@@ -24,13 +23,14 @@ class Nominal:
     """The instants of boxes in a zone."""
 
     def __init__(self, boxes: Collection[Box], zone: tzinfo, *, gap: str, fold: str) -> None:
-        """`gap` is NEXT_VALID, SHIFT or SKIP, `fold` FIRST, SECOND or BOTH."""
+        """`gap` is SHIFT or SKIP, `fold` FIRST or BOTH."""
         self._boxes = boxes
         self._zone = zone
         years = frozenset[int]().union(*(box.year for box in boxes))
         self._first_year, self._last_year = (min(years), max(years)) if years else (1, 0)
         self._months = frozenset[int]().union(*(box.month for box in boxes))
-        self._gap, self._fold = gap, fold
+        self._shift = gap == "SHIFT"
+        self._both = fold == "BOTH"
         self._seconds = [
             [h * 3600 + m * 60 + s for h in sorted(box.hour) for m in sorted(box.minute)
              for s in sorted(box.second)]
@@ -112,16 +112,14 @@ class Nominal:
     def _instants(self, wall: datetime) -> Iterator[datetime]:
         first = wall.replace(tzinfo=self._zone).astimezone(UTC)
         if first.astimezone(self._zone).replace(tzinfo=None, fold=0) != wall:  # In a gap.
-            if self._gap == "SHIFT":
+            if self._shift:
                 yield first
-            elif self._gap == "NEXT_VALID":
-                yield first_shown(wall, self._zone)
             return
-        second = wall.replace(tzinfo=self._zone, fold=1).astimezone(UTC)
-        if self._fold != "SECOND" or second == first:
-            yield first
-        if self._fold != "FIRST" and second != first:
-            yield second
+        yield first
+        if self._both:
+            second = wall.replace(tzinfo=self._zone, fold=1).astimezone(UTC)
+            if second != first:
+                yield second
 
 
 @lru_cache(maxsize=256)

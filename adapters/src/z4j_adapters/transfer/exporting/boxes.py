@@ -1,25 +1,14 @@
-"""A cron's days by weekday, however it says them, and what its times do when clocks change."""
+"""A cron's days by weekday, however it says them."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import date, datetime, timedelta
-from itertools import islice, takewhile
-
 from z4j_adapters.transfer.boxes import EVERY_DAY, LAST_WEEK, YEARS, Box
-from z4j_adapters.transfer.exporting.model import Cron, NotHeld, Wanted
-from z4j_adapters.transfer.nominal import Nominal, changes
-from z4j_adapters.transfer.values import timestamp
-from z4j_adapters.transfer.zones import zone_of
+from z4j_adapters.transfer.exporting.model import Cron, NotHeld
 
-__all__ = ["Days", "box_of", "check_clocks", "days_of_box", "week_of"]
+__all__ = ["Days", "box_of", "days_of_box", "week_of"]
 
 Days = tuple[frozenset[int], frozenset[int]]
 """Days of the month, 0 and less counted from its end, and weekdays, 0 is Sunday: both match."""
-
-_AHEAD_DAYS = 30 * 366
-_MARGIN = timedelta(hours=3)
-_INSTANTS_MAX = 5000
 
 
 def week_of(nth: int) -> frozenset[int]:
@@ -77,48 +66,3 @@ def days_of_box(box: Box) -> list[Days]:
         if days:
             shared.setdefault(days, set()).add((monday_first + 1) % 7)
     return [(days, frozenset(weekdays)) for days, weekdays in shared.items()]
-
-
-def check_clocks(wanted: Wanted, box: Box, gap: str, fold: str, at: datetime) -> None:
-    """Compare what a schedule does when the clocks change with what the target does.
-
-    Args:
-        wanted: Its zone, gap and fold count.
-        box: Its times.
-        gap: What the target does with a time that is left out: NEXT_VALID, SHIFT or SKIP.
-        fold: And with one that is repeated: FIRST, SECOND or BOTH.
-        at: Changes of the 30 years from here on are looked at.
-    Raises:
-        NotHeld: Around one of them both have other instants.
-    """
-    if (wanted.gap, wanted.fold) == (gap, fold):
-        return
-    zone = zone_of(wanted.time_zone)
-    thin = replace(box, second=frozenset((min(box.second), max(box.second))))
-    both = [
-        Nominal([thin], zone, gap=each_gap, fold=each_fold)
-        for each_gap, each_fold in ((wanted.gap, wanted.fold), (gap, fold))
-    ]
-    for change in changes(zone, at.date(), _AHEAD_DAYS):
-        if not _near(box, change.astimezone(zone).date()):
-            continue
-        ours, theirs = (_around(nominal, change) for nominal in both)
-        if ours != theirs:
-            first = min(set(ours) ^ set(theirs))
-            does = "there only" if first in theirs else "here only"
-            raise NotHeld(
-                f"when the clocks of {wanted.time_zone} change at {timestamp(change)}, "
-                f"{timestamp(first)} is due {does}: it has gap {wanted.gap} and fold "
-                f"{wanted.fold}, and the other scheduler does {gap} and {fold}",
-                f"set gap to {gap} and fold to {fold}, or keep it out of the hours that change",
-                "R9_DST",
-            )
-
-
-def _near(box: Box, day: date) -> bool:
-    return any(box.has_day(day + timedelta(days=number)) for number in (-1, 0, 1))
-
-
-def _around(nominal: Nominal, change: datetime) -> list[datetime]:
-    times = nominal.after(change - _MARGIN)
-    return list(islice(takewhile(lambda at: at < change + _MARGIN, times), _INSTANTS_MAX))

@@ -11,25 +11,9 @@ from datetime import timedelta
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
-from z4j_adapters.transfer.model import APPROXIMATE, Found, Refused
 from z4j_adapters.transfer.zones import zone_of
 
-__all__ = ["exact_only", "host_zone", "stand_ins"]
-
-
-def exact_only(entries: Iterable[Found | Refused]) -> Iterator[Found | Refused]:
-    """What an importer calls approximate is not exported."""
-    for entry in entries:
-        if isinstance(entry, Found) and entry.exactness == APPROXIMATE:
-            yield Refused(
-                entry.key,
-                "R9_DIFFERS",
-                "; ".join(note.message for note in entry.reasons),
-                "change the schedule so that this cannot happen, or let it stay here",
-                key=entry.key,
-            )
-        else:
-            yield entry
+__all__ = ["host_zone", "stand_ins"]
 
 
 @contextmanager

@@ -1,14 +1,15 @@
-"""Zones of targets that run by the clock of their host."""
+"""Zones of hosts, and what other kinds than crons do when clocks change."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, time
 
-from z4j_adapters.transfer.exporting.model import NotHeld, Wanted
+from z4j_adapters.transfer.exporting.clocks import Crossing, differs_at, not_held
+from z4j_adapters.transfer.exporting.model import Cron, NotHeld, Wanted
 from z4j_adapters.transfer.wall import changes_clock
 from z4j_adapters.transfer.zones import zone_of
 
-__all__ = ["HostZone", "check_elapsed"]
+__all__ = ["HostZone", "check_elapsed", "check_time_of_day"]
 
 
 class HostZone:
@@ -60,3 +61,28 @@ def check_elapsed(wanted: Wanted, at: datetime) -> None:
             "make it a cron or a calendar interval, or elapsed time",
             "R9_DST",
         )
+
+
+def check_time_of_day(wanted: Wanted, wall: time, theirs: Crossing, at: datetime) -> None:
+    """Make sure that a time of each day is the same there when the clocks change.
+
+    Raises:
+        NotHeld: It is not.
+    """
+    ours = Crossing(wanted.gap, wanted.fold)
+    found = differs_at(_daily(wall), zone_of(wanted.time_zone), at, ours, theirs)
+    if found is not None:
+        raise not_held(found, wanted.time_zone, ours, theirs)
+
+
+def _daily(wall: time) -> Cron:
+    return Cron(
+        seconds=frozenset((wall.second,)),
+        minutes=frozenset((wall.minute,)),
+        hours=frozenset((wall.hour,)),
+        months=frozenset(range(1, 13)),
+        days=frozenset(range(1, 32)),
+        weekdays=frozenset(range(7)),
+        years=frozenset(range(1970, 2200)),
+        iso_weeks=frozenset(range(1, 54)),
+    )

@@ -21,16 +21,10 @@ from z4j_adapters.engines.rq.exporting.jobs import (
     seconds_of,
 )
 from z4j_adapters.engines.rq.importing.native import RqImporter, has_host_zone, rq_libraries
-from z4j_adapters.transfer.exporting.boxes import box_of, check_clocks
 from z4j_adapters.transfer.exporting.model import Exporter, NotHeld, Target, Wanted, Written
-from z4j_adapters.transfer.exporting.python_code import (
-    call,
-    imports,
-    literal,
-    module_and_name,
-    zone_code,
-)
-from z4j_adapters.transfer.exporting.reading import exact_only, host_zone, stand_ins
+from z4j_adapters.transfer.exporting.python import literal
+from z4j_adapters.transfer.exporting.reading import host_zone, stand_ins
+from z4j_adapters.transfer.exporting.source import call, imports, module_and_name, zone_code
 from z4j_adapters.transfer.exporting.wanted import span_of
 from z4j_adapters.transfer.exporting.zones import HostZone, check_elapsed
 from z4j_adapters.transfer.model import Found, Note, Refused
@@ -109,7 +103,7 @@ class RqExporter(Exporter):
             text = croniter_text(wanted.cron)
             becomes = f"cron {text}"
             code.append(("cron", literal(text)))
-            self._check_zone(wanted)
+            self._zone.take(wanted, self.options.at)
         elif wanted.kind == "interval":
             seconds = self._period(wanted)
             becomes = f"every {seconds} s"
@@ -125,11 +119,6 @@ class RqExporter(Exporter):
         return Written(
             wanted, (wanted.id,), (f"{module}:{name}", call("cron.register", code)), becomes, notes
         )
-
-    def _check_zone(self, wanted: Wanted) -> None:
-        self._zone.take(wanted, self.options.at)
-        if self._local and wanted.cron is not None and not wanted.cron.nearest_weekdays:
-            check_clocks(wanted, box_of(wanted.cron), "SHIFT", "FIRST", self.options.at)
 
     def _period(self, wanted: Wanted) -> int:
         seconds = seconds_of(span_of(wanted.spec["period"]), "a period")
@@ -176,4 +165,4 @@ class RqExporter(Exporter):
             (one, replace(entry, key=one.wanted.id))
             for one, entry in zip(self._written, found, strict=True)
         ]
-        yield from exact_only(as_written(pairs, self.options.queue))
+        yield from as_written(pairs, self.options.queue)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from z4j_adapters.transfer.exporting.model import NotHeld, Wanted, Written
-from z4j_adapters.transfer.exporting.python_code import literal
+from z4j_adapters.transfer.exporting.python import literal
 from z4j_adapters.transfer.model import Found, Note, Refused
 
 __all__ = ["HOST_ZONE_CHECK", "TAKEN", "as_written", "call_code", "default_queue", "seconds_of"]

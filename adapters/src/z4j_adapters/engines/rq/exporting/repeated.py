@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import runpy
 import warnings
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,17 +21,17 @@ from z4j_adapters.engines.rq.exporting.jobs import (
     seconds_of,
 )
 from z4j_adapters.engines.rq.importing.repeated import RqSchedulerImporter, scheduler_libraries
-from z4j_adapters.transfer.exporting.boxes import box_of, check_clocks
+from z4j_adapters.transfer.exporting.boxes import box_of
 from z4j_adapters.transfer.exporting.model import Exporter, NotHeld, Target, Wanted, Written
-from z4j_adapters.transfer.exporting.python_code import (
+from z4j_adapters.transfer.exporting.python import literal, run_file
+from z4j_adapters.transfer.exporting.reading import host_zone
+from z4j_adapters.transfer.exporting.source import (
     call,
     imports,
     instant_code,
-    literal,
     module_and_name,
     zone_code,
 )
-from z4j_adapters.transfer.exporting.reading import exact_only, host_zone
 from z4j_adapters.transfer.exporting.wanted import span_of
 from z4j_adapters.transfer.exporting.zones import HostZone, check_elapsed
 from z4j_adapters.transfer.model import Found, Note, Refused
@@ -149,7 +148,6 @@ class RqSchedulerExporter(Exporter):
                 "set an end by date in the task, or clear max_fires",
             )
         self._zone.take(wanted, self.options.at)
-        check_clocks(wanted, box, "NEXT_VALID", "FIRST", self.options.at)
         return [[("", literal(text))] for text in texts], "cron " + " and ".join(texts)
 
     def _more(self, wanted: Wanted) -> tuple[list[tuple[str, str]], tuple[Note, ...]]:
@@ -196,7 +194,7 @@ class RqSchedulerExporter(Exporter):
         client = MemoryRedis()
         with host_zone(self._zone.name), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # Of the package crontab, each time.
-            runpy.run_path(str(path))["install"](Scheduler(connection=client))
+            run_file(path)["install"](Scheduler(connection=client))
         zone = self._zone.name
         options = {"at": self.options.at, "timezone": zone, "engine": None, "redis_url": None}
         importer = RqSchedulerImporter(
@@ -204,7 +202,7 @@ class RqSchedulerExporter(Exporter):
         )
         by_key = {key: one for one in self._written for key in one.keys}
         pairs = [(by_key[entry.key], entry) for entry in importer.read_from(client)]
-        yield from exact_only(as_written(pairs, self.options.queue, ("result_ttl",)))
+        yield from as_written(pairs, self.options.queue, ("result_ttl",))
 
 
 class _JobIds:

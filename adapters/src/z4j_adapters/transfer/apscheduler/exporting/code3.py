@@ -13,8 +13,8 @@ from z4j_adapters.transfer.apscheduler.exporting.policies import policies_of
 from z4j_adapters.transfer.apscheduler.jobs import Job
 from z4j_adapters.transfer.apscheduler.version3 import job_of_pickle
 from z4j_adapters.transfer.exporting.model import Wanted
-from z4j_adapters.transfer.exporting.python_code import call as code_of
-from z4j_adapters.transfer.exporting.python_code import literal
+from z4j_adapters.transfer.exporting.python import literal
+from z4j_adapters.transfer.exporting.source import call as code_of
 
 __all__ = ["NAMES", "job", "load", "module", "own_imports"]
 

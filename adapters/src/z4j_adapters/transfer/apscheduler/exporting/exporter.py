@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import runpy
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -17,8 +16,9 @@ from z4j_adapters.transfer.apscheduler.jobs import entries
 from z4j_adapters.transfer.apscheduler.version3 import library_3
 from z4j_adapters.transfer.apscheduler.version4 import library_4
 from z4j_adapters.transfer.exporting.model import Exporter, NotHeld, Target, Wanted, Written
-from z4j_adapters.transfer.exporting.python_code import imports
-from z4j_adapters.transfer.exporting.reading import exact_only, stand_ins
+from z4j_adapters.transfer.exporting.python import run_file
+from z4j_adapters.transfer.exporting.reading import stand_ins
+from z4j_adapters.transfer.exporting.source import imports
 from z4j_adapters.transfer.exporting.wanted import span_of
 from z4j_adapters.transfer.model import Found, Refused
 
@@ -112,10 +112,10 @@ class ApschedulerExporter(Exporter):
         by_key = {key: one for one in self._written for key in one.keys}
         with stand_ins(one.entry[1].function for one in self._written):
             started = {key for key, one in by_key.items() if one.wanted.start is not None}
-            jobs = list(self._code.load(runpy.run_path(str(path)), self.options.at, started))
+            jobs = list(self._code.load(run_file(path), self.options.at, started))
         for job in jobs:
             wanted = by_key[job.id].wanted
-            yield from exact_only(entries(job, self._library, self.options.at, wanted.engine))
+            yield from entries(job, self._library, self.options.at, wanted.engine)
 
 
 def _jitter(wanted: Wanted) -> str | None:

@@ -7,18 +7,15 @@ from datetime import datetime, time, timedelta
 
 from z4j_adapters.transfer.apscheduler.exporting.days import day_fields
 from z4j_adapters.transfer.apscheduler.terms import Library
-from z4j_adapters.transfer.boxes import YEARS, Box, every_day
+from z4j_adapters.transfer.boxes import YEARS, Box
 from z4j_adapters.transfer.cron_fields import field_text
-from z4j_adapters.transfer.exporting.boxes import box_of, check_clocks
+from z4j_adapters.transfer.exporting.boxes import box_of
+from z4j_adapters.transfer.exporting.clocks import Crossing
 from z4j_adapters.transfer.exporting.model import NotHeld, Wanted
-from z4j_adapters.transfer.exporting.python_code import (
-    call,
-    instant_code,
-    literal,
-    zone_code,
-)
+from z4j_adapters.transfer.exporting.python import literal
+from z4j_adapters.transfer.exporting.source import call, instant_code, zone_code
 from z4j_adapters.transfer.exporting.wanted import span_of
-from z4j_adapters.transfer.exporting.zones import check_elapsed
+from z4j_adapters.transfer.exporting.zones import check_elapsed, check_time_of_day
 from z4j_adapters.transfer.values import duration, timestamp
 from z4j_adapters.transfer.wall import changes_clock
 from z4j_adapters.transfer.zones import zone_of
@@ -60,7 +57,6 @@ def _crons(wanted: Wanted, library: Library, at: datetime, extra: list[Code]) ->
     if cron.microsecond:
         raise NotHeld("a CronTrigger has whole seconds", "set microsecond to 0")
     box = box_of(cron)
-    check_clocks(wanted, box, library.gap, library.fold, at)
     found = []
     for days in day_fields(box):
         fields = _fields(box, days)
@@ -103,7 +99,7 @@ def _interval(wanted: Wanted, library: Library, at: datetime, extra: list[Code])
         zone = zone_of(wanted.time_zone)
         if changes_clock(zone, at):
             wall = start.astimezone(zone).time()
-            check_clocks(wanted, _at(wall), library.gap, "FIRST", at)
+            check_time_of_day(wanted, wall, Crossing(library.gap, "FIRST"), at)
             code += f".astimezone({zone_code(wanted.time_zone)})"
     else:
         check_elapsed(wanted, at)
@@ -132,7 +128,7 @@ def _calendar(wanted: Wanted, at: datetime, extra: list[Code]) -> Code:
         if wanted.spec.get(unit)
     ]
     at_time = time.fromisoformat(wanted.spec.get("atTime") or "00:00:00")
-    check_clocks(wanted, _at(at_time), "SKIP", "FIRST", at)
+    check_time_of_day(wanted, at_time, Crossing("SKIP", "FIRST"), at)
     if wanted.end is not None:
         raise NotHeld("a CalendarIntervalTrigger ends with a day, not at an instant", "clear it")
     first = wanted.next_due.astimezone(zone).date()
@@ -149,7 +145,3 @@ def _calendar(wanted: Wanted, at: datetime, extra: list[Code]) -> Code:
         INDENT,
     )
     return made, f"every {' '.join(f'{n} {unit}' for unit, n in units)} at {at_time} from {first}"
-
-
-def _at(wall: time) -> Box:
-    return every_day(*(frozenset((n,)) for n in (wall.hour, wall.minute, wall.second)))

@@ -1,34 +1,19 @@
-"""Writes Python source: literals, calls, and the modules that exports are."""
+"""Python source of calls, instants, zones and imports, for the modules that exports write."""
 
 from __future__ import annotations
 
-import json
 import keyword
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, timezone
-from typing import Any
 
 from z4j_adapters.transfer.exporting.model import NotHeld
+from z4j_adapters.transfer.exporting.python import literal
 from z4j_adapters.transfer.zones import zone_of
 
-__all__ = ["call", "imports", "instant_code", "literal", "module_and_name", "zone_code"]
+__all__ = ["call", "imports", "instant_code", "module_and_name", "zone_code"]
 
 _LINE_MAX = 100
-
-
-def literal(value: Any) -> str:
-    """A JSON value as Python writes it."""
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{literal(k)}: {literal(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, tuple):
-        inner = ", ".join(map(literal, value))
-        return f"({inner},)" if len(value) == 1 else f"({inner})"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(literal, value)) + "]"
-    return repr(value)
 
 
 def call(function: str, arguments: Iterable[tuple[str, str]], indent: str = "") -> str:
