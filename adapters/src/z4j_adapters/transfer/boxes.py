@@ -10,7 +10,7 @@ from typing import Any
 
 from z4j_adapters.transfer.cron_fields import cron, field_text
 
-__all__ = ["EVERY_DAY", "LAST_WEEK", "SETS", "YEARS", "Box", "Overlapping", "disjoint"]
+__all__ = ["EVERY_DAY", "LAST_WEEK", "SETS", "YEARS", "Box", "Overlapping", "disjoint", "every_day"]
 
 YEARS = frozenset(range(1970, 2200))
 """Those that the scheduler's calendar has."""
@@ -86,6 +86,12 @@ class Box:
             for month in self.month
             for day in range(1, monthrange(year, month)[1] + 1)
         )
+
+
+def every_day(hour: frozenset[int], minute: frozenset[int], second: frozenset[int]) -> Box:
+    """Times of every day."""
+    every = tuple(EVERY_DAY for _ in range(7))
+    return Box(YEARS, frozenset(range(1, 13)), frozenset(range(1, 54)), every, hour, minute, second)
 
 
 def _days_text(days: frozenset[int]) -> str:

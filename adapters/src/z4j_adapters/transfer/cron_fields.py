@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Literal
 
-__all__ = ["BOUNDS", "cron", "field_text"]
+__all__ = ["BOUNDS", "cron", "field_text", "numbers"]
 
 BOUNDS = {
     "second": (0, 59),
@@ -44,6 +44,18 @@ def field_text(name: str, values: Collection[int] | None) -> str:
         parts.append(_range(start, last))
         start = last = number
     return ",".join(parts)
+
+
+def numbers(name: str, text: str) -> frozenset[int]:
+    """Read what `field_text` wrote."""
+    low, high = BOUNDS.get(name, (1970, 2199))
+    if text == "*":
+        return frozenset(range(low, high + 1))
+    found: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        found |= set(range(int(first), int(last or first) + 1))
+    return frozenset(found)
 
 
 def _range(start: int, last: int) -> str:

@@ -20,7 +20,7 @@ from z4j_adapters.transfer.databases import open_database, quoted
 from z4j_adapters.transfer.model import Found, Importer, Refused, Source, SourceError
 from z4j_adapters.transfer.values import redact
 
-__all__ = ["ApschedulerImporter"]
+__all__ = ["ApschedulerImporter", "apscheduler_version"]
 
 HELP = """\
 Read the jobs of a store of APScheduler 3, or the schedules of an SQL store of version 4.  It is
@@ -101,7 +101,7 @@ class ApschedulerImporter(Importer):
                 "WRONG_USAGE", "give one of --jobstore-url and --export",
                 "z4j-adapter import --from apscheduler --help",
             )  # fmt: skip
-        installed = _installed()
+        installed = apscheduler_version()
         stored = self._major = "3"
         if options.export:
             locator = str(options.export)
@@ -150,7 +150,12 @@ class ApschedulerImporter(Importer):
                 yield from entries(job, self._library, self.options.at, self.options.engine)
 
 
-def _installed() -> str:
+def apscheduler_version() -> str:
+    """The version that is installed.
+
+    Raises:
+        ModuleNotFoundError: None is.
+    """
     try:
         return version("apscheduler")
     except PackageNotFoundError:

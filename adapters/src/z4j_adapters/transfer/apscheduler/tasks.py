@@ -11,7 +11,7 @@ from z4j_adapters.transfer.model import Note
 from z4j_adapters.transfer.pickles import Record, strangers
 from z4j_adapters.transfer.values import Inexact, json_text
 
-__all__ = ["CELERY_TASK", "ENGINES", "Call", "call_of"]
+__all__ = ["CELERY_TASK", "CELERY_TASKS", "ENGINES", "WRAPPERS", "Call", "call_of"]
 
 # How Celery pickles a task whose .delay is a job's function.
 CELERY_TASK = "celery.app.registry._unpickle_task_v2"
@@ -80,6 +80,8 @@ def call_of(func: str, args: Sequence[Any], kwargs: Mapping[str, Any], engine: s
             "NO_ENGINE_TASK", f"its function {func} does not name what it enqueues",
             "enqueue by the dotted path of the function",
         )  # fmt: skip
+    if func.endswith(".send_task") and engine == "celery":
+        return _sent_by_name(func, args, kwargs)
     last = func.rpartition(".")[2]
     if last in ("apply_async", "send_with_options", "enqueue", "kicker", "delay", "send", "kiq"):
         raise Unreadable(
@@ -88,6 +90,21 @@ def call_of(func: str, args: Sequence[Any], kwargs: Mapping[str, Any], engine: s
             "name the engine that it belongs to, or create the schedule by hand",
         )
     return _made(engine, func, args, kwargs, sends=False)
+
+
+def _sent_by_name(func: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
+    """The job's function is `send_task(name, args=None, kwargs=None, …)` of a Celery app."""
+    given = dict(zip(("name", "args", "kwargs"), args, strict=False)) | dict(kwargs)
+    name, queue = given.pop("name", None), given.pop("queue", None) or ""
+    own_args, own_kwargs = given.pop("args", None) or (), given.pop("kwargs", None) or {}
+    plain = isinstance(own_args, (list, tuple)) and isinstance(own_kwargs, Mapping)
+    if len(args) > 3 or given or not plain or not (isinstance(name, str) and name):
+        others = f" with {', '.join(given)}" if given else ""
+        raise Unreadable(
+            "NO_ENGINE_TASK", f"its call of {func}{others} is not one of a task by its name with "
+            "arguments and a queue alone", "create the schedule by hand",
+        )  # fmt: skip
+    return Call("celery", name, *_json("celery", own_args, own_kwargs), str(queue), sends=True)
 
 
 def _celery_task(
@@ -100,7 +117,8 @@ def _celery_task(
             "leave --engine out, or say celery",
         )  # fmt: skip
     name = (args[0].args or ("",))[0]
-    if not func.endswith(":Task.delay") or not isinstance(name, str) or not name:
+    # Of a task that is named after its class, as most are, the path is that of the task.
+    if not func.endswith(".delay") or not isinstance(name, str) or not name:
         raise Unreadable(
             "NO_ENGINE_TASK", f"its function {func} is not the .delay of a task",
             "create the schedule by hand",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
@@ -31,7 +32,7 @@ from z4j_adapters.transfer.pickles import PickleRefused, Record, load, strangers
 from z4j_adapters.transfer.values import EPOCH
 from z4j_adapters.transfer.zones import zone_of
 
-__all__ = ["library_4", "rows_4"]
+__all__ = ["job_of_schedule", "library_4", "rows_4"]
 
 UTC = timezone.utc
 _T = "apscheduler.triggers."
@@ -75,6 +76,23 @@ def rows_4(database: Database, schema: str) -> Iterator[tuple[str, Job | Unreada
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             reason = f"it is no schedule as APScheduler 4 writes it: {error!r}"
             yield str(row[0]), Unreadable("R2_PICKLE", reason)
+
+
+def job_of_schedule(schedule: Any, task: Any) -> Job:
+    """Read the library's own objects, as its store would hold them.
+
+    Raises:
+        Unreadable: As of a row.
+    """
+    values = (schedule.trigger, schedule.args, schedule.kwargs)
+    trigger, args, kwargs = (pickle.dumps(value, 4) for value in values)
+    return _job(
+        _Row(
+            *(schedule.id, trigger, args, kwargs, schedule.paused, schedule.coalesce.name),
+            *(schedule.misfire_grace_time, schedule.max_jitter, task.id),
+            *(schedule.next_fire_time, task.func, task.max_running_jobs),
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 
 from z4j_adapters.transfer.exporting.model import NotHeld, Wanted
 from z4j_adapters.transfer.exporting.wanted import span_of
 from z4j_adapters.transfer.model import Found, Note
+from z4j_adapters.transfer.zones import zone_of
 
 __all__ = ["DROPPABLE", "lost"]
 
@@ -97,14 +99,33 @@ def _check(wanted: Wanted, schedule: Mapping[str, Any]) -> None:
         )
     if wanted.kind == "oneShot":
         return
+    _check_period(wanted, schedule["spec"])
     for field, ours in (
         ("endTime", wanted.end is not None),
         ("maxFires", wanted.fires_left > 0),
-        ("startTime", wanted.start is not None),
+        ("startTime", wanted.start is not None and not _begins_after(wanted.start, schedule)),
     ):
         theirs = bool(int(schedule.get(field, 0)) if field == "maxFires" else schedule.get(field))
         if ours and not theirs:
             raise NotHeld(f"{_name(field)} has no place there", f"clear {_name(field)} first")
+
+
+def _check_period(wanted: Wanted, spec: Mapping[str, Any]) -> None:
+    if wanted.kind != "interval" or "interval" not in spec:
+        return
+    ours, theirs = (span_of(each["period"]) for each in (wanted.spec, spec["interval"]))
+    if ours != theirs:
+        raise NotHeld(f"it comes every {ours} here, and would every {theirs} there", "round it")
+
+
+def _begins_after(start: datetime, schedule: Mapping[str, Any]) -> bool:
+    """An interval whose first time is known there needs no start beside it."""
+    spec = schedule["spec"]
+    if "calendarInterval" in spec:
+        first = date.fromisoformat(spec["calendarInterval"]["startDate"])
+        return first >= start.astimezone(zone_of(schedule.get("timeZone") or "UTC")).date()
+    anchor = spec.get("interval", {}).get("anchorTime")
+    return anchor is not None and datetime.fromisoformat(anchor.replace("Z", "+00:00")) >= start
 
 
 def _is_set(field: str, schedule: Mapping[str, Any], plain: Callable[[Any], Any]) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby, islice
 from pathlib import Path
+from typing import Any
 
 from z4j_adapters.transfer.exporting.clocks import Crossing, differs_at, not_held
 from z4j_adapters.transfer.exporting.compare import lost
@@ -86,8 +87,7 @@ def _compared(one: Written, found: Sequence[Found | Refused], at: datetime) -> R
         raise NotHeld("it is not among what the target's library loads", "report this", "READ_BACK")
     for entry in definitions:
         _check_times(one, entry)
-    if len(definitions) == 1:
-        _check_clock_changes(one.wanted, definitions[0], at)
+    _check_clock_changes(one.wanted, definitions, at)
     notes = (*one.notes, *lost(one.wanted, definitions))
     for entry in definitions:
         notes += entry.reasons
@@ -102,19 +102,23 @@ def _check_times(one: Written, entry: Found) -> None:
         raise NotHeld(f"it would come due at other times there: {why}", "change it first")
 
 
-def _check_clock_changes(wanted: Wanted, entry: Found, at: datetime) -> None:
-    if wanted.cron is None or "cron" not in entry.schedule["spec"]:
+def _check_clock_changes(wanted: Wanted, found: Sequence[Found], at: datetime) -> None:
+    if wanted.cron is None or not all("cron" in one.schedule["spec"] for one in found):
+        return
+    ways = {_crossing(one.schedule) for one in found}
+    theirs = ways.pop()
+    if ways or theirs.fold == "AUTO":
         return
     ours = Crossing(wanted.gap, wanted.fold)
-    theirs = Crossing(
-        entry.schedule.get("gap", "GAP_POLICY_NEXT_VALID").removeprefix("GAP_POLICY_"),
-        entry.schedule.get("fold", "FOLD_POLICY_FIRST").removeprefix("FOLD_POLICY_"),
-    )
-    if theirs.fold == "AUTO":
-        return
     wall = differs_at(wanted.cron, zone_of(wanted.time_zone), at, ours, theirs)
     if wall is not None:
         raise not_held(wall, wanted.time_zone, ours, theirs)
+
+
+def _crossing(schedule: Mapping[str, Any]) -> Crossing:
+    gap = schedule.get("gap", "GAP_POLICY_NEXT_VALID")
+    fold = schedule.get("fold", "FOLD_POLICY_FIRST")
+    return Crossing(gap.removeprefix("GAP_POLICY_"), fold.removeprefix("FOLD_POLICY_"))
 
 
 def _has_any_phase(one: Written) -> bool:

@@ -12,6 +12,11 @@ _CELERY = "z4j_adapters.engines.celery.exporting"
 
 # Name → module, class.  The modules load without the libraries that they write for.
 TARGETS: dict[str, tuple[str, str]] = {
+    "rq": ("z4j_adapters.engines.rq.exporting.cron_config", "RqExporter"),
+    "rq-scheduler": ("z4j_adapters.engines.rq.exporting.repeated", "RqSchedulerExporter"),
+    "apscheduler": (
+        "z4j_adapters.transfer.apscheduler.exporting.exporter", "ApschedulerExporter",
+    ),
     "celery": (f"{_CELERY}.static", "CeleryExporter"),
     "redbeat": (f"{_CELERY}.redbeat", "RedBeatExporter"),
 }

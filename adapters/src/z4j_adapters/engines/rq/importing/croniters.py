@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from datetime import datetime, timezone
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timezone, tzinfo
 from typing import Any
 
 from z4j_adapters.engines.rq.importing.stored import Unfit
-from z4j_adapters.transfer.cron_fields import cron, field_text
+from z4j_adapters.transfer.boxes import EVERY_DAY, LAST_WEEK, Box
+from z4j_adapters.transfer.cron_fields import cron, field_text, numbers
 from z4j_adapters.transfer.model import Fires
 from z4j_adapters.transfer.values import micros
 
-__all__ = ["cron_fires", "cron_spec"]
+__all__ = ["cron_box", "cron_fires", "cron_spec"]
 
 UTC = timezone.utc
 MIXED = "write two cron jobs, one for each of the day fields"
@@ -91,23 +92,68 @@ def _plain(values: list[Any]) -> list[int] | None:
     return [number for number in values if isinstance(number, int)]
 
 
-def cron_fires(expression: str) -> Fires:
-    """The due times as `rq cron` finds them: the next after the last, in UTC."""
+def cron_box(spec: Mapping[str, Any]) -> Box | None:
+    """The times of what `cron_spec` made; None if it has nearest weekdays, which are no product."""
+    if "W" in spec["dayOfMonth"]:
+        return None
+    dates = _days_of(spec["dayOfMonth"])
+    weekdays = [_weekday(text) for text in spec["dayOfWeek"].split(",")]
+    open_dates, open_weekdays = (spec[name] == "*" for name in ("dayOfMonth", "dayOfWeek"))
+    by_weekday = []
+    for weekday in (1, 2, 3, 4, 5, 6, 0):
+        of_week = frozenset[int]().union(*(days for on, days in weekdays if on(weekday)))
+        if open_dates:
+            by_weekday.append(of_week)
+        else:
+            by_weekday.append(dates if open_weekdays else dates | of_week)
+    return Box(
+        year=numbers("year", spec.get("year", "*")),
+        month=numbers("month", spec["month"]),
+        week=frozenset(range(1, 54)),
+        days=tuple(EVERY_DAY if days >= EVERY_DAY else days for days in by_weekday),
+        hour=numbers("hour", spec["hour"]),
+        minute=numbers("minute", spec["minute"]),
+        second=numbers("second", spec["second"]),
+    )
+
+
+def _days_of(text: str) -> frozenset[int]:
+    parts = [part for part in text.split(",") if part != "L"]
+    found = numbers("dayOfMonth", ",".join(parts)) if parts else frozenset[int]()
+    return found | {0} if "L" in text else found
+
+
+def _weekday(text: str) -> tuple[Callable[[int], bool], frozenset[int]]:
+    """Which weekdays a part is for, and their days of the month."""
+    if text.endswith("L"):
+        return int(text[:-1]).__eq__, LAST_WEEK
+    number, _, nth = text.partition("#")
+    if nth:
+        return int(number).__eq__, frozenset(range(7 * int(nth) - 6, min(7 * int(nth), 31) + 1))
+    return numbers("dayOfWeek", text).__contains__, EVERY_DAY
+
+
+def cron_fires(expression: str, zone: tzinfo = UTC) -> Fires:
+    """The due times as `rq cron` finds them: the next after the last, by the clock of `zone`."""
 
     def fires(after: datetime, count: int) -> list[int]:
-        return [micros(at) for at in _times(expression, after, count)]
+        return [micros(at) for at in _times(expression, zone, after, count)]
 
     return fires
 
 
-def _times(expression: str, after: datetime, count: int) -> Iterator[datetime]:
+def _times(expression: str, zone: tzinfo, after: datetime, count: int) -> Iterator[datetime]:
     from croniter import CroniterBadDateError, croniter
 
     last = after
     for _ in range(count):
         # A new croniter each time, from the run before: as CronJob.get_next_enqueue_time does it.
-        try:
-            last = croniter(expression, last).get_next(datetime)
-        except CroniterBadDateError:
-            return
-        yield last.astimezone(UTC)
+        walls = croniter(expression, last.astimezone(zone).replace(tzinfo=None))
+        before = last
+        while last <= before:  # A time that is repeated is its first.
+            try:
+                wall = walls.get_next(datetime)
+            except CroniterBadDateError:
+                return
+            last = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
+        yield last

@@ -36,7 +36,7 @@ from z4j_adapters.transfer.nominal import Nominal
 from z4j_adapters.transfer.values import EPOCH, duration, micros, redact, timestamp
 from z4j_adapters.transfer.zones import zone_of
 
-__all__ = ["RqSchedulerImporter"]
+__all__ = ["RqSchedulerImporter", "scheduler_libraries"]
 
 OWN_META = ("interval", "repeat", "cron_string", "use_local_timezone", "queue_class_name")
 LATE = timedelta(days=366)
@@ -79,24 +79,17 @@ class RqSchedulerImporter(Importer):
         )
 
     def source(self) -> Source:
-        try:
-            installed = version("rq-scheduler")
-        except PackageNotFoundError:
-            raise ModuleNotFoundError(
-                "No module named 'rq_scheduler'", name="rq_scheduler"
-            ) from None
-        libraries = {"rq-scheduler": installed, "python": platform.python_version()}
-        for name in ("rq", "crontab"):
-            try:
-                libraries[name] = version(name)
-            except PackageNotFoundError:
-                raise ModuleNotFoundError(f"No module named {name!r}", name=name) from None
-        self._version = libraries["crontab"]
+        libraries = scheduler_libraries()
         self._client = open_redis(self.options.redis_url)
-        return Source("rq-scheduler", installed, redact(self.options.redis_url), libraries)
+        locator = redact(self.options.redis_url)
+        return Source("rq-scheduler", libraries["rq-scheduler"], locator, libraries)
 
     def read(self) -> Iterator[Found | Refused]:
-        for job_id, score, values in scored(self._client, self.options.scheduled_key):
+        yield from self.read_from(self._client)
+
+    def read_from(self, client: Any) -> Iterator[Found | Refused]:
+        """Read the jobs of an open Redis, or of what answers like one."""
+        for job_id, score, values in scored(client, self.options.scheduled_key):
             raw = ""
             try:
                 job = read_job(values)
@@ -178,6 +171,22 @@ class RqSchedulerImporter(Importer):
                 member=number if len(specs) > 1 else None,
                 fires=fires if number == 1 else None,
             )
+
+
+def scheduler_libraries() -> dict[str, str]:
+    """Versions of all that decides when rq-scheduler fires; its own is "rq-scheduler".
+
+    Raises:
+        ModuleNotFoundError: One is missing.
+    """
+    libraries = {"python": platform.python_version()}
+    for name in ("rq-scheduler", "rq", "crontab"):
+        try:
+            libraries[name] = version(name)
+        except PackageNotFoundError:
+            module = name.replace("-", "_")
+            raise ModuleNotFoundError(f"No module named {module!r}", name=module) from None
+    return libraries
 
 
 def _odd_gap(nominal: Nominal, fires: Fires, zone: tzinfo, start: datetime) -> datetime | None:

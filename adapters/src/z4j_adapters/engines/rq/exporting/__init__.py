@@ -1,0 +1,1 @@
+"""Schedules as those of RQ and of rq-scheduler."""

@@ -1,0 +1,1 @@
+"""Schedules as jobs of APScheduler."""
