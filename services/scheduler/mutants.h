@@ -22,6 +22,10 @@ enum class Rule : int {
   kTakeOverReadsPending = 113,   // … and hands over only what it decides itself.
   kLeaseOutlastsCommit = 114,    // A commit begins although the lease has run out.
   kOutagesAreWrittenDown = 115,  // A new leader keeps an outage in its memory alone.
+  kChangesAreRead = 116,         // A leader goes on with the schedules as it first read them.
+
+  // Of mutations.
+  kChangesLeavePlansBehind = 120,  // One leaves a watermark that is ahead of its clock.
 };
 
 inline bool Broken(Rule rule) { return IsBroken(static_cast<int>(rule)); }

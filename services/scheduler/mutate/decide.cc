@@ -12,6 +12,7 @@
 #include "services/scheduler/core/text_rules.h"
 #include "services/scheduler/core/validate.h"
 #include "services/scheduler/limits.h"
+#include "services/scheduler/mutants.h"
 #include "services/scheduler/mutate/pause.h"
 #include "services/scheduler/mutate/retry_fire.h"
 #include "services/scheduler/mutate/update.h"
@@ -285,6 +286,12 @@ std::vector<Fire> CloseGap(StoredSchedule& stored, absl::Time until, FireReason 
   }
   stored.cursor.watermark = until;
   return skipped;
+}
+
+std::vector<Fire> LeaveBehind(StoredSchedule& stored, absl::Time now, FireReason reason) {
+  if (Broken(Rule::kChangesLeavePlansBehind)) return CloseGap(stored, now, reason, now);
+  const absl::Time after = stored.cursor.watermark + absl::Microseconds(1);  // Times are whole ones.
+  return CloseGap(stored, std::max(now, after), reason, now);
 }
 
 bool HasFuture(const StoredSchedule& stored) {

@@ -12,21 +12,6 @@
 #include "services/scheduler/limits.h"
 
 namespace z4j::scheduler {
-namespace {
-
-// CloseGap up to `now`, and the watermark moves in any case, also if it stands at or after `now` (a
-// leader's clock is ahead): a plan that the leader made before knows nothing of the new state and
-// must be refused, or a due time that is to be fired would be recorded only, or the other way
-// round.
-std::vector<Fire> LeaveBehind(StoredSchedule& stored, absl::Time now, FireReason reason) {
-  const absl::Time before = stored.cursor.watermark;
-  std::vector<Fire> skipped = CloseGap(stored, now, reason, now);
-  // Times are whole microseconds, and no two due times are so close.
-  stored.cursor.watermark = std::max(stored.cursor.watermark, before + absl::Microseconds(1));
-  return skipped;
-}
-
-}  // namespace
 
 absl::Status CheckPauseUntil(const char* field, absl::Time until, absl::Time now) {
   if (until > now) return absl::OkStatus();
@@ -55,9 +40,8 @@ absl::StatusOr<Decision> DecidePause(const StoredSchedule& current, const PauseS
                      "' is in shadow, and would fire when a pause ends by itself; leave until_time "
                      "out, or resume it first"));
   }
-  // The watermark moves too, so that a plan which the leader made before the pause is refused.
-  std::vector<Fire> skipped = shadow ? LeaveBehind(after, moment.now, FireReason::kShadow)
-                                     : CloseGap(after, moment.now, FireReason::kPaused, moment.now);
+  std::vector<Fire> skipped =
+      LeaveBehind(after, moment.now, shadow ? FireReason::kShadow : FireReason::kPaused);
   const absl::Time since = schedule.pause.has_value() ? schedule.pause->since : moment.now;
   schedule.state = ScheduleState::kPaused;
   schedule.pause = Pause{pause.reason, caller.actor, since, pause.until};

@@ -124,7 +124,7 @@ absl::StatusOr<Decision> DecideUpdate(const StoredSchedule& current, const Updat
     if (before.state == ScheduleState::kFinished) {
       after.cursor.watermark = std::max(after.cursor.watermark, moment.now);
     } else {
-      skipped = CloseGap(after, moment.now, reason, moment.now);
+      skipped = LeaveBehind(after, moment.now, reason);
     }
     after.schedule = std::move(edited);
     const bool future = HasFuture(after);
