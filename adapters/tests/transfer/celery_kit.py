@@ -36,9 +36,13 @@ def named(app: Celery) -> str:
     return f"{name}:app"
 
 
+NO_MORE = {"state": None, "redbeat_url": None}
+"""Of the options of --from celery: nothing beside the app."""
+
+
 def imported(app: Celery, **options: Any) -> dict[str, dict[str, Any]]:
     """The lines by the entries' names; of a group the first."""
-    given = {"at": AT, "state": None, "celery_app": named(app), **options}
+    given = {"at": AT, **NO_MORE, "celery_app": named(app), **options}
     found: dict[str, dict[str, Any]] = {}
     for line in lines_of(CeleryImporter, **given):
         found.setdefault(line["source"]["key"], line)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from celery.beat import PersistentScheduler
-from transfer.celery_kit import ZONES, make_app, start_near
+from transfer.celery_kit import make_app
+from transfer.clocks import NAMED_ZONES, draw_start
 from transfer.exports import Export, check, draw_schedules, export, report
-from transfer.instants import COUNT, SEED, UTC, Evaluator, evaluator
+from transfer.instants import COUNT, SEED, UTC, Evaluator
 from z4j_adapters.engines.celery.exporting.static import CeleryExporter
 from z4j_adapters.transfer.exporting.python import run_file
 from z4j_adapters.transfer.model import SourceError
@@ -22,21 +22,15 @@ AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BATCH = 30  # In one app, with one zone and one start.
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Evaluator]:
-    with evaluator() as running:
-        yield running
-
-
 @pytest.fixture
-def exported(tmp_path: Path, running: Evaluator) -> Any:
+def exported(tmp_path: Path, ours: Evaluator) -> Any:
     """Exports one schedule, or several by their ids."""
 
     def run(spec: dict[str, Any] | None = None, **fields: Any) -> Export:
         state = fields.pop("beat_file", None)
         schedules = fields.pop("schedules", None) or {"s": schedule(spec or NINE, **fields)}
         to = tmp_path / "schedules.py"
-        return export(CeleryExporter, schedules, to, running, at=AT, state=state)
+        return export(CeleryExporter, schedules, to, ours, at=AT, state=state)
 
     return run
 
@@ -54,21 +48,21 @@ def cron(expression: str, **more: Any) -> dict[str, Any]:
 
 
 def test_what_is_exported_is_celerys(
-    tmp_path: Path, running: Evaluator, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, ours: Evaluator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     draw = random.Random(SEED)
     tally: Counter[str] = Counter()
     for number in range(COUNT // BATCH):
-        at = start_near(draw)
-        zones = tuple(draw.sample(ZONES, 3))
+        zones = tuple(draw.sample(NAMED_ZONES, 3))
+        at = draw_start(draw, zones[0])
         state = tmp_path / f"state{number}" if draw.random() < 0.7 else None
-        schedules = draw_schedules(draw, running, BATCH, at=at, engine="celery", zones=zones)
+        schedules = draw_schedules(draw, ours, BATCH, at=at, engine="celery", zones=zones)
         to = tmp_path / f"schedules{number}.py"
         any_phase = draw.random() < 0.5
         result = export(
-            CeleryExporter, schedules, to, running, at=at, any_phase=any_phase, state=state
+            CeleryExporter, schedules, to, ours, at=at, any_phase=any_phase, state=state
         )
-        tally += check(result, running)
+        tally += check(result, ours)
     with capsys.disabled():
         print(report(f"--to celery, Z4J_SEED={SEED}", tally))
     assert tally["exported: cron"] > COUNT / 5 and tally["exported: interval"] > COUNT / 30
@@ -143,10 +137,10 @@ def test_crontabs_of_an_app_have_one_zone(exported: Any) -> None:
     assert result.exported.keys() == {"a"} and result.refused["b"]["code"] == "R9_ZONE"
 
 
-def test_a_zone_of_fixed_offset_is_one_in_celery(exported: Any, running: Evaluator) -> None:
+def test_a_zone_of_fixed_offset_is_one_in_celery(exported: Any, ours: Evaluator) -> None:
     result = exported(NINE, timeZone="UTC+05:30")
     assert run_file(result.path)["timezone"].utcoffset(None) == timedelta(hours=5, minutes=30)
-    assert check(result, running)["exported: cron"] == 1
+    assert check(result, ours)["exported: cron"] == 1
 
 
 def test_beat_itself_goes_on_from_the_last_run_in_the_state(exported: Any, tmp_path: Path) -> None:

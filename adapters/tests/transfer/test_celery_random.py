@@ -8,7 +8,7 @@ from typing import Any
 
 from celery import __version__ as celery_version
 from celery.schedules import crontab, schedule, solar
-from transfer.celery_kit import draw_crontab, make_app, named
+from transfer.celery_kit import NO_MORE, draw_crontab, make_app, named
 from transfer.clocks import NAMED_ZONES, draw_start
 from transfer.instants import COUNT, FIRES, SEED, Evaluator, definitions, lines_of
 from transfer.tally import tally
@@ -44,7 +44,7 @@ def test_due_times_are_celerys(ours: Evaluator) -> None:
             drawn = {f"e{n}": draw_schedule(draw) for n in range(ENTRIES)}
             entries = {name: {"task": "t", "schedule": each} for name, each in drawn.items()}
             app = make_app(zone, beat_schedule=entries)
-            lines = lines_of(CeleryImporter, at=at, fires=FIRES, celery_app=named(app), state=None)
+            lines = lines_of(CeleryImporter, at=at, fires=FIRES, celery_app=named(app), **NO_MORE)
             for group in definitions(lines):
                 if counted.promises(group[0]):
                     assert group[0]["fires"], group[0]
@@ -63,7 +63,7 @@ def test_the_oracle_does_what_a_beat_does_that_looks_at_its_clock() -> None:
         except ValueError:
             continue
         app = make_app(zone, beat_schedule={"e": {"task": "t", "schedule": what}})
-        (line, *_) = lines_of(CeleryImporter, at=at, fires=12, celery_app=named(app), state=None)
+        (line, *_) = lines_of(CeleryImporter, at=at, fires=12, celery_app=named(app), **NO_MORE)
         if line["type"] == "refused":
             continue
         what.app = app

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from celery import Celery
 from celery.beat import PersistentScheduler
-from transfer.celery_kit import AT, imported, instant, make_app
+from transfer.celery_kit import AT, NO_MORE, imported, instant, make_app
 from transfer.instants import lines_of
 from z4j_adapters import cli
 from z4j_adapters.engines.celery.importing.static import CeleryImporter
@@ -154,4 +154,4 @@ def test_a_real_project_is_read_from_its_folder(tmp_path: Path) -> None:
 
 def test_without_an_app_the_option_is_named() -> None:
     with pytest.raises(SourceError, match="--celery-app"):
-        lines_of(CeleryImporter, at=AT, celery_app=None, state=None)
+        lines_of(CeleryImporter, at=AT, celery_app=None, **NO_MORE)

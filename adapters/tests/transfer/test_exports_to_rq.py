@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -18,8 +18,9 @@ if tuple(map(int, version("rq").split(".")[:2])) < (2, 4):
     pytest.skip("this RQ has no cron jobs", allow_module_level=True)
 
 from rq.cron import CronJob, CronScheduler
+from transfer.clocks import NAMED_ZONES, draw_start
 from transfer.exports import Export, check, draw_schedules, export, report
-from transfer.instants import COUNT, SEED, UTC, ZONES, Evaluator, evaluator, micros, start_of
+from transfer.instants import COUNT, SEED, UTC, Evaluator, micros
 from z4j_adapters.engines.rq.exporting.cron_config import RqExporter
 from z4j_adapters.engines.rq.importing.croniters import cron_fires
 from z4j_adapters.engines.rq.importing.native import has_host_zone
@@ -36,27 +37,20 @@ NINE = {"cron": {"hour": "9", "minute": "0"}}
 TASK = "shop.tasks.clean"
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Evaluator]:
-    """Our evaluator."""
-    with evaluator() as found:
-        yield found
-
-
 def schedule(spec: dict[str, Any], **fields: Any) -> dict[str, Any]:
     plain = {"engine": "rq", "task": TASK, "timeZone": ZONE, "gap": "GAP_POLICY_SHIFT"}
     return {**plain, "fold": "FOLD_POLICY_FIRST", "spec": spec, **fields}
 
 
 @pytest.fixture
-def exported(tmp_path: Path, running: Evaluator) -> Callable[..., Export]:
+def exported(tmp_path: Path, ours: Evaluator) -> Callable[..., Export]:
     """Exports one schedule, or several by their ids."""
 
     def run(spec: dict[str, Any] | None = None, **fields: Any) -> Export:
         options = {name: fields.pop(name) for name in ("timezone", "any_phase") if name in fields}
         schedules = fields.pop("schedules", None) or {"s": schedule(spec or NINE, **fields)}
         to = tmp_path / "output"
-        return export(RqExporter, schedules, to, running, at=AT, queue="default", **options)
+        return export(RqExporter, schedules, to, ours, at=AT, queue="default", **options)
 
     return run
 
@@ -69,23 +63,22 @@ def more(draw: random.Random) -> dict[str, Any]:
 
 @pytest.mark.timeout(3600)
 def test_random_schedules_fire_there_as_here_or_are_refused(
-    tmp_path: Path, running: Evaluator, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, ours: Evaluator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     draw = random.Random(SEED)
     tally: Counter[str] = Counter()
     while tally.total() < COUNT:
-        at = start_of(draw)
-        zones = tuple(draw.sample(ZONES, 3)) if IS_LOCAL else ("UTC", *draw.sample(ZONES, 2))
-        schedules = draw_schedules(
-            draw, running, BATCH, at=at, engine="rq", zones=zones, more=more
-        )
+        drawn = draw.sample(NAMED_ZONES, 3)
+        zones = tuple(drawn) if IS_LOCAL else ("UTC", *drawn[1:])
+        at = draw_start(draw, zones[0])
+        schedules = draw_schedules(draw, ours, BATCH, at=at, engine="rq", zones=zones, more=more)
         any_phase = draw.random() < 0.5
         to = tmp_path / "output"
         result = export(
-            RqExporter, schedules, to, running,
+            RqExporter, schedules, to, ours,
             at=at, queue="default", timezone=zones[0], any_phase=any_phase,
         )  # fmt: skip
-        tally += check(result, running)
+        tally += check(result, ours)
     with capsys.disabled():
         print(report(f"--to rq ({version('rq')}), Z4J_SEED={SEED}", tally))
     assert tally["exported: cron"] > COUNT / 5
@@ -96,7 +89,8 @@ def test_the_due_times_are_those_of_rqs_own_cron_job_on_such_a_host() -> None:
     draw = random.Random(SEED)
     for expression in ("30 2 * * *", "*/20 0-3 * * *", "15,45 1 * * sun", "0 0 1,L * *"):
         for _ in range(8):
-            zone, at = draw.choice(ZONES), start_of(draw)
+            zone = draw.choice(NAMED_ZONES)
+            at = draw_start(draw, zone)
             ours = cron_fires(expression, zone_of(zone))(at, 40)
             with host_zone(zone):
                 job = CronJob("low", func_name="f.f", cron=expression)

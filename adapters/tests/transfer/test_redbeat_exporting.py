@@ -6,7 +6,6 @@ import random
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,10 @@ pytest.importorskip("redbeat")
 import redis
 from harness import RedisServer
 from redbeat import RedBeatSchedulerEntry
-from transfer.celery_kit import ZONES, make_app, start_near
+from transfer.celery_kit import make_app
+from transfer.clocks import NAMED_ZONES, draw_start
 from transfer.exports import Export, check, draw_schedules, export, report
-from transfer.instants import COUNT, SEED, UTC, Evaluator, evaluator
+from transfer.instants import COUNT, SEED, UTC, Evaluator
 from z4j_adapters.engines.celery.exporting.redbeat import RedBeatExporter
 from z4j_adapters.transfer.exporting.python import run_file
 
@@ -30,18 +30,12 @@ NINE = {"cron": {"expression": "0 9 * * *"}}
 EVERY = {"interval": {"period": "7200s", "anchorTime": "2026-03-01T00:30:00Z"}}
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Evaluator]:
-    with evaluator() as running:
-        yield running
-
-
 @pytest.fixture
-def exported(tmp_path: Path, running: Evaluator) -> Any:
+def exported(tmp_path: Path, ours: Evaluator) -> Any:
     """Exports schedules by their ids."""
 
     def run(**schedules: dict[str, Any]) -> Export:
-        return export(RedBeatExporter, schedules, tmp_path / "entries.py", running, at=AT)
+        return export(RedBeatExporter, schedules, tmp_path / "entries.py", ours, at=AT)
 
     return run
 
@@ -52,15 +46,16 @@ def schedule(spec: dict[str, Any], **fields: Any) -> dict[str, Any]:
 
 
 def test_what_is_exported_is_redbeats(
-    tmp_path: Path, running: Evaluator, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, ours: Evaluator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     draw = random.Random(SEED)
     tally: Counter[str] = Counter()
     for number in range(COUNT // BATCH):
-        at, zones = start_near(draw), tuple(draw.sample(ZONES, 3))
-        schedules = draw_schedules(draw, running, BATCH, at=at, engine="celery", zones=zones)
-        result = export(RedBeatExporter, schedules, tmp_path / f"e{number}.py", running, at=at)
-        tally += check(result, running)
+        zones = tuple(draw.sample(NAMED_ZONES, 3))
+        at = draw_start(draw, zones[0])
+        schedules = draw_schedules(draw, ours, BATCH, at=at, engine="celery", zones=zones)
+        result = export(RedBeatExporter, schedules, tmp_path / f"e{number}.py", ours, at=at)
+        tally += check(result, ours)
     with capsys.disabled():
         print(report(f"--to redbeat, Z4J_SEED={SEED}", tally))
     assert tally["exported: cron"] > COUNT / 5 and tally["exported: interval"] > COUNT / 30
@@ -99,14 +94,14 @@ def test_an_app_of_another_zone_is_not_written_to(exported: Any, redis_server: R
         module["add_to"](app)
 
 
-def test_start_end_and_number_of_runs_are_an_rrule(exported: Any, running: Evaluator) -> None:
+def test_start_end_and_number_of_runs_are_an_rrule(exported: Any, ours: Evaluator) -> None:
     bounds = {"startTime": "2026-03-02T00:00:00Z", "endTime": "2026-04-01T00:00:00Z"}
     result = exported(
         bounded=schedule(EVERY, **bounds),
         three=schedule(EVERY, maxFires=3),
         once=schedule({"oneShot": {"fireTime": "2026-05-01T00:00:00Z"}}),
     )
-    assert check(result, running).total() == 3
+    assert check(result, ours).total() == 3
     assert not result.refused
     assert "count=3" in result.exported["three"]["becomes"]
 
