@@ -76,9 +76,7 @@ def test_random_schedules_fire_there_as_here_or_are_refused(
     while tally.total() < COUNT:
         at = start_of(draw)
         zones = tuple(draw.sample(ZONES, 3)) if IS_LOCAL else ("UTC", *draw.sample(ZONES, 2))
-        schedules = draw_schedules(
-            draw, running, BATCH, at=at, engine="rq", zones=zones, more=more
-        )
+        schedules = draw_schedules(draw, running, BATCH, at=at, engine="rq", zones=zones, more=more)
         any_phase = draw.random() < 0.5
         to = tmp_path / "output"
         result = export(

@@ -84,9 +84,7 @@ def test_random_schedules_fire_there_as_here_or_are_refused(
     while tally.total() < COUNT:
         at = start_of(draw)
         zones = tuple(draw.sample(ZONES, 3))
-        schedules = draw_schedules(
-            draw, running, BATCH, at=at, engine="rq", zones=zones, more=more
-        )
+        schedules = draw_schedules(draw, running, BATCH, at=at, engine="rq", zones=zones, more=more)
         to = tmp_path / "output"
         result = export(
             RqSchedulerExporter, schedules, to, running, at=at, queue="default", timezone=zones[0]

@@ -15,7 +15,8 @@ TARGETS: dict[str, tuple[str, str]] = {
     "rq": ("z4j_adapters.engines.rq.exporting.cron_config", "RqExporter"),
     "rq-scheduler": ("z4j_adapters.engines.rq.exporting.repeated", "RqSchedulerExporter"),
     "apscheduler": (
-        "z4j_adapters.transfer.apscheduler.exporting.exporter", "ApschedulerExporter",
+        "z4j_adapters.transfer.apscheduler.exporting.exporter",
+        "ApschedulerExporter",
     ),
     "celery": (f"{_CELERY}.static", "CeleryExporter"),
 }

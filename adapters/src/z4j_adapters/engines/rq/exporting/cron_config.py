@@ -155,9 +155,7 @@ class RqExporter(Exporter):
             copy = Path(folder, "cron_config.py")  # RQ loads a file of such a name only.
             shutil.copyfile(path, copy)
             options = {"redis_url": None, "workdir": None, "engine": None, "timezone": zone}
-            importer = RqImporter(
-                Namespace(cron_config=str(copy), at=self.options.at, **options)
-            )
+            importer = RqImporter(Namespace(cron_config=str(copy), at=self.options.at, **options))
             importer.source()
             found = list(importer.read())
         # They stand there in their order; RQ before 3.0 has no names for them.

@@ -92,5 +92,3 @@ def _nearest(cron: Cron) -> str:
             "make a schedule of each",
         )
     return ",".join(f"{day}W" for day in sorted(cron.nearest_weekdays))
-
-

@@ -23,9 +23,7 @@ def crontab_texts(cron: Cron, box: Box) -> list[str]:
     if not cron.any_iso_week:
         raise NotHeld("a cron of rq-scheduler has no ISO weeks", "write days or months instead")
     if cron.microsecond:
-        raise NotHeld(
-            "a cron of rq-scheduler has no fractions of a second", "set microsecond to 0"
-        )
+        raise NotHeld("a cron of rq-scheduler has no fractions of a second", "set microsecond to 0")
     if box.year != YEARS and max(box.year) > 2099:
         raise NotHeld("a cron of rq-scheduler ends with the year 2099", "shorten the years")
     times = [field_text("minute", box.minute), field_text("hour", box.hour)]

@@ -55,7 +55,7 @@ KEPT = Note(
     "RESULT_KEPT", "rq-scheduler keeps the result of a repeated job for ever, or it would forget it"
 )
 _NOT_IN_IDS = re.compile(r"[^A-Za-z0-9_-]+")
-MAIN = '''
+MAIN = """
 if __name__ == "__main__":
     import sys
 
@@ -63,7 +63,7 @@ if __name__ == "__main__":
     from rq_scheduler import Scheduler
 
     install(Scheduler(connection=Redis.from_url(sys.argv[1])))
-'''
+"""
 HELP = """\
 Write a Python module whose install(scheduler) puts the schedules into the Redis of rq-scheduler,
 each under its id, in place of one that is there.

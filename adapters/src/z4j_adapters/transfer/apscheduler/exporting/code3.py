@@ -30,7 +30,7 @@ NAMES = {
     "IntervalTrigger": "apscheduler.triggers.interval",
 }
 MANY = 1000
-MAIN = '''
+MAIN = """
 
 if __name__ == "__main__":
     import sys
@@ -42,7 +42,7 @@ if __name__ == "__main__":
     scheduler.start(paused=True)
     add_to(scheduler)
     scheduler.shutdown()
-'''
+"""
 
 
 def job(key: str, trigger: str, call: Call, wanted: Wanted) -> str:

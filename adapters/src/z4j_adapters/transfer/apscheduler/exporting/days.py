@@ -52,7 +52,7 @@ def _merged(box: Box) -> str | None:
             if week_of(nth) <= days and not week_of(nth) <= common:
                 parts.append(f"{name} {WEEKDAYS[weekday]}")
                 covered |= week_of(nth)
-        if LAST_WEEK <= days and not LAST_WEEK <= common:
+        if days >= LAST_WEEK and not common >= LAST_WEEK:
             parts.append(f"last {WEEKDAYS[weekday]}")
             covered |= LAST_WEEK
         if covered != days:
