@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-for module in ("apscheduler", "celery", "sqlalchemy"):
-    pytest.importorskip(module)
+pytest.importorskip("apscheduler")
+pytest.importorskip("celery")
+pytest.importorskip("sqlalchemy")
 if not version("apscheduler").startswith("3."):
     pytest.skip("this is another APScheduler than 3", allow_module_level=True)
 

@@ -115,6 +115,41 @@ def test_the_module_puts_the_jobs_into_a_real_store_each_once(
     assert found["once"]["spec"] == {"oneShot": {"fireTime": "2031-01-01T00:00:00.25Z"}}
 
 
+@pytest.mark.skipif(not IS_3, reason="of version 3")
+@pytest.mark.skipif(not all(map(find_spec, ("sqlalchemy", "celery"))), reason="needs both")
+def test_a_run_of_a_stored_job_sends_the_task_that_the_schedule_describes(
+    exported: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from apscheduler.schedulers.background import BackgroundScheduler
+
+    text = "from celery import Celery\napp = Celery(broker='memory://')\n"
+    (tmp_path / "kept_shop.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    result = exported(
+        celery_app="kept_shop:app", argsJson='[1,"x"]', kwargsJson='{"deep":null}', queue="low"
+    )
+    for is_first in (True, False):
+        store = {"type": "sqlalchemy", "url": f"sqlite:///{tmp_path / 'jobs.sqlite'}"}
+        scheduler = BackgroundScheduler(jobstores={"default": store}, timezone="UTC")
+        scheduler.start(paused=True)
+        if is_first:
+            run_file(result.path)["add_to"](scheduler)
+        job = scheduler.get_job("s")
+        scheduler.shutdown()
+    job.func(*job.args, **job.kwargs)
+    app = sys.modules.pop("kept_shop").app
+    with app.connection() as connection:
+        message = connection.SimpleQueue("low").get(block=False)
+    assert message.headers["task"] == "shop.tasks.clean"
+    assert message.payload[:2] == [[1, "x"], {"deep": None}]
+
+
+def test_the_jitter_of_a_cron_is_kept(exported: Any) -> None:
+    result = exported(jitter="30s", state="STATE_PAUSED")
+    (found,) = result.found_of("s")
+    assert found.schedule["jitter"] == "30s" and found.schedule["state"] == "STATE_PAUSED"
+
+
 @pytest.mark.skipif(IS_3, reason="of version 4")
 def test_a_real_scheduler_takes_the_schedules_and_adds_them_again(exported: Any) -> None:
     from apscheduler import AsyncScheduler

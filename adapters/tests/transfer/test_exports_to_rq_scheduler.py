@@ -18,6 +18,8 @@ if find_spec("rq_scheduler") is None:
     pytest.skip("rq-scheduler is not installed here", allow_module_level=True)
 
 import redis
+from rq import Queue
+from rq_scheduler import Scheduler
 from transfer.exports import Export, check, draw_schedules, export, report
 from transfer.instants import (
     COUNT,
@@ -32,6 +34,7 @@ from transfer.instants import (
 )
 from z4j_adapters.engines.rq.exporting.repeated import RqSchedulerExporter
 from z4j_adapters.engines.rq.importing.repeated import RqSchedulerImporter
+from z4j_adapters.transfer.exporting.python import run_file
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 BATCH = 50
@@ -125,6 +128,24 @@ def test_the_module_puts_the_jobs_into_a_real_redis_each_once(
     assert found["often"]["maxFires"] == "5"
     assert found["often"]["spec"]["interval"]["anchorTime"] == "2026-11-22T00:00:30Z"
     assert found["once"]["expires"] == "90s"
+
+
+def test_a_run_of_it_is_the_job_that_the_schedule_describes(
+    exported: Any, redis_server: Any
+) -> None:
+    result = exported(
+        {"oneShot": {"fireTime": "2026-11-22T00:00:01Z"}},
+        queue="low", argsJson='[1,"x"]', kwargsJson='{"deep":null}', expires="90s",
+    )  # fmt: skip
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.flushall()
+        scheduler = Scheduler(connection=client)
+        run_file(result.path)["install"](scheduler)
+        (job,) = scheduler.get_jobs()
+        scheduler.enqueue_job(job)
+        (job,) = Queue("low", connection=client).jobs
+    assert (job.id, job.func_name, list(job.args)) == ("s", TASK, [1, "x"])
+    assert (job.kwargs, job.ttl) == ({"deep": None}, 90)
 
 
 def test_the_module_does_not_run_on_a_host_of_another_zone(
