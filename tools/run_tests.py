@@ -111,6 +111,9 @@ def adapter_tests(build: Path) -> list[PythonTests]:
     beside_arq = (
         f"{folder}/transfer/test_apscheduler4.py",
         f"{folder}/transfer/test_rq_scheduler_importing.py",
+        f"{folder}/transfer/test_exports_to_apscheduler.py",
+        f"{folder}/transfer/test_exports_to_rq.py",
+        f"{folder}/transfer/test_exports_to_rq_scheduler.py",
         "--ignore-glob=*/test_rq.py",
         "--ignore-glob=*/test_rq_[!s]*",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ pytest.importorskip("croniter")
 if tuple(map(int, version("rq").split(".")[:2])) < (2, 4):
     pytest.skip("this RQ has no cron jobs", allow_module_level=True)
 
+import redis
+from rq import Queue
 from rq.cron import CronJob, CronScheduler
 from transfer.clocks import NAMED_ZONES, draw_start
 from transfer.exports import Export, check, draw_schedules, export, report
@@ -118,6 +120,23 @@ def test_the_file_is_one_that_a_cron_scheduler_loads(exported: Any) -> None:
     assert job.args == (1, "x") and job.job_options == {
         "ttl": 90, "job_timeout": 60, "meta": {"a": 1}, "failure_ttl": 600,
     }  # fmt: skip
+
+
+def test_a_run_of_it_is_the_job_that_the_schedule_describes(
+    exported: Any, redis_server: Any
+) -> None:
+    result = exported(queue="low", argsJson='[1,"x"]', kwargsJson='{"deep":null}', expires="90s")
+    config = result.path.rename(result.path.with_suffix(".py"))
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.flushall()
+        scheduler = CronScheduler(connection=client)
+        with host_zone(ZONE if IS_LOCAL else None), stand_ins(["shop.tasks:clean"]):
+            scheduler.load_config_from_file(str(config))
+            scheduler.get_jobs()[0].next_enqueue_time = AT - timedelta(days=365)  # It is due.
+            scheduler.enqueue_jobs()
+        (job,) = Queue("low", connection=client).jobs
+    assert (job.func_name, list(job.args), job.kwargs) == (TASK, [1, "x"], {"deep": None})
+    assert job.ttl == 90
 
 
 @pytest.mark.skipif(not IS_LOCAL, reason="before RQ 3.0 it is UTC")

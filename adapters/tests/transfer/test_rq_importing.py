@@ -50,7 +50,8 @@ NAMES = {3: ("jan", "jun", "dec"), 4: ("sun", "mon", "fri", "sat")}
 
 def read(**given: Any) -> list[dict[str, Any]]:
     """What becomes of a source."""
-    options = {"cron_config": None, "redis_url": None, "workdir": None, "at": AT, **given}
+    options = {"cron_config": None, "redis_url": None, "workdir": None, "at": AT, "timezone": "UTC"}
+    options |= given
     return lines_of(RqImporter, **options)
 
 
@@ -269,6 +270,30 @@ def client(redis_server: Any) -> Iterator[redis.Redis]:
     with redis.Redis.from_url(redis_server.url) as found:
         found.flushall()
         yield found
+
+
+@pytest.mark.skipif(version("rq").startswith("2."), reason="before RQ 3.0 it is UTC")
+def test_from_rq_3_on_the_zone_of_the_host_is_asked_for(shop: Path) -> None:
+    given = {"cron_config": "ported_cron", "workdir": shop, "fires": 2}
+    refused = read(**given, timezone=None)[0]
+    assert refused["code"] == "R4_ZONE" and "--timezone" in refused["remedy"]
+    line = read(**given, timezone="Europe/Berlin")[0]
+    assert line["schedule"]["timeZone"] == "Europe/Berlin" and line["exactness"] == "EXACT"
+    assert (line["schedule"]["gap"], line["schedule"]["fold"]) == (
+        "GAP_POLICY_SHIFT",
+        "FOLD_POLICY_FIRST",
+    )
+    assert line["fires"][0] == micros(datetime(2026, 11, 24, 9, 30, tzinfo=UTC))
+
+
+@pytest.mark.skipif(version("rq").startswith("2."), reason="before RQ 3.0 it is UTC")
+def test_what_rq_3_leaves_out_when_clocks_go_forward_is_told(shop: Path) -> None:
+    given = {"cron_config": "ported_cron", "workdir": shop, "timezone": "Europe/Berlin"}
+    config = shop / "ported_cron.py"
+    config.write_text(CONFIG.replace("30 10 * * 2", "0,30 2 * * *"))
+    line = read(**given)[0]
+    assert line["exactness"] == "APPROXIMATE"
+    assert line["reasons"][0]["code"] == "DST_DIFFERS" and "2027-03-28" in str(line["reasons"])
 
 
 def test_what_a_running_rq_cron_wrote_is_read(

@@ -40,7 +40,6 @@ def _module(name: str, undo: ExitStack) -> ModuleType:
     if name in sys.modules:
         return sys.modules[name]
     made = sys.modules[name] = ModuleType(name)
-    made.__path__ = []
     undo.callback(sys.modules.pop, name, None)
     parent, _, last = name.rpartition(".")
     if parent:

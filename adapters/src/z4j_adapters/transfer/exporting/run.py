@@ -20,6 +20,7 @@ from z4j_adapters.transfer.zones import zone_of
 __all__ = ["run_export"]
 
 PROGRESS_EVERY = 500
+Compared = tuple[Written, tuple[Note, ...], Sequence[Found]]
 Result = tuple[Written, tuple[Note, ...], list[list[int]] | None]
 
 
@@ -28,7 +29,9 @@ def run_export(exporter: Exporter, wanted: Iterable[Wanted], to: Path, lines: Ex
     written = list(_translate(exporter, wanted, lines))
     while True:
         exporter.write(written, to)
-        results, bad = _read_back(exporter, written, to)
+        compared, bad = _read_back(exporter, written, to)
+        if not bad:
+            results, bad = _asked(compared)
         if not bad:
             break
         for schedule, why in bad.items():
@@ -62,11 +65,11 @@ def _translate(
 
 def _read_back(
     exporter: Exporter, written: Sequence[Written], path: Path
-) -> tuple[list[Result], dict[str, NotHeld]]:
+) -> tuple[list[Compared], dict[str, NotHeld]]:
     found: dict[str, list[Found | Refused]] = {}
     for entry in exporter.read_back(path) if written else ():
         found.setdefault(entry.key, []).append(entry)
-    results: list[Result] = []
+    results: list[Compared] = []
     bad: dict[str, NotHeld] = {}
     for one in written:
         try:
@@ -77,7 +80,19 @@ def _read_back(
     return results, bad
 
 
-def _compared(one: Written, found: Sequence[Found | Refused], at: datetime) -> Result:
+def _asked(compared: Sequence[Compared]) -> tuple[list[Result], dict[str, NotHeld]]:
+    """Ask the library for due times, which takes the longest."""
+    results: list[Result] = []
+    bad: dict[str, NotHeld] = {}
+    for one, notes, found in compared:
+        try:
+            results.append((one, notes, _fires(one, found)))
+        except NotHeld as why:
+            bad[one.wanted.id] = why
+    return results, bad
+
+
+def _compared(one: Written, found: Sequence[Found | Refused], at: datetime) -> Compared:
     definitions = []
     for entry in found:
         if isinstance(entry, Refused):
@@ -91,7 +106,7 @@ def _compared(one: Written, found: Sequence[Found | Refused], at: datetime) -> R
     notes = (*one.notes, *lost(one.wanted, definitions))
     for entry in definitions:
         notes += entry.reasons
-    return one, tuple(dict.fromkeys(notes)), _fires(one, definitions)
+    return one, tuple(dict.fromkeys(notes)), definitions
 
 
 def _check_times(one: Written, entry: Found) -> None:

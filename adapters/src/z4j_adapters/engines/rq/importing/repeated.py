@@ -6,6 +6,7 @@ import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, ClassVar
 
@@ -136,14 +137,14 @@ class RqSchedulerImporter(Importer):
         table = table_of(expression)
         box = box_of(table)
         fires = table_fires(table, zone)
-        nominal = Nominal([box], zone, gap="SKIP", fold="FIRST")
+        nominal = _nominal(box, zone)
         if box.empty or next(nominal.after(EPOCH + timedelta(days=2)), None) is None:
             raise Unfit("R6_NEVER_FIRES", f"{expression!r} matches no date", "leave it out")
         specs = list(box.specs())
         exactness = EXACT if len(specs) == 1 else EQUAL_SET
         reasons: list[Note] = []
         start = self.options.at
-        odd = _odd_gap(nominal, fires, zone, start)
+        odd = _odd_gap(expression, name, start)
         if odd is not None:
             exactness = APPROXIMATE
             reasons.append(
@@ -169,7 +170,7 @@ class RqSchedulerImporter(Importer):
                 raw=common["raw"],
                 finished=next(nominal.after(start), None) is None,
                 member=number if len(specs) > 1 else None,
-                fires=fires if number == 1 else None,
+                fires=_limited(fires, start, schedule.get("maxFires")) if number == 1 else None,
             )
 
 
@@ -189,8 +190,15 @@ def scheduler_libraries() -> dict[str, str]:
     return libraries
 
 
-def _odd_gap(nominal: Nominal, fires: Fires, zone: tzinfo, start: datetime) -> datetime | None:
+def _nominal(box: Box, zone: tzinfo) -> Nominal:
+    return Nominal([box], zone, gap="SKIP", fold="FIRST")
+
+
+@lru_cache(maxsize=10_000)  # Many jobs have the same times, and the library is slow.
+def _odd_gap(expression: str, zone_name: str, start: datetime) -> datetime | None:
     """The first change of the clocks at which the library does something else than we do."""
+    zone, table = zone_of(zone_name), table_of(expression)
+    nominal, fires = _nominal(box_of(table), zone), table_fires(table, zone)
     # Each time that is left out is enqueued again and again, whatever else is due there.
     left_out = next(gaps(nominal, zone, start), None)
     if left_out is not None:
@@ -216,6 +224,18 @@ def _interval(
         key, schedule, f"every {duration(span)} from {timestamp(at)}", reasons=(reason,),
         fires=_grid(at, span, None if repeat is None else max(1, int(repeat))), **common,
     )  # fmt: skip
+
+
+def _limited(fires: Fires, start: datetime, runs: str | None) -> Fires:
+    """The first `runs` of the times from `start` on; None: all."""
+    if runs is None:
+        return fires
+
+    def limited(after: datetime, count: int) -> list[int]:
+        most = min(int(runs), count) if after <= start else int(runs)
+        return [at for at in fires(start, most) if at > micros(after)][:count]
+
+    return limited
 
 
 def _grid(at: datetime, span: timedelta | None, runs: int | None) -> Fires:

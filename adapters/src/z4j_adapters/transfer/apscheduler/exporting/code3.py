@@ -58,9 +58,8 @@ def job(key: str, trigger: str, call: Call, wanted: Wanted) -> str:
         ("name", literal(wanted.json.get("description") or call.function.partition(":")[2])),
         ("misfire_grace_time", str(policies.grace_s)),
         ("coalesce", str(policies.coalesce)),
+        ("max_instances", "1" if policies.one_at_a_time else str(MANY)),
     ]
-    if not call.sends:
-        code.append(("max_instances", "1" if policies.one_at_a_time else str(MANY)))
     if wanted.is_paused:
         code.append(("next_run_time", "None"))
     code.append(("replace_existing", "True"))

@@ -66,11 +66,7 @@ class ApschedulerExporter(Exporter):
 
     @classmethod
     def arguments(cls, parser: Parser) -> None:
-        parser.option(
-            "module",
-            metavar="MODULE",
-            help="where tasks are that do not say it: shop.actors",
-        )
+        parser.option("module", metavar="MODULE", help="where tasks are whose names do not say it")
         parser.option(
             "celery-app", metavar="MODULE:OBJECT", help="the Celery app whose send_task jobs call"
         )
