@@ -68,6 +68,7 @@ SOURCES: dict[str, tuple[Comparison, ...]] = {
             "transfer/test_rq_scheduler_importing.py"
             "::test_random_crontabs_have_the_librarys_instants",
             "venv-arq",
+            fires=250,  # Its own search is slow.
         ),
     ),
     "apscheduler": (
