@@ -41,6 +41,7 @@ from z4j_adapters.engines.rq.importing.repeated import RqSchedulerImporter
 from z4j_adapters.transfer.zones import zone_of
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
+LIBRARY_END_US = micros(datetime(2100, 1, 1, tzinfo=UTC))  # Its years end with 2099.
 BOUNDS = ((0, 59), (0, 59), (0, 23), (1, 31), (1, 12), (0, 7), (2025, 2035))
 
 
@@ -141,7 +142,8 @@ def test_random_crontabs_have_the_librarys_instants(
                 what, told = f"{expression!r} in {zone} from {at}", group[0].get("fires", [])
                 counted.compare(what, told, theirs)
                 schedules = [line["schedule"] for line in group]
-                counted.compare(what, ours.next(schedules, at, FIRES), told)
+                got = [us for us in ours.next(schedules, at, FIRES) if us < LIBRARY_END_US]
+                counted.compare(what, got, told)
     assert counted.verdicts["EXACT"] > COUNT / 2
 
 
