@@ -17,6 +17,7 @@ import pytest
 
 pytest.importorskip("apscheduler")
 
+from transfer.clocks import NAMED_ZONES, draw_start
 from transfer.exports import Export, check, draw_schedules, export, report
 from transfer.instants import COUNT, SEED, UTC, Evaluator, lines_of
 from z4j_adapters.transfer.apscheduler.exporting.exporter import ApschedulerExporter
