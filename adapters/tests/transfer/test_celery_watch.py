@@ -220,3 +220,11 @@ def test_the_time_of_a_watch_is_bounded_by_for(tmp_path: Path, server: RedisServ
     first, *_, last = watch.lines()
     assert (first["type"], last["type"]) == ("watching", "end")
     assert 0.9e6 < last["at"] - first["at"] < 5e6
+
+
+def test_a_source_that_sends_tasks_of_an_engine_is_watched_there(
+    tmp_path: Path, server: RedisServer
+) -> None:
+    words = ("--from", "apscheduler", "--watch", "celery", "--broker-url", server.url)
+    with watching(tmp_path, *words) as watch:
+        assert watch.lines("watching")[0]["watch"] == "celery"

@@ -18,15 +18,18 @@ bool HasOwnPhase(const v1::Schedule& schedule) {
   return schedule.spec().has_interval() && schedule.source().kind() != "apscheduler";
 }
 
-ShadowSchedule Compared(const v1::Schedule& schedule, absl::Duration tolerance) {
-  absl::Duration reach = tolerance;
+ShadowSchedule Compared(const v1::Schedule& schedule, const ShadowOptions& shadow) {
+  ShadowSchedule compared = {IdIn(schedule.name(), "schedules"), schedule.task(),
+                             schedule.args_json(), schedule.kwargs_json(), shadow.tolerance};
   if (HasOwnPhase(schedule)) {
     Faults faults;
-    const auto& period = schedule.spec().interval().period();
-    reach = std::max(reach, ToDuration(period, "spec.interval.period", faults));
+    const auto& message = schedule.spec().interval().period();
+    const absl::Duration period = ToDuration(message, "spec.interval.period", faults);
+    // No further than a watch can tell.
+    compared.reach = std::max(shadow.tolerance, std::min(period, shadow.watch_for));
+    compared.between_max = period + shadow.tolerance;
   }
-  return {IdIn(schedule.name(), "schedules"), schedule.task(), schedule.args_json(),
-          schedule.kwargs_json(), reach};
+  return compared;
 }
 
 absl::Status NothingInShadow(const CutoverOptions& which, int found) {
@@ -47,7 +50,7 @@ absl::StatusOr<ShadowFires> ShadowFires::Of(const ClientOptions& options,
   for (const v1::Schedule& schedule : found) {
     if (schedule.state() != v1::Schedule::STATE_SHADOW) continue;
     made.by_uid_.emplace(schedule.uid(), static_cast<int>(made.schedules_.size()));
-    made.schedules_.push_back(Compared(schedule, shadow.tolerance));
+    made.schedules_.push_back(Compared(schedule, shadow));
     made.reach_max_ = std::max(made.reach_max_, made.schedules_.back().reach);
   }
   if (made.schedules_.empty()) return NothingInShadow(shadow.which, static_cast<int>(found.size()));

@@ -20,7 +20,7 @@ std::string Text(absl::Time time) {
 }
 
 struct Totals {
-  int64_t matched = 0, missing = 0, extra = 0, not_judged = 0;
+  int64_t matched = 0, missing = 0, extra = 0, not_judged = 0, drifted = 0;
   int idle = 0;  // Schedules of which there was nothing to compare.
   std::vector<absl::Duration> apart;
 };
@@ -32,6 +32,7 @@ Totals TotalsOf(const ShadowOutcome& outcome) {
     totals.missing += static_cast<int64_t>(line.missing.size());
     totals.extra += static_cast<int64_t>(line.extra.size());
     totals.not_judged += line.not_judged;
+    totals.drifted += line.drifted;
     totals.apart.insert(totals.apart.end(), line.apart.begin(), line.apart.end());
     if (line.matched == 0 && line.missing.empty() && line.extra.empty()) ++totals.idle;
   }
@@ -85,10 +86,16 @@ std::string VerdictOf(const Totals& totals) {
 void PrintTotals(const ShadowOutcome& outcome, const Totals& totals) {
   std::cout << "\n"
             << totals.matched << " matched, " << totals.missing << " missing, " << totals.extra
-            << " extra; " << totals.not_judged
-            << " too near to an end of the watch or to a gap in it, " << totals.idle
-            << " schedules without anything to compare\n"
-            << "apart by " << ApartText(totals.apart, 50) << " (p50), "
+            << " extra; " << totals.idle << " schedules without anything to compare\n";
+  if (totals.drifted > 0) {
+    std::cout << totals.drifted
+              << " left out there, by intervals that are counted from the last run\n";
+  }
+  if (totals.not_judged > 0) {
+    std::cout << totals.not_judged
+              << " unmatched, too near to an end of the watch or to a gap in it to say why\n";
+  }
+  std::cout << "apart by " << ApartText(totals.apart, 50) << " (p50), "
             << ApartText(totals.apart, 99) << " (p99)\n"
             << IgnoredText(outcome) << "\n";
   const ShadowWindow& window = outcome.window;
@@ -133,6 +140,7 @@ Json LineJson(const ShadowSchedule& schedule, const ShadowLine& line) {
                {"matched", line.matched},
                {"missing", line.missing.size()},
                {"extra", line.extra.size()},
+               {"drifted", line.drifted},
                {"notJudged", line.not_judged},
                {"missingAt", TimesJson(line.missing)},
                {"extraAt", TimesJson(line.extra)}};
@@ -156,6 +164,7 @@ Json DocumentOf(const ShadowOutcome& outcome, const Totals& totals) {
                 {{"matched", totals.matched},
                  {"missing", totals.missing},
                  {"extra", totals.extra},
+                 {"drifted", totals.drifted},
                  {"notJudged", totals.not_judged},
                  {"idle", totals.idle},
                  {"seen", outcome.seen},

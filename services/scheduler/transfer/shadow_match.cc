@@ -37,7 +37,10 @@ class Matcher {
       if (group_of[i] >= 0) groups_[Leader(group_of[i])].jobs.push_back(i);
     }
     for (int i = 0; i < fires_.size(); ++i) {
-      groups_[Leader(group_of_[fires_[i].schedule])].fires.push_back(i);
+      const ShadowFire& fire = fires_[i];
+      const absl::Duration reach = schedules_[fire.schedule].reach;
+      if (fire.due < window_.begin - reach || fire.due > window_.end + reach) continue;
+      groups_[Leader(group_of_[fire.schedule])].fires.push_back(i);
     }
     for (int i = 0; i < schedules_.size(); ++i) {
       Group& group = groups_[Leader(group_of_[i])];
@@ -111,15 +114,25 @@ class Matcher {
         is_paired[partner[i]] = true;
         ++line.matched;
         line.apart.push_back(seen[partner[i]] - dues[i].at);
-      } else if (window_.Judges(dues[i].at, dues[i].reach)) {
-        line.missing.push_back(dues[i].at);
-      } else {
+      } else if (!window_.Judges(dues[i].at, dues[i].reach)) {
         ++line.not_judged;
+      } else if (IsDrift(seen, dues[i].at, schedules_[fires_[group.fires[i]].schedule])) {
+        ++line.drifted;
+      } else {
+        line.missing.push_back(dues[i].at);
       }
     }
     for (int i = 0; i < seen.size(); ++i) {
       if (!is_paired[i]) AddExtra(group, seen[i]);
     }
+  }
+
+  // Whether jobs before and after `due` are as near to one another as its source has them.
+  static bool IsDrift(const std::vector<absl::Time>& seen, absl::Time due,
+                      const ShadowSchedule& schedule) {
+    const auto next = std::upper_bound(seen.begin(), seen.end(), due);
+    return next != seen.begin() && next != seen.end() &&
+           *next - *(next - 1) <= schedule.between_max;
   }
 
   void AddExtra(const Group& group, absl::Time at) {

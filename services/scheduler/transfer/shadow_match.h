@@ -17,6 +17,10 @@ struct ShadowSchedule {
   std::string args = "[]", kwargs = "{}";  // JSON.
   // A job belongs to a due time that is at most so far from it, on either side.
   absl::Duration reach;
+  // Its source counts an interval from the last run, and so falls behind the clock and leaves out a
+  // due time now and then: none is missing where its jobs follow one another within so long.  Zero:
+  // it keeps to its due times.
+  absl::Duration between_max = absl::ZeroDuration();
 };
 
 // A due time that a schedule recorded.
@@ -50,6 +54,7 @@ struct ShadowWindow {
 struct ShadowLine {
   int64_t matched = 0;
   int64_t not_judged = 0;                  // Unmatched, too near to an end of the window or a gap.
+  int64_t drifted = 0;                     // Left out by a source that counts from the last run.
   std::vector<absl::Time> missing = {};    // Recorded here, and no job was seen.
   std::vector<absl::Time> extra = {};      // A job was seen, and nothing is recorded here.
   std::vector<absl::Duration> apart = {};  // Of each match: the job's instant minus the due time.
@@ -64,8 +69,8 @@ struct ShadowComparison {
 // Holds jobs against fires.  A job belongs to the schedules that have its task and, as far as they
 // are visible, its arguments; which of their due times it is for, the instants tell: pairs keep the
 // order of both sides, and are those that are least apart in all, where leaving one without the
-// other costs as much as the reach.  An extra job counts for the schedule that is due nearest to
-// it.
+// other costs as much as the reach.  Fires outside the window and its reach do not count.  An extra
+// job counts for the schedule that is due nearest to it.
 ShadowComparison CompareShadow(absl::Span<const ShadowSchedule> schedules,
                                absl::Span<const ShadowFire> fires, absl::Span<const SeenJob> jobs,
                                const ShadowWindow& window);

@@ -9,8 +9,12 @@
 namespace z4j::scheduler {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::Gt;
 using ::testing::IsEmpty;
+using ::testing::Lt;
 
 const absl::Time kStart = Utc("2026-01-01 00:00:00");
 
@@ -148,6 +152,31 @@ TEST_F(ShadowMatchTest, AnIntervalThatCountsFromItsLastRunMayHaveItsOwnPhase) {
   const ShadowLine line = Compare().lines[0];
   EXPECT_EQ(line.matched, 6);
   EXPECT_THAT(line.extra, IsEmpty());
+}
+
+TEST_F(ShadowMatchTest, WhatASourceLeavesOutBecauseItCountsFromTheLastRunIsNotMissing) {
+  schedules_ = {Of("mail", "[]", 2)};
+  schedules_[0].between_max = absl::Seconds(1.5);
+  std::vector<double> dues, times;
+  for (int i = 0; i < 60; ++i) dues.push_back(i);
+  for (double at = 0; at < 60; at += 1.05) times.push_back(at);
+  Recorded(0, dues);
+  Seen("mail", times);
+  ShadowLine line = Compare().lines[0];
+  EXPECT_THAT(line.missing, IsEmpty());
+  EXPECT_GT(line.drifted, 0);
+  EXPECT_EQ(line.matched + line.drifted + line.not_judged, 60);
+  jobs_.erase(jobs_.begin() + 30);
+  line = Compare().lines[0];
+  EXPECT_THAT(line.missing, Contains(AllOf(Gt(At(30)), Lt(At(33)))));  // Where one was lost.
+}
+
+TEST_F(ShadowMatchTest, FiresFarOutsideTheWindowDoNotCount) {
+  Recorded(0, {-1000, -5, 30, 2000});
+  Seen("mail", {30});
+  const ShadowLine line = Compare().lines[0];
+  EXPECT_EQ(line.matched, 1);
+  EXPECT_EQ(line.not_judged, 1);
 }
 
 TEST_F(ShadowMatchTest, LateByAShareOfRandomSecondsLosesAndDoublesExactlyWhatWasLostAndDoubled) {
