@@ -28,7 +28,8 @@ def first_option(argv: list[str], *names: str) -> dict[str, str | None]:
     first = RaisingParser(add_help=False)
     for name in names:
         first.add_argument(f"--{name}", dest=name)
-    return vars(first.parse_known_args(argv)[0])
+    found: dict[str, str | None] = vars(first.parse_known_args(argv)[0])
+    return found
 
 
 def missing(packages: Mapping[str, str], error: ImportError) -> SourceError:
