@@ -231,7 +231,7 @@ def summary(in_all: dict[str, Entry], seconds: float) -> None:
     ours = sum(len(entry.ours) for entry in in_all.values())
     ran = sum(len(entry.runs) for entry in in_all.values())
     print("\n=== Summary")
-    print(f"beat sent {by_beat}, ours sent {ours}, the worker ran {ran}: none lost, none doubled")
+    print(f"beat sent {by_beat}, ours sent {ours}, the worker ran {ran}: each once, none lost")
     print("each minute had one run of " + " and ".join(EVERY_MINUTE) + ", across both cuts")
     print(f"refused, and to be done by hand: {', '.join(REFUSED)}")
     print(f"took {seconds:.0f} s")

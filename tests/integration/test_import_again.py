@@ -118,7 +118,8 @@ def test_a_cutover_lets_fire_what_was_in_shadow_and_a_rollback_takes_it_back(
     imports.server.cli("import", "cutover", *project)
     assert states() == {"mail": "STATE_ENABLED", "night": "STATE_ENABLED", "off": "STATE_PAUSED"}
     assert set(imports.plan("--label", "wave=1").values()) == {"unchanged"}
-    imports.server.cli("import", "rollback", *project)
+    back = imports.run("rollback", reader=())
+    assert "those that ours made, and they run twice" in back.stderr
     assert states() == shadow
     assert imports.stored()["mail"]["labels"] == {"wave": "1"}
     imports.server.cli("import", "rollback", *project)

@@ -1,5 +1,6 @@
 #include "services/scheduler/cli/import_cutover.h"
 
+#include <iostream>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -57,12 +58,19 @@ class Mover {
     for (const v1::Schedule& schedule : found) {
       if (!WasOf(schedule).empty()) chosen.push_back(schedule);
     }
-    return Move(chosen, [&](const v1::Schedule& schedule) -> absl::Status {
+    const auto take_back = [&](const v1::Schedule& schedule) -> absl::Status {
       if (schedule.state() != v1::Schedule::STATE_FINISHED) {
         RETURN_IF_ERROR(WasOf(schedule) == kShadow ? Shadow(schedule) : Pause(schedule));
       }
       return Label(schedule, "");
-    });
+    };
+    ASSIGN_OR_RETURN(const bool all_well, Move(chosen, take_back));
+    if (!chosen.empty() && !which_.dry_run) {
+      std::cerr
+          << "Before the old scheduler starts: if it remembers its last runs, it makes up for "
+             "those that ours made, and they run twice.  docs/migrating says what to do.\n";
+    }
+    return all_well;
   }
 
  private:

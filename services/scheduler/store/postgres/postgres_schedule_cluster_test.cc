@@ -59,6 +59,15 @@ class PostgresClusterTest : public testing::Test {
   PostgresScheduleStore b_{{database_.conninfo(), "b"}};
 };
 
+TEST_F(PostgresClusterTest, TablesThatGrewAreLookedAtAgainWithoutWaitingForAutovacuum) {
+  WriteSet write;
+  for (int i = 0; i < 600; ++i) write.inserted.push_back(Sample(absl::StrCat("more-", i)));
+  Write(a_, write);
+  EXPECT_EQ(database_.Query("SELECT count(*) FROM pg_class "
+                            "WHERE relname IN ('schedules', 'cursors') AND reltuples > 600"),
+            "2");
+}
+
 TEST_F(PostgresClusterTest, ARaiseWaitsForTheWritesOfTheOldLeader) {
   // The first half of a leader's write, held open.
   pq::Connection write({database_.conninfo(), "z4j:test", "", absl::Seconds(30)});

@@ -81,7 +81,18 @@ absl::Status PostgresScheduleStore::Transact(
   ASSIGN_OR_RETURN(const ReadSet read, BeginAndRead(*connection, keys, request_ids));
   ASSIGN_OR_RETURN(const WriteSet write, decide(read));  // The lease rolls back.
   RETURN_IF_ERROR(CheckAudit(read.head, write));
-  return Write(*connection, write);
+  RETURN_IF_ERROR(Write(*connection, write));
+  if (HasGrown(write.inserted.size())) {
+    // Where it cannot be, it only costs time: autovacuum does the same, minutes later.
+    connection->Script("ANALYZE (SKIP_LOCKED) schedules, cursors").IgnoreError();
+  }
+  return absl::OkStatus();
+}
+
+bool PostgresScheduleStore::HasGrown(int64_t inserted) {
+  const int64_t in_all = inserted_ += inserted;
+  int64_t at = analyze_at_;
+  return in_all >= at && analyze_at_.compare_exchange_strong(at, 2 * in_all);
 }
 
 }  // namespace z4j::scheduler

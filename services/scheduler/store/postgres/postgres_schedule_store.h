@@ -87,8 +87,12 @@ class PostgresScheduleStore final : public ScheduleStore {
   void WarmUpReads();
   // Forgets what was written before more than kWrittenKept.
   absl::Status PruneWritten(pq::Connection& connection, FencingToken token);
+  // Notes that so many schedules were added.  Whether PostgreSQL should look at their tables again:
+  // plans that it made when these were small, and keeps, would walk through all of a project.
+  bool HasGrown(int64_t inserted);
 
   std::atomic<bool> ready_ = false;  // MakeReady() was called.
+  std::atomic<int64_t> inserted_ = 0, analyze_at_ = 500;
   pq::Pool commit_, update_, mutate_, control_, lookup_, read_, maintain_;
   Partitions partitions_;
   Listener listener_;
