@@ -86,7 +86,7 @@ def _compared(one: Written, found: Sequence[Found | Refused], at: datetime) -> R
         raise NotHeld("it is not among what the target's library loads", "report this", "READ_BACK")
     for entry in definitions:
         _check_times(one, entry)
-    if len(definitions) == 1:
+    if len({(each.schedule.get("gap"), each.schedule.get("fold")) for each in definitions}) == 1:
         _check_clock_changes(one.wanted, definitions[0], at)
     notes = (*one.notes, *lost(one.wanted, definitions))
     for entry in definitions:

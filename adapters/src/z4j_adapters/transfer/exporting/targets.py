@@ -9,10 +9,16 @@ from z4j_adapters.transfer.exporting.model import Exporter
 __all__ = ["TARGETS", "exporter_of"]
 
 _CELERY = "z4j_adapters.engines.celery.exporting"
+_DRAMATIQ = "z4j_adapters.engines.dramatiq.exporting"
 
 # Name → module, class.  The modules load without the libraries that they write for.
 TARGETS: dict[str, tuple[str, str]] = {
     "celery": (f"{_CELERY}.static", "CeleryExporter"),
+    "huey": ("z4j_adapters.engines.huey.exporting.exporter", "HueyExporter"),
+    "arq": ("z4j_adapters.engines.arq.exporting.exporter", "ArqExporter"),
+    "taskiq": ("z4j_adapters.engines.taskiq.exporting.exporter", "TaskiqExporter"),
+    "periodiq": (f"{_DRAMATIQ}.periodiq", "PeriodiqExporter"),
+    "dramatiq-crontab": (f"{_DRAMATIQ}.crontab", "CrontabExporter"),
 }
 
 
