@@ -206,6 +206,8 @@ def test_a_time_that_the_clock_leaves_out_is_refused_unless_it_is_to_be_left_out
     assert (line["code"], "2026-03-29 02:30" in line["reason"]) == ("R9_DST", True)
     assert exported(cron("30 2 * * *"), **berlin, gap="GAP_POLICY_SKIP").exported
     assert exported(cron("*/30 * * * *"), **berlin).exported  # 03:00 is one of its times anyway.
+    either = exported(cron("30 2 29 * FRI"), **berlin).refused["s"]  # Two periodic tasks.
+    assert (either["code"], "2026-03-29 02:30" in either["reason"]) == ("R9_DST", True)
 
 
 def test_one_instance_has_one_zone(exported: Any) -> None:
