@@ -13,7 +13,9 @@ _CELERY = "z4j_adapters.engines.celery.exporting"
 # Name → module, class.  The modules load without the libraries that they write for.
 TARGETS: dict[str, tuple[str, str]] = {
     "celery": (f"{_CELERY}.static", "CeleryExporter"),
+    "django-celery-beat": (f"{_CELERY}.dcb", "DjangoCeleryBeatExporter"),
     "redbeat": (f"{_CELERY}.redbeat", "RedBeatExporter"),
+    "cron": ("z4j_adapters.transfer.cron.exporter", "CronExporter"),
 }
 
 
