@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -224,6 +225,15 @@ def test_options_of_a_cron_job_are_carried_or_told(read: Any) -> None:
     schedule = line["schedule"]
     assert (schedule["queue"], schedule["overlap"]) == ("night", "OVERLAP_SKIP")
     assert {"R7_STARTUP", "NOT_UNIQUE", "JOB_ID"} <= set(codes(line))
+
+
+def test_keywords_that_partial_gives_are_those_of_the_call(read: Any) -> None:
+    job = cron(partial(nightly, n=2), name="twice", hour=9, minute=0)
+    (line,) = read([job])
+    assert (line["schedule"]["task"], line["schedule"]["kwargsJson"]) == ("nightly", '{"n":2}')
+    for wrong in (partial(nightly, 1), partial(nightly, n={1, 2})):
+        (line,) = read([cron(wrong, name="wrong", hour=9, minute=0)])
+        assert line["code"] == "R2_ARGUMENTS"
 
 
 def test_jobs_of_one_name_become_several(read: Any) -> None:

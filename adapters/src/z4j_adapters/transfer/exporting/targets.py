@@ -9,6 +9,7 @@ from z4j_adapters.transfer.exporting.model import Exporter
 __all__ = ["TARGETS", "exporter_of"]
 
 _CELERY = "z4j_adapters.engines.celery.exporting"
+_DRAMATIQ = "z4j_adapters.engines.dramatiq.exporting"
 
 # Name → module, class.  The modules load without the libraries that they write for.
 TARGETS: dict[str, tuple[str, str]] = {
@@ -19,7 +20,14 @@ TARGETS: dict[str, tuple[str, str]] = {
         "ApschedulerExporter",
     ),
     "celery": (f"{_CELERY}.static", "CeleryExporter"),
+    "django-celery-beat": (f"{_CELERY}.dcb", "DjangoCeleryBeatExporter"),
     "redbeat": (f"{_CELERY}.redbeat", "RedBeatExporter"),
+    "huey": ("z4j_adapters.engines.huey.exporting.exporter", "HueyExporter"),
+    "arq": ("z4j_adapters.engines.arq.exporting.exporter", "ArqExporter"),
+    "taskiq": ("z4j_adapters.engines.taskiq.exporting.exporter", "TaskiqExporter"),
+    "periodiq": (f"{_DRAMATIQ}.periodiq", "PeriodiqExporter"),
+    "dramatiq-crontab": (f"{_DRAMATIQ}.crontab", "CrontabExporter"),
+    "cron": ("z4j_adapters.transfer.cron.exporter", "CronExporter"),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timezone, tzinfo
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from z4j_adapters._options import Parser
 from z4j_adapters.engines.arq.importing.times import Never, Unreadable, read_times, shown
 from z4j_adapters.transfer.locate import load_object
 from z4j_adapters.transfer.model import Found, Importer, Note, Refused, Source, SourceError
+from z4j_adapters.transfer.values import Inexact, json_text
 from z4j_adapters.transfer.wall import changes_clock
 from z4j_adapters.transfer.zones import fixed_zone_name, zone_of
 
@@ -57,15 +59,20 @@ class ArqImporter(Importer):
         name = self.options.arq_settings
         settings = load_object("arq-settings", name, self.options.workdir)
         try:
-            self._settings: dict[str, Any] = get_kwargs(settings)  # As the worker does.
+            found = get_kwargs(settings)  # As the worker does.
         except Exception as error:
             raise SourceError(
                 "WRONG_USAGE", f"--arq-settings {name} is a {type(settings).__name__}: {error}"
             ) from error
-        self._jobs = list(self._settings.get("cron_jobs") or ())
-        self._zone, self._zone_note = self._read_zone()
+        self.open(found)
         installed = version("arq")
         return Source("arq", installed, name, {"arq": installed})
+
+    def open(self, settings: dict[str, Any]) -> None:
+        """Let `read` read these settings of a worker."""
+        self._settings = settings
+        self._jobs = list(settings.get("cron_jobs") or ())
+        self._zone, self._zone_note = self._read_zone()
 
     def total(self) -> int | None:
         return len(self._jobs)
@@ -114,18 +121,22 @@ class ArqImporter(Importer):
             return refused("R1_OPAQUE", str(error), "write numbers, or sets of numbers")
         if self._zone is None:
             return refused(self._zone_note.code, self._zone_note.message, _NAME_ZONE)
-        function = next((each for each in functions if each.coroutine is job.coroutine), None)
+        try:
+            coroutine, arguments = _call(job)
+        except Inexact as error:
+            return refused("R2_ARGUMENTS", str(error), "give text, numbers, lists, dicts by name")
+        function = next((each for each in functions if each.coroutine is coroutine), None)
         if function is None:
-            name = job.coroutine.__qualname__
             return refused(
                 "NO_ENGINE_TASK",
                 f"workers know it as {job.name!r} alone, and only while it stands in cron_jobs",
-                f"add {name} to functions, and import again",
+                f"add {coroutine.__qualname__} to functions, and import again",
             )
         spec, becomes = times.spec()
         schedule: dict[str, Any] = {
             "engine": "arq",
             "task": function.name,
+            **arguments,
             "spec": {"cron": spec},
             "timeZone": self._zone,
             "gap": "GAP_POLICY_NEXT_VALID",
@@ -210,9 +221,23 @@ class ArqImporter(Importer):
                 yield Note(
                     "OF_THE_FUNCTION",
                     f"{option} is {wanted} in cron(…), and {has} where it is called as "
-                    f"{function.name}: write func({job.coroutine.__qualname__}, {option}={wanted}) "
-                    "in functions",
+                    f"{function.name}: write func({function.coroutine.__qualname__}, "
+                    f"{option}={wanted}) in functions",
                 )
+
+
+def _call(job: Any) -> tuple[Any, dict[str, str]]:
+    """The coroutine of a job, and the arguments that functools.partial gives it.
+
+    Raises:
+        Inexact: JSON does not hold them; or they come before arq's context.
+    """
+    coroutine = job.coroutine
+    if not isinstance(coroutine, partial):
+        return coroutine, {}
+    if coroutine.args:
+        raise Inexact("partial(…) gives it an argument in the place of arq's context")
+    return coroutine.func, {"kwargsJson": json_text(coroutine.keywords)}
 
 
 def _seconds(value: Any) -> float:

@@ -149,4 +149,5 @@ def shown(job: Any) -> str:
         for name in (*_RANGES, "microsecond")
         if getattr(job, name, None) is not None
     )
-    return f"cron({getattr(job.coroutine, '__qualname__', job.coroutine)}, {', '.join(fields)})"
+    coroutine = getattr(job.coroutine, "func", job.coroutine)  # Of functools.partial.
+    return f"cron({getattr(coroutine, '__qualname__', coroutine)}, {', '.join(fields)})"

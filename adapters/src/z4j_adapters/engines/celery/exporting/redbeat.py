@@ -147,6 +147,8 @@ def _interval(wanted: Wanted, period: timedelta) -> str:
             "start at every check: its period must be of whole seconds, and a minute or more",
             "clear start_time, end_time and max_fires first",
         )
+    if wanted.end is not None and wanted.fires_left:
+        raise NotHeld("an rrule has an end or a number of runs", "clear one of the two first")
     return _rule(wanted, period, count=wanted.fires_left)
 
 

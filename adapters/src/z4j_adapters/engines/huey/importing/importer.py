@@ -15,7 +15,7 @@ from z4j_adapters.transfer.cron_fields import cron
 from z4j_adapters.transfer.locate import load_object
 from z4j_adapters.transfer.minutes import asked_every_minute
 from z4j_adapters.transfer.model import Found, Importer, Note, Refused, Source, SourceError
-from z4j_adapters.transfer.values import duration
+from z4j_adapters.transfer.values import Inexact, duration, json_text
 from z4j_adapters.transfer.wall import day_exists
 from z4j_adapters.transfer.zones import zone_of
 
@@ -77,67 +77,70 @@ class HueyImporter(Importer):
         app = load_object("huey-app", name, self.options.workdir)
         if not isinstance(app, huey.Huey):
             raise SourceError("WRONG_USAGE", f"--huey-app {name} is a {type(app).__name__}")
+        self.open(app)
+        installed = version("huey")
+        return Source("huey", installed, name, {"huey": installed})
+
+    def open(self, app: Any) -> None:
+        """Let `read` read this instance."""
+        import huey
+
         self._app = app
         made: Any = huey.crontab()
         self._crontab_code = made.__code__
-        installed = version("huey")
-        return Source("huey", installed, name, {"huey": installed})
 
     def total(self) -> int | None:
         return len(self._app._registry._periodic_tasks)
 
     def read(self) -> Iterator[Found | Refused]:
         for task_class in list(self._app._registry._periodic_tasks):
-            name = str(self._app._registry.task_to_string(task_class))
+            task = str(self._app._registry.task_to_string(task_class))
+            key = str(getattr(task_class, "z4j_schedule", task))  # Of a module that we exported.
             try:
-                yield self._entry(name, task_class)
+                yield self._entry(key, task, task_class)
             except Exception as error:
-                yield Refused(
-                    name,
-                    "R1_OPAQUE",
-                    f"its definition cannot be read: {type(error).__name__}: {error}",
-                    "write it with huey.crontab(…)",
-                    name,
-                )
+                reason = f"its definition cannot be read: {type(error).__name__}: {error}"
+                yield Refused(key, "R1_OPAQUE", reason, "write it with huey.crontab(…)", key)
 
-    def _entry(self, name: str, task_class: Any) -> Found | Refused:
+    def _entry(self, key: str, task: str, task_class: Any) -> Found | Refused:
         validate = _closure(task_class.validate_datetime).get("validate_datetime")
+        raw = f"validate_datetime={getattr(validate, '__qualname__', validate)!s}"
+
+        def refused(code: str, reason: str, remedy: str) -> Refused:
+            return Refused(key, code, reason, remedy, key, raw)
+
         if getattr(validate, "__code__", None) is not self._crontab_code:
-            return Refused(
-                name,
+            return refused(
                 "R1_OPAQUE",
                 "a function of your own says when it runs, and only it knows what it will say",
                 "write it with huey.crontab(…), or make a schedule of the times that are meant",
-                name,
-                f"validate_datetime={getattr(validate, '__qualname__', validate)!s}",
             )
         times = _read(validate)
         raw = _shown(times)
         never = _never(times)
         if never:
-            return Refused(
-                name, "R6_NEVER_FIRES", never, "write the times that are meant", name, raw
-            )
+            return refused("R6_NEVER_FIRES", never, "write the times that are meant")
         zone = "UTC" if self._app.utc else self.options.timezone
         if not zone:
-            return Refused(
-                name,
+            return refused(
                 "R4_ZONE",
                 "utc=False: Huey follows the clock of its consumer's host, and does not say which "
                 "zone that is",
                 "give --timezone ZONE, such as Europe/Berlin",
-                name,
-                raw,
             )
         settings = _settings(task_class)
         if isinstance(settings, Note):
-            return Refused(
-                name, settings.code, settings.message, "write a number of seconds", name, raw
-            )
+            return refused(settings.code, settings.message, "write a number of seconds")
+        try:
+            arguments = _arguments(task_class())
+        except Inexact as error:
+            remedy = "give text, numbers, lists, dicts"
+            return refused("R2_ARGUMENTS", f"args or kwargs: {error}", remedy)
         spec, becomes = _spec(times)
         schedule = {
             "engine": "huey",
-            "task": name,
+            "task": task,
+            **arguments,
             **settings,
             "spec": {"cron": spec},
             "timeZone": zone,
@@ -148,7 +151,7 @@ class HueyImporter(Importer):
         is_time = cast("Callable[[datetime], bool]", validate)
         probe = (min(times.hour), min(times.minute))
         fires = asked_every_minute(is_time, zone_of(zone), probe)
-        return Found(name, schedule, becomes, raw=raw, fires=fires)
+        return Found(key, schedule, becomes, raw=raw, fires=fires)
 
 
 def _closure(function: Any) -> dict[str, Any]:
@@ -195,6 +198,16 @@ def _never(times: _Crontab) -> str:
         if not getattr(times, name):
             return f"no {name} matches"
     return "" if day_exists(times.day, times.month) else "there is no such day in its months"
+
+
+def _arguments(task: Any) -> dict[str, str]:
+    """Those that the task has by itself: a class of your own may give some."""
+    found = {}
+    if task.args:
+        found["argsJson"] = json_text(list(task.args))
+    if task.kwargs:
+        found["kwargsJson"] = json_text(task.kwargs)
+    return found
 
 
 def _settings(task_class: Any) -> dict[str, Any] | Note:

@@ -1,0 +1,1 @@
+"""Exporting: schedules as cron jobs of arq."""

@@ -1,0 +1,1 @@
+"""Exporting: schedules as those of periodiq and dramatiq-crontab."""

@@ -1,0 +1,1 @@
+"""Exporting: schedules as periodic tasks of Huey."""
