@@ -20,7 +20,8 @@ from z4j_adapters.engines.rq.exporting.jobs import (
     default_queue,
     seconds_of,
 )
-from z4j_adapters.engines.rq.importing.native import RqImporter, has_host_zone, rq_libraries
+from z4j_adapters.engines.rq.importing.hosts import has_host_zone, rq_libraries
+from z4j_adapters.engines.rq.importing.native import RqImporter
 from z4j_adapters.transfer.exporting.model import Exporter, NotHeld, Target, Wanted, Written
 from z4j_adapters.transfer.exporting.python import literal
 from z4j_adapters.transfer.exporting.reading import host_zone, stand_ins
