@@ -144,6 +144,12 @@ def test_a_run_of_a_stored_job_sends_the_task_that_the_schedule_describes(
     assert message.payload[:2] == [[1, "x"], {"deep": None}]
 
 
+def test_an_argument_with_the_name_of_an_option_of_rq_stays_an_argument(exported: Any) -> None:
+    result = exported(engine="rq", rq_queue="shop:low", argsJson="[1]", kwargsJson='{"ttl":5}')
+    (found,) = result.found_of("s")
+    assert (found.schedule["argsJson"], found.schedule["kwargsJson"]) == ("[1]", '{"ttl":5}')
+
+
 def test_the_jitter_of_a_cron_is_kept(exported: Any) -> None:
     result = exported(jitter="30s", state="STATE_PAUSED")
     (found,) = result.found_of("s")

@@ -9,6 +9,7 @@ from typing import Any
 from z4j_adapters.transfer.apscheduler.triggers import Unreadable
 from z4j_adapters.transfer.model import Note
 from z4j_adapters.transfer.pickles import Record, strangers
+from z4j_adapters.transfer.rq_keywords import RQ_KEYWORDS
 from z4j_adapters.transfer.values import Inexact, json_text
 
 __all__ = ["CELERY_TASK", "CELERY_TASKS", "ENGINES", "WRAPPERS", "Call", "call_of"]
@@ -73,13 +74,7 @@ def call_of(func: str, args: Sequence[Any], kwargs: Mapping[str, Any], engine: s
         if func.endswith(suffix):
             return _made(engine, func.removesuffix(suffix), args, kwargs, sends=True)
     if func.endswith(".enqueue") and engine == "rq":
-        if args and isinstance(args[0], str):
-            call = _made(engine, func, args[1:], kwargs, sends=True)
-            return Call(engine, args[0], call.args_json, call.kwargs_json, sends=True)
-        raise Unreadable(
-            "NO_ENGINE_TASK", f"its function {func} does not name what it enqueues",
-            "enqueue by the dotted path of the function",
-        )  # fmt: skip
+        return _enqueued(func, args, kwargs)
     if func.endswith(".send_task") and engine == "celery":
         return _sent_by_name(func, args, kwargs)
     last = func.rpartition(".")[2]
@@ -90,6 +85,21 @@ def call_of(func: str, args: Sequence[Any], kwargs: Mapping[str, Any], engine: s
             "name the engine that it belongs to, or create the schedule by hand",
         )
     return _made(engine, func, args, kwargs, sends=False)
+
+
+def _enqueued(func: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
+    """The job's function is `enqueue(path, …)` of a queue of RQ."""
+    options = RQ_KEYWORDS.intersection(kwargs) - {"args", "kwargs"}
+    if options or not args or not isinstance(args[0], str):
+        why = f"gives RQ its option {min(options)}" if options else "does not name what it enqueues"
+        raise Unreadable(
+            "NO_ENGINE_TASK", f"its function {func} {why}",
+            "enqueue by the dotted path of the function, with its arguments alone",
+        )  # fmt: skip
+    own = args[1:], kwargs
+    if "args" in kwargs or "kwargs" in kwargs:
+        own = kwargs.get("args") or (), kwargs.get("kwargs") or {}
+    return Call("rq", args[0], *_json("rq", *own), sends=True)
 
 
 def _sent_by_name(func: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
