@@ -140,7 +140,7 @@ def _check_call(result: Export, name: str) -> None:
 
 def _instants(schedule: dict[str, Any], at: datetime) -> tuple[datetime, ...]:
     """From where due times are compared: now, and before the next change of its clock."""
-    if schedule.get("maxFires") or "interval" in schedule["spec"]:
+    if schedule.get("maxFires") or not schedule["spec"].keys() & {"cron", "calendarInterval"}:
         return (at,)
     zone = zone_of(schedule.get("timeZone", "UTC"))
     following = (change for change in changes(zone, at.date(), 400) if change > at)

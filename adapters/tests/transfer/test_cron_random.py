@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -13,17 +12,13 @@ from typing import Any
 import pytest
 from transfer import cron_daemon
 from transfer.clocks import ZONES, draw_start, shown
+from transfer.cron_daemon import BOUNDS, NAMES
 from transfer.instants import COUNT as SPECS
 from transfer.instants import SEED, Evaluator, evaluator, lines_of, micros
 from z4j_adapters.transfer.cron.importer import CronImporter
 from z4j_adapters.transfer.zones import zone_of
 
 DAYS = 4
-BOUNDS = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 7)]
-NAMES = {
-    3: ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"],
-    4: ["sun", "mon", "tue", "wed", "thu", "fri", "sat"],
-}
 
 
 @pytest.fixture
@@ -75,50 +70,6 @@ def line(rng: random.Random) -> str:
     return " ".join(fields)
 
 
-def oracle_job(text: str) -> cron_daemon.Job:
-    """Read a line anew: by patterns, not character by character as the importer does."""
-    macros = {"hourly": "0 * * * *", "daily": "0 0 * * *", "midnight": "0 0 * * *"}
-    macros |= {"weekly": "0 0 * * 0", "monthly": "0 0 1 * *"}
-    fields = (macros[text[1:]] if text.startswith("@") else text).split()
-    sets = [numbers(field, index) for index, field in enumerate(fields)]
-    sets[4] = {day % 7 for day in sets[4]}
-    star_day = fields[2].startswith("*") or fields[4].startswith("*")
-
-    def matches(at: datetime) -> bool:
-        day, weekday = at.day in sets[2], at.isoweekday() % 7 in sets[4]
-        return (
-            at.minute in sets[0]
-            and at.hour in sets[1]
-            and at.month in sets[3]
-            and ((day and weekday) if star_day else (day or weekday))
-        )
-
-    return cron_daemon.Job(matches, fields[0].startswith("*") or fields[1].startswith("*"))
-
-
-def numbers(field: str, index: int) -> set[int]:
-    low, high = BOUNDS[index]
-    found: set[int] = set()
-    for part in field.split(","):
-        read = re.match(r"(\*|(\w+?)(?:-(\w+))?)(?:/(\d+))?(?=$|[#?-])", part)
-        assert read is not None, part
-        if read[1] == "*":
-            first, last = low, high
-        else:
-            first = number(read[2], index)
-            last = number(read[3], index) if read[3] else first
-        found |= {n for n in range(first, last + 1, int(read[4] or 1))}
-        if read.end() < len(part):
-            break
-    return found
-
-
-def number(text: str, index: int) -> int:
-    names = NAMES.get(index, [])
-    lower = text.lower()
-    return names.index(lower) + BOUNDS[index][0] if lower in names else int(text)
-
-
 def test_every_line_runs_when_debians_cron_runs_it(
     ours: Evaluator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -140,7 +91,7 @@ def test_every_line_runs_when_debians_cron_runs_it(
             cron_flavour="debian",
         )
         end = start + timedelta(days=DAYS)
-        theirs = cron_daemon.run(oracle_job(text), zone_of(zone), start, end)
+        theirs = cron_daemon.run(cron_daemon.job_of(text), zone_of(zone), start, end)
         where = f"Z4J_SEED={SEED}: {text!r} in {zone} from {start}"
         if found["type"] == "refused":
             causes[found["code"]] += 1

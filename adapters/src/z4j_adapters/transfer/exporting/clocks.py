@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import NamedTuple
 
 from z4j_adapters.transfer.exporting.model import Cron, NotHeld
 from z4j_adapters.transfer.nominal import changes
 
-__all__ = ["Crossing", "differs_at", "is_on", "not_held"]
+__all__ = ["Crossing", "differs_at", "is_on", "meets_at", "not_held"]
 
 YEAR_END = date(2199, 12, 31)
 DAY = timedelta(days=1)
@@ -31,31 +32,22 @@ def differs_at(
 ) -> datetime | None:
     """The first wall time, from the day of `at` on, of which the two make different instants; None
     if they are the same for this cron in this zone."""
-    known = set()
-    for change in changes(zone, at.date(), (YEAR_END - at.date()).days):
-        before, after = _offsets(change, zone)
-        is_gap = after > before
-        if ours.gap == theirs.gap if is_gap else ours.fold == theirs.fold:
-            continue
-        low = (change + min(before, after)).replace(tzinfo=None)
-        high = (change + max(before, after)).replace(tzinfo=None)
-        end = high + (high - low) if is_gap else high
-        days = _days(cron, low, end)
-        kind = low.time(), high - low, is_gap, tuple(days)
-        if kind in known:  # Its like was looked at.
-            continue
-        known.add(kind)
-        times = [wall for wall in _times(cron, low, end, days)]
-        removed = [wall for wall in times if wall < high]
-        if not removed:
-            continue
-        if not is_gap:
-            return removed[0]
-        length, follow = high - low, {wall for wall in times if wall >= high}
-        if _over(ours.gap, removed, high, length) | follow != (
-            _over(theirs.gap, removed, high, length) | follow
-        ):
-            return removed[0]
+    for met in _met(cron, zone, at):
+        if met.is_gap:
+            differs = _over(ours.gap, met) != _over(theirs.gap, met)
+        else:
+            differs = ours.fold != theirs.fold
+        if differs:
+            return met.times[0]
+    return None
+
+
+def meets_at(cron: Cron, zone: tzinfo, at: datetime) -> datetime | None:
+    """The first wall time that is left out and comes together with another one when the clock is
+    put forward; None if each is alone."""
+    for met in _met(cron, zone, at):
+        if met.is_gap and (len(met.times) > 1 or met.end in met.after):
+            return met.times[0]
     return None
 
 
@@ -100,11 +92,39 @@ def _nearest(of: date, number: int) -> date:
     return day
 
 
-def _offsets(change: datetime, zone: tzinfo) -> tuple[timedelta, timedelta]:
-    before = (change - SECOND).astimezone(zone).utcoffset()
-    after = change.astimezone(zone).utcoffset()
-    assert before is not None and after is not None
-    return before, after
+@dataclass(frozen=True, slots=True)
+class _Met:
+    """A change of the clock that leaves out, or repeats, some times of a cron."""
+
+    is_gap: bool
+    start: datetime
+    end: datetime
+    """Wall times from `start` to `end` are left out, or repeated."""
+    times: list[datetime]
+    """Those of the cron."""
+    after: set[datetime]
+    """Of a gap: its times after it, for as long as the gap is."""
+
+
+def _met(cron: Cron, zone: tzinfo, at: datetime) -> Iterator[_Met]:
+    """The changes from the day of `at` on, once of each kind."""
+    known = set()
+    for change in changes(zone, at.date(), (YEAR_END - at.date()).days):
+        offsets = [instant.astimezone(zone).utcoffset() for instant in (change - SECOND, change)]
+        before, after = (offset or timedelta(0) for offset in offsets)
+        low = (change + min(before, after)).replace(tzinfo=None)
+        high = (change + max(before, after)).replace(tzinfo=None)
+        is_gap = after > before
+        end = high + (high - low) if is_gap else high
+        days = _days(cron, low, end)
+        kind = low.time(), high - low, is_gap, tuple(days)
+        if kind in known:
+            continue
+        known.add(kind)
+        times = list(_times(cron, low, end, days))
+        if times and times[0] < high:
+            removed = [wall for wall in times if wall < high]
+            yield _Met(is_gap, low, high, removed, set(times) - set(removed))
 
 
 def _days(cron: Cron, low: datetime, end: datetime) -> list[int]:
@@ -126,8 +146,10 @@ def _times(cron: Cron, low: datetime, end: datetime, days: list[int]) -> Iterato
                         yield wall
 
 
-def _over(gap: str, removed: list[datetime], end: datetime, length: timedelta) -> set[datetime]:
-    """What becomes of the times that are left out, by the clock after the change."""
+def _over(gap: str, met: _Met) -> set[datetime]:
+    """The times from the gap on, by the clock after it."""
     if gap == "SKIP":
-        return set()
-    return {end} if gap == "NEXT_VALID" else {wall + length for wall in removed}
+        return met.after
+    length = met.end - met.start
+    late = {met.end} if gap == "NEXT_VALID" else {wall + length for wall in met.times}
+    return late | met.after

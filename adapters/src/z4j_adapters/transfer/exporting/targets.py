@@ -19,6 +19,9 @@ TARGETS: dict[str, tuple[str, str]] = {
         "ApschedulerExporter",
     ),
     "celery": (f"{_CELERY}.static", "CeleryExporter"),
+    "django-celery-beat": (f"{_CELERY}.dcb", "DjangoCeleryBeatExporter"),
+    "redbeat": (f"{_CELERY}.redbeat", "RedBeatExporter"),
+    "cron": ("z4j_adapters.transfer.cron.exporter", "CronExporter"),
 }
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from datetime import timezone as fixed_zone
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from z4j_adapters._options import Parser
-from z4j_adapters.transfer.exporting.model import Exporter, NotHeld, Target, Wanted, Written
-from z4j_adapters.transfer.exporting.python import Source, literal, run_file
+from z4j_adapters.engines.celery.exporting.beat import BeatExporter, no_kind
+from z4j_adapters.engines.celery.exporting.sources import timedelta_source, zone_source
+from z4j_adapters.transfer.exporting.model import NotHeld, Target, Wanted, Written
+from z4j_adapters.transfer.exporting.python import literal, run_file
 from z4j_adapters.transfer.model import Found, Refused
-from z4j_adapters.transfer.zones import zone_of
 
 __all__ = ["CeleryExporter"]
 
@@ -44,24 +43,11 @@ intervals; start_time, end_time, max_fires; paused schedules; what Celery does o
 clock is changed; and overlap, jitter and run_retry, which --drop leaves out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What a schedule becomes."""
-
-    schedules: dict[str, str]
-    """Key → source of its `schedule`."""
-    call: dict[str, Any]
-    interval: tuple[str, timedelta, datetime] | None = None
-    """Task, period and last run, if they are to be remembered."""
-
-
-class CeleryExporter(Exporter):
+class CeleryExporter(BeatExporter):
     """Writes for `celery beat` with its own scheduler."""
 
     summary = "a module with beat_schedule, for Celery beat"
     help = HELP
-    packages = {"celery": "celery"}  # noqa: RUF012
-    engine = "celery"
 
     @classmethod
     def arguments(cls, parser: Parser) -> None:
@@ -80,74 +66,48 @@ class CeleryExporter(Exporter):
 
         if self.options.state:
             check_unused(self.options.state)
-        self._zone: str | None = self.options.timezone
         versions = libraries("kombu", "tzdata")
         return Target("celery", versions["celery"], versions)
 
     def add(self, wanted: Wanted) -> Written:
         """A crontab, or two, or a timedelta."""
-        from z4j_adapters.engines.celery.exporting.calls import check_call, options_of
-
-        check_call(wanted)
-        call: dict[str, Any] = {"task": wanted.task}
-        fields = {"args": wanted.args, "kwargs": wanted.kwargs, "options": options_of(wanted)}
-        call |= {name: value for name, value in fields.items() if value}
         if wanted.kind == "cron":
-            return self._crontabs(wanted, call)
-        if wanted.kind == "interval":
-            return self._interval(wanted, call)
-        raise no_kind(wanted)
+            return self.written(wanted, self.crontabs(wanted))
+        if wanted.kind != "interval":
+            raise no_kind(wanted)
+        from z4j_adapters.engines.celery.exporting.intervals import ANY_PHASE, period_of
 
-    def _crontabs(self, wanted: Wanted, call: dict[str, Any]) -> Written:
-        from z4j_adapters.engines.celery.exporting.crontabs import crontabs
-
-        if self._zone not in (None, wanted.time_zone):
-            raise NotHeld(
-                f"it is in {wanted.time_zone}, and all crontabs of the app are in {self._zone}",
-                f"export it for an app of its own, with --timezone {wanted.time_zone}",
-                "R9_ZONE",
-            )
-        found = [str(one) for one in crontabs(wanted, self.options.at)]
-        self._zone = wanted.time_zone
-        keys = [wanted.id if n == 1 else f"{wanted.id} ({n})" for n in range(1, len(found) + 1)]
-        entry = Entry(dict(zip(keys, found, strict=True)), call)
-        return Written(wanted, tuple(keys), entry, " and ".join(found))
-
-    def _interval(self, wanted: Wanted, call: dict[str, Any]) -> Written:
-        from z4j_adapters.engines.celery.exporting.intervals import (
-            ANY_PHASE,
-            last_run_of,
-            period_of,
-        )
-
-        period = period_of(wanted, self.options.at)
-        text = timedelta_source(period)
-        schedules = {wanted.id: text}
+        source = timedelta_source(period_of(wanted, self.options.at))
+        made = self.written(wanted, {wanted.id: source})
         if self.options.state:
-            last_run = last_run_of(wanted, self.options.at)
-            entry = Entry(schedules, call, (wanted.task, period, last_run))
-            return Written(wanted, (wanted.id,), entry, text)
+            return made
         if not self.options.any_phase:
             raise NotHeld(
                 "Celery counts an interval from the last run, which the module cannot hold",
                 "--state FILE writes it into beat's file; --any-phase lets it begin anywhere",
                 "R9_PHASE",
             )
-        return Written(wanted, (wanted.id,), Entry(schedules, call), text, (ANY_PHASE,))
+        return replace(made, notes=(ANY_PHASE,))
 
     def write(self, written: Sequence[Written], to: Path) -> None:
         """Write the module, and beat's file."""
-        from z4j_adapters.engines.celery.exporting.beat_file import write_beat_file
-
-        schedule = {
-            key: {"task": one.entry.call["task"], "schedule": Source(source), **one.entry.call}
-            for one in written
-            for key, source in one.entry.schedules.items()
-        }
-        to.write_text(module_text(self._zone or "UTC", schedule), encoding="utf-8")
+        schedule = literal(self.entries(written))
+        text = _MODULE.format(zone=zone_source(self.zone), schedule=schedule)
+        to.write_text(text, encoding="utf-8")
         if self.options.state:
-            intervals = {one.wanted.id: one.entry.interval for one in written if one.entry.interval}
-            write_beat_file(self.options.state, run_file(to)["timezone"], intervals)
+            self._write_state([one.wanted for one in written], run_file(to)["timezone"])
+
+    def _write_state(self, written: Sequence[Wanted], timezone: Any) -> None:
+        from z4j_adapters.engines.celery.exporting.beat_file import write_beat_file
+        from z4j_adapters.engines.celery.exporting.intervals import last_run_of, period_of
+
+        at = self.options.at
+        intervals = {
+            one.id: (one.task, period_of(one, at), last_run_of(one, at))
+            for one in written
+            if one.kind == "interval"
+        }
+        write_beat_file(self.options.state, timezone, intervals)
 
     def read_back(self, path: Path) -> Iterator[Found | Refused]:
         """Configure an app with the module, and read it as `--from celery` does."""
@@ -164,33 +124,6 @@ class CeleryExporter(Exporter):
         importer = CeleryImporter(options)
         importer.open(app)
         yield from importer.read()
-
-
-def no_kind(wanted: Wanted) -> NotHeld:
-    """The refusal of a kind of schedule that beat cannot tell the due times of."""
-    if wanted.kind == "solar":
-        return NotHeld(
-            "Celery computes the sun otherwise: its instants differ by seconds",
-            "write solar(event, latitude, longitude) by hand, if seconds do not matter",
-            "R11_SOLAR",
-        )
-    if wanted.kind == "oneShot":
-        return NotHeld(
-            "beat has nothing that runs once",
-            "apply_async(eta=…) sends it now; --to django-celery-beat and --to redbeat hold it",
-        )
-    return NotHeld("beat has no calendar intervals", "write it as a cron, if it is one")
-
-
-def timedelta_source(span: timedelta) -> str:
-    """A timedelta as people write it: "timedelta(hours=2)"."""
-    for unit, size in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
-        if span % timedelta(seconds=size) == timedelta(0):
-            return f"timedelta({unit}={span // timedelta(seconds=size)})"
-    seconds, rest = divmod(span, timedelta(seconds=1))
-    micros = rest // timedelta(microseconds=1)
-    parts = [f"{name}={n}" for name, n in (("seconds", seconds), ("microseconds", micros)) if n]
-    return f"timedelta({', '.join(parts)})"
 
 
 _MODULE = '''\
@@ -210,16 +143,3 @@ timezone = {zone}
 
 beat_schedule = {schedule}
 '''
-
-
-def module_text(zone: str, schedule: dict[str, Any]) -> str:
-    """The module as a person would write it."""
-    return _MODULE.format(zone=zone_source(zone), schedule=literal(schedule))
-
-
-def zone_source(zone: str) -> str:
-    """Source of the setting `timezone`: a name, or a zone of fixed offset."""
-    found = zone_of(zone)
-    if not isinstance(found, fixed_zone):
-        return repr(zone)
-    return f"fixed_zone(timedelta(minutes={found.utcoffset(None) // timedelta(minutes=1)}))"

@@ -60,26 +60,20 @@ class RedBeatImporter(Importer):
         """Connect, and list the keys."""
         import redis
 
-        from z4j_adapters.engines.celery.importing.apps import libraries, load_app, zone_of_app
+        from z4j_adapters.engines.celery.importing.apps import libraries, load_app
 
         options = self.options
         app = load_app(options.celery_app, options.workdir) if options.celery_app else None
-        url, prefix = options.redbeat_url, options.redbeat_prefix
+        self.open(app)
+        url = options.redbeat_url
         if app is not None:
             url = url or app.conf.get("redbeat_redis_url") or app.conf.broker_url
-            prefix = prefix or app.conf.get("redbeat_key_prefix")
         if not url:
             raise SourceError(
                 "WRONG_USAGE",
                 "--from redbeat needs --celery-app or --redbeat-url",
                 "--redbeat-url redis://localhost:6379/0",
             )
-        self._prefix = prefix or PREFIX
-        self._zone, self._zone_name = None, ""
-        if app is not None:
-            self._zone, self._zone_name = zone_of_app(app, options)
-        elif options.timezone:
-            self._zone, self._zone_name = zone_of(options.timezone), options.timezone
         try:
             self._redis = redis.Redis.from_url(url, decode_responses=True, socket_timeout=10)
             self._keys = sorted(self._scan())
@@ -91,6 +85,20 @@ class RedBeatImporter(Importer):
         version = versions.get("celery-redbeat", "2.4.2")
         return Source("redbeat", version, f"{redact(url)} {self._prefix}", versions)
 
+    def open(self, app: Any) -> None:
+        """Let `entry` take prefix and zone from this app, or, if it is None, from the options."""
+        from z4j_adapters.engines.celery.importing.apps import zone_of_app
+
+        options = self.options
+        prefix = options.redbeat_prefix
+        self._zone, self._zone_name = None, ""
+        if app is not None:
+            prefix = prefix or app.conf.get("redbeat_key_prefix")
+            self._zone, self._zone_name = zone_of_app(app, options)
+        elif options.timezone:
+            self._zone, self._zone_name = zone_of(options.timezone), options.timezone
+        self._prefix = prefix or PREFIX
+
     def read(self) -> Iterator[Found | Refused]:
         """Every entry, by key."""
         for begin in range(0, len(self._keys), BATCH):
@@ -100,7 +108,7 @@ class RedBeatImporter(Importer):
                 pipeline.hmget(key, ("definition", "meta"))
             for key, (definition, meta) in zip(keys, pipeline.execute(), strict=True):
                 if definition is not None:
-                    yield from self._entry(key, definition, meta)
+                    yield from self.entry(key, definition, meta)
 
     def total(self) -> int | None:
         """How many keys there are."""
@@ -110,7 +118,8 @@ class RedBeatImporter(Importer):
         escaped = "".join(f"\\{c}" if c in "*?[]\\" else c for c in self._prefix)
         yield from self._redis.scan_iter(match=f"{escaped}*", count=1000, _type="hash")
 
-    def _entry(self, key: str, definition: str, meta: str | None) -> Iterator[Found | Refused]:
+    def entry(self, key: str, definition: str, meta: str | None) -> Iterator[Found | Refused]:
+        """What the hash of a key becomes, which has these two fields."""
         from z4j_adapters.engines.celery.importing.entries import refused
         from z4j_adapters.engines.celery.importing.shapes import Unfit
 

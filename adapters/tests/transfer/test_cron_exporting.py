@@ -1,0 +1,199 @@
+"""Exports to cron: a crontab that runs when the schedules do."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from transfer import cron_daemon
+from transfer.clocks import ZONES, draw_start, shown
+from transfer.exports import Export, check, draw_schedules, export, report
+from transfer.instants import COUNT, SEED, UTC, Evaluator, evaluator, lines_of
+from z4j_adapters.transfer.cron.exporter import CronExporter
+from z4j_adapters.transfer.cron.importer import CronImporter
+from z4j_adapters.transfer.model import SourceError
+from z4j_adapters.transfer.values import micros
+from z4j_adapters.transfer.zones import zone_of
+
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+BATCH = 30  # In one table, with one zone and one start.
+DAYS = timedelta(days=4)
+GIVEN = {"command": None, "task": None, "user_column": None, "cron_flavour": "debian"}
+RUN = "run {task} {args} {kwargs} {queue}"
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Evaluator]:
+    with evaluator() as running:
+        yield running
+
+
+@pytest.fixture
+def exported(tmp_path: Path, running: Evaluator) -> Any:
+    """Exports schedules by their ids."""
+
+    def run(options: dict[str, Any] | None = None, **schedules: dict[str, Any]) -> Export:
+        given = {**GIVEN, "command": RUN, "timezone": "Europe/Berlin", **(options or {})}
+        return export(CronExporter, schedules, tmp_path / "table", running, at=AT, **given)
+
+    return run
+
+
+def schedule(expression: str, **fields: Any) -> dict[str, Any]:
+    spec = {"cron": {"expression": expression}}
+    return {"engine": "rq", "task": "t", "timeZone": "Europe/Berlin", "spec": spec, **fields}
+
+
+def lines(result: Export) -> list[str]:
+    return [one for one in result.path.read_text().splitlines() if not one.startswith("#")]
+
+
+def test_debians_cron_runs_each_line_when_the_schedule_fires_and_once(
+    tmp_path: Path, running: Evaluator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw = random.Random(SEED)
+    tally: Counter[str] = Counter()
+    for number in range(COUNT // BATCH):
+        zones = tuple(draw.sample(ZONES, 3))
+        at, to = draw_start(draw, zones[0]), tmp_path / f"table{number}"
+        schedules = draw_schedules(draw, running, BATCH, at=at, engine="celery", zones=zones)
+        given = {**GIVEN, "command": RUN, "timezone": zones[0]}
+        result = export(CronExporter, schedules, to, running, at=at, **given)
+        tally += check(result, running)
+        for name, line in result.exported.items():
+            job = cron_daemon.job_of(line["becomes"])
+            ran = cron_daemon.run_each(job, zone_of(zones[0]), at, at + DAYS)
+            ours = running.next([schedules[name]], at, len(ran) + 1)
+            ours = [us for us in ours if us <= micros(at + DAYS)]
+            theirs = [micros(one) for one in ran]
+            assert ours == theirs, (schedules[name], line["becomes"], shown(theirs[:9], zones[0]))
+    with capsys.disabled():
+        print(report(f"--to cron, Z4J_SEED={SEED}", tally))
+    assert tally["exported: cron, without an oracle"] > COUNT / 6
+
+
+def test_a_command_is_made_of_the_call_and_quoted(exported: Any) -> None:
+    call = {"argsJson": '["it\'s 5%"]', "kwargsJson": '{"x": 1}', "queue": "low"}
+    result = exported(s=schedule("*/5 9-17 * * MON-FRI", **call))
+    quoted = """run t '["it'"'"'s 5\\%"]' '{"x": 1}' low"""
+    assert lines(result) == [f"*/5 9-17 * * 1-5 {quoted}"]
+
+
+def test_a_template_that_leaves_out_part_of_a_call_is_not_used_for_it(exported: Any) -> None:
+    given = {"plain": schedule("0 9 * * *"), "more": schedule("0 9 * * *", argsJson="[1]")}
+    result = exported({"command": "run {task}"}, **given)
+    assert result.exported.keys() == {"plain"}
+    assert result.refused["more"]["remedy"] == "write {args} into the template"
+    assert len(exported({"command": "run-by-id {id}"}, **given).exported) == 2
+
+
+TABLE = """\
+MAILTO=ops@example.org
+PATH="/usr/bin:/bin"
+*/10 * * * * backup --to /srv/%Y
+15 2 1,15 * 5 printf '\\%s' "$HOME" \\\\ > /tmp/x%first line%100\\% of it
+30 3 */2 * 1 true
+"""
+
+
+@pytest.mark.parametrize("flavour", ["debian", "cronie"])
+def test_a_crontab_that_was_imported_comes_out_again(
+    exported: Any, tmp_path: Path, flavour: Any
+) -> None:
+    table = tmp_path / "before"
+    table.write_text(TABLE if flavour == "debian" else TABLE.replace("\\\\", "x"))
+
+    def imported(path: Path) -> list[dict[str, Any]]:
+        found = lines_of(
+            CronImporter,
+            at=AT,
+            crontab=[str(path)],
+            task="shell.run",
+            engine="rq",
+            timezone="Europe/Berlin",
+            user_column=False,
+            cron_flavour=flavour,
+        )
+        return [line["schedule"] for line in found]
+
+    before = imported(table)
+    options = {"task": "shell.run", "command": None, "cron_flavour": flavour}
+    result = exported(options, **{f"s{n}": one for n, one in enumerate(before)})
+    assert not result.refused
+    assert imported(result.path) == before
+
+
+def test_a_table_for_cron_d_names_users(exported: Any) -> None:
+    call = {"task": "shell.run", "kwargsJson": json.dumps({"command": "x", "user": "alice"})}
+    given = {"a": schedule("0 9 * * *", **call), "b": schedule("0 10 * * *")}
+    result = exported({"task": "shell.run", "command": "run {task}", "user_column": "ops"}, **given)
+    assert lines(result) == ["0 9 * * * alice x", "0 10 * * * ops run t"]
+    result = exported({"task": "shell.run", "command": "run {task}"}, **given)
+    assert "--user-column" in result.refused["a"]["remedy"]
+
+
+def test_lines_below_settings_of_others_are_refused(exported: Any) -> None:
+    def with_env(**env: str) -> dict[str, Any]:
+        call = json.dumps({"command": "x", "env": env})
+        return schedule("0 9 * * *", task="shell.run", kwargsJson=call)
+
+    given = {"a": with_env(A="1"), "b": with_env(A="2"), "c": schedule("0 8 * * *")}
+    result = exported({"task": "shell.run", "command": "run {task}"}, **given)
+    assert lines(result) == ["0 8 * * * run t", "A=1", "0 9 * * * x"]
+    assert "other settings" in result.refused["b"]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (schedule("0 9 13 * FRI", **{"spec": {"cron": {
+            "minute": "0", "hour": "9", "dayOfMonth": "13", "dayOfWeek": "FRI",
+            "dayMatch": "DAY_MATCH_AND"}}}), "both its day"),
+        (schedule("0 9 * * 5#2"), "no L, W and #"),
+        (schedule("30 0 9 * * *"), "no seconds"),
+        (schedule("0 9 * * *", timeZone="Asia/Tokyo"), "the host's clock"),
+        (schedule("0,30 2 * * *"), "each of them"),
+        (schedule("30 2 * * *", gap="GAP_POLICY_SKIP"), "2026-03-29 02:30 in Europe/Berlin"),
+        (schedule("* * * * *", fold="FOLD_POLICY_FIRST"), "2026-03-29 02:00 in Europe/Berlin"),
+        (schedule("0 9 * * *", expires="60s"), "--drop expires"),
+        (schedule("0 9 * * *", state="STATE_PAUSED"), "state is STATE_PAUSED"),
+        (schedule("0 9 * * *", task="a\nb"), "does not take the line"),
+        (schedule("0 9 * * *", argsJson=json.dumps(["x" * 1000])), "command too long"),
+    ],
+)  # fmt: skip
+def test_what_is_refused_says_why(exported: Any, given: dict[str, Any], says: str) -> None:
+    line = exported(s=given).refused["s"]
+    assert says in line["reason"] + line["remedy"]
+
+
+def test_a_wildcard_job_follows_the_clock_and_a_fixed_one_does_not(exported: Any) -> None:
+    policies = {"gap": "GAP_POLICY_SKIP", "fold": "FOLD_POLICY_BOTH"}
+    result = exported(
+        wild=schedule("*/30 * * * *", **policies),
+        fixed=schedule("0 0-23/6 * * *"),
+        once=schedule("5 2 * * *"),
+    )
+    assert [line.partition(" run")[0] for line in lines(result)] == [
+        "*/30 * * * *",
+        "0 */6 * * *",
+        "5 2 * * *",
+    ]
+
+
+def test_the_zone_of_the_host_must_be_named(exported: Any) -> None:
+    with pytest.raises(SourceError, match="zone of its host"):
+        exported({"timezone": None}, s=schedule("0 9 * * *"))
+
+
+@pytest.mark.skipif(not shutil.which("crontab"), reason="there is no crontab here")
+def test_crontab_itself_takes_the_table(exported: Any) -> None:
+    result = exported(s=schedule("*/5 9-17 * * MON-FRI"))
+    subprocess.run(["crontab", "-T", result.path], check=True)
