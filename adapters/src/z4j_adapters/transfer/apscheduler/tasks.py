@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from z4j_adapters.transfer.apscheduler.triggers import Unreadable
@@ -43,6 +44,7 @@ class Call:
     args_json: str
     kwargs_json: str
     queue: str = ""
+    expires: timedelta | None = None
     sends: bool = False
     """The job there only hands the task to its engine."""
     warnings: tuple[Note, ...] = ()
@@ -106,15 +108,19 @@ def _sent_by_name(func: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> 
     """The job's function is `send_task(name, args=None, kwargs=None, …)` of a Celery app."""
     given = dict(zip(("name", "args", "kwargs"), args, strict=False)) | dict(kwargs)
     name, queue = given.pop("name", None), given.pop("queue", None) or ""
+    expires = given.pop("expires", None)
     own_args, own_kwargs = given.pop("args", None) or (), given.pop("kwargs", None) or {}
     plain = isinstance(own_args, (list, tuple)) and isinstance(own_kwargs, Mapping)
+    plain = plain and (expires is None or (type(expires) in (int, float) and expires > 0))
     if len(args) > 3 or given or not plain or not (isinstance(name, str) and name):
         others = f" with {', '.join(given)}" if given else ""
         raise Unreadable(
             "NO_ENGINE_TASK", f"its call of {func}{others} is not one of a task by its name with "
-            "arguments and a queue alone", "create the schedule by hand",
+            "arguments, a queue and seconds until it expires alone", "create the schedule by hand",
         )  # fmt: skip
-    return Call("celery", name, *_json("celery", own_args, own_kwargs), str(queue), sends=True)
+    plain_json = _json("celery", own_args, own_kwargs)
+    span = None if expires is None else timedelta(seconds=expires)
+    return Call("celery", name, *plain_json, str(queue), span, sends=True)
 
 
 def _celery_task(

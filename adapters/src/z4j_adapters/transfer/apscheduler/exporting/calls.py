@@ -75,8 +75,13 @@ def call_of(wanted: Wanted, options: Namespace, version: str) -> Call:
 
 def _send_task(wanted: Wanted, function: str) -> Call:
     _check(function, wanted)
-    queue = {"queue": wanted.queue} if wanted.queue else {}
-    return Call(function, (wanted.task,), _given(wanted) | queue, True, ())
+    given = _given(wanted)
+    if wanted.queue:
+        given["queue"] = wanted.queue
+    if wanted.expires is not None:
+        seconds = wanted.expires.total_seconds()
+        given["expires"] = int(seconds) if seconds.is_integer() else seconds
+    return Call(function, (wanted.task,), given, True, ())
 
 
 def _given(wanted: Wanted) -> dict[str, Any]:
