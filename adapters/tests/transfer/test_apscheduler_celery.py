@@ -60,11 +60,16 @@ def test_a_tasks_delay_is_that_task_though_the_store_has_the_task_among_its_argu
 
 
 def test_a_task_that_an_app_sends_by_its_name_is_that_task(imported: Any) -> None:
-    given = {"args": ["billing.collect", [5]], "kwargs": {"kwargs": {"a": None}, "queue": "low"}}
+    given: dict[str, Any] = {
+        "args": ["billing.collect", [5]],
+        "kwargs": {"kwargs": {"a": None}, "queue": "low"},
+    }
+    given["kwargs"]["expires"] = 90
     schedule = imported("sent_shop:app.send_task", **given)["schedule"]
     assert (schedule["task"], schedule["argsJson"], schedule["kwargsJson"], schedule["queue"]) == (
         *("billing.collect", "[5]", '{"a":null}', "low"),
     )
+    assert schedule["expires"] == "90s"
     assert "overlap" not in schedule  # The job only sends it.
 
 

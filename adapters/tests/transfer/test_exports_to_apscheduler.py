@@ -138,6 +138,17 @@ def test_a_run_of_a_stored_job_sends_the_task_that_the_schedule_describes(
     assert message.payload[:2] == [[1, "x"], {"deep": None}]
 
 
+def test_an_argument_with_the_name_of_an_option_of_rq_stays_an_argument(exported: Any) -> None:
+    result = exported(engine="rq", rq_queue="shop:low", argsJson="[1]", kwargsJson='{"ttl":5}')
+    (found,) = result.found_of("s")
+    assert (found.schedule["argsJson"], found.schedule["kwargsJson"]) == ("[1]", '{"ttl":5}')
+
+
+def test_a_task_of_celery_keeps_its_queue_and_when_it_expires(exported: Any) -> None:
+    (found,) = exported(queue="low", expires="1.5s").found_of("s")
+    assert (found.schedule["queue"], found.schedule["expires"]) == ("low", "1.5s")
+
+
 def test_the_jitter_of_a_cron_is_kept(exported: Any) -> None:
     result = exported(jitter="30s", state="STATE_PAUSED")
     (found,) = result.found_of("s")
@@ -226,7 +237,7 @@ def test_a_job_calls_what_hands_the_task_to_its_engine(
         ({"engine": "rq", "task": "shop.1"}, "R9_NO_FUNCTION", "no function"),
         ({"engine": "rq", "queue": "low"}, "R9_NOT_HELD", "queue"),
         ({"priority": 5}, "R9_NOT_HELD", "priority"),
-        ({"expires": "60s"}, "R9_NOT_HELD", "expires"),
+        ({"expires": "60s", "engine": "huey"}, "R9_NOT_HELD", "expires"),
         ({"maxFires": 3}, "R9_NOT_HELD", "max_fires"),
         ({"overlap": "OVERLAP_SKIP"}, "R9_NOT_HELD", "overlap"),
         ({"jitter": "5s", "jitterMode": "JITTER_MODE_HASH"}, "R9_NOT_HELD", "jitter"),

@@ -25,7 +25,7 @@ from transfer.exports import Export, check, draw_schedules, export, report
 from transfer.instants import COUNT, SEED, UTC, Evaluator, micros
 from z4j_adapters.engines.rq.exporting.cron_config import RqExporter
 from z4j_adapters.engines.rq.importing.croniters import cron_fires
-from z4j_adapters.engines.rq.importing.native import has_host_zone
+from z4j_adapters.engines.rq.importing.hosts import has_host_zone
 from z4j_adapters.transfer.exporting.python import run_file
 from z4j_adapters.transfer.exporting.reading import host_zone, stand_ins
 from z4j_adapters.transfer.model import SourceError

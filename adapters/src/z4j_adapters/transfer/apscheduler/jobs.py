@@ -67,6 +67,8 @@ def entries(
     }
     if call.queue:
         schedule["queue"] = call.queue
+    if call.expires is not None:
+        schedule["expires"] = duration(call.expires)
     if job.name and job.name != job.func.partition(":")[2]:
         schedule["description"] = job.name[:DESCRIPTION_MAX]
     finished = plan.over or job.over

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from z4j_adapters.transfer.apscheduler.triggers import Unreadable
 from z4j_adapters.transfer.model import Note
 from z4j_adapters.transfer.pickles import Record, strangers
+from z4j_adapters.transfer.rq_keywords import RQ_KEYWORDS
 from z4j_adapters.transfer.values import Inexact, json_text
 
 __all__ = ["CELERY_TASK", "CELERY_TASKS", "ENGINES", "WRAPPERS", "Call", "call_of"]
@@ -42,6 +44,7 @@ class Call:
     args_json: str
     kwargs_json: str
     queue: str = ""
+    expires: timedelta | None = None
     sends: bool = False
     """The job there only hands the task to its engine."""
     warnings: tuple[Note, ...] = ()
@@ -73,13 +76,7 @@ def call_of(func: str, args: Sequence[Any], kwargs: Mapping[str, Any], engine: s
         if func.endswith(suffix):
             return _made(engine, func.removesuffix(suffix), args, kwargs, sends=True)
     if func.endswith(".enqueue") and engine == "rq":
-        if args and isinstance(args[0], str):
-            call = _made(engine, func, args[1:], kwargs, sends=True)
-            return Call(engine, args[0], call.args_json, call.kwargs_json, sends=True)
-        raise Unreadable(
-            "NO_ENGINE_TASK", f"its function {func} does not name what it enqueues",
-            "enqueue by the dotted path of the function",
-        )  # fmt: skip
+        return _enqueued(func, args, kwargs)
     if func.endswith(".send_task") and engine == "celery":
         return _sent_by_name(func, args, kwargs)
     last = func.rpartition(".")[2]
@@ -92,19 +89,38 @@ def call_of(func: str, args: Sequence[Any], kwargs: Mapping[str, Any], engine: s
     return _made(engine, func, args, kwargs, sends=False)
 
 
+def _enqueued(func: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
+    """The job's function is `enqueue(path, …)` of a queue of RQ."""
+    options = RQ_KEYWORDS.intersection(kwargs) - {"args", "kwargs"}
+    if options or not args or not isinstance(args[0], str):
+        why = f"gives RQ its option {min(options)}" if options else "does not name what it enqueues"
+        raise Unreadable(
+            "NO_ENGINE_TASK", f"its function {func} {why}",
+            "enqueue by the dotted path of the function, with its arguments alone",
+        )  # fmt: skip
+    own = args[1:], kwargs
+    if "args" in kwargs or "kwargs" in kwargs:
+        own = kwargs.get("args") or (), kwargs.get("kwargs") or {}
+    return Call("rq", args[0], *_json("rq", *own), sends=True)
+
+
 def _sent_by_name(func: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
     """The job's function is `send_task(name, args=None, kwargs=None, …)` of a Celery app."""
     given = dict(zip(("name", "args", "kwargs"), args, strict=False)) | dict(kwargs)
     name, queue = given.pop("name", None), given.pop("queue", None) or ""
+    expires = given.pop("expires", None)
     own_args, own_kwargs = given.pop("args", None) or (), given.pop("kwargs", None) or {}
     plain = isinstance(own_args, (list, tuple)) and isinstance(own_kwargs, Mapping)
+    plain = plain and (expires is None or (type(expires) in (int, float) and expires > 0))
     if len(args) > 3 or given or not plain or not (isinstance(name, str) and name):
         others = f" with {', '.join(given)}" if given else ""
         raise Unreadable(
             "NO_ENGINE_TASK", f"its call of {func}{others} is not one of a task by its name with "
-            "arguments and a queue alone", "create the schedule by hand",
+            "arguments, a queue and seconds until it expires alone", "create the schedule by hand",
         )  # fmt: skip
-    return Call("celery", name, *_json("celery", own_args, own_kwargs), str(queue), sends=True)
+    plain_json = _json("celery", own_args, own_kwargs)
+    span = None if expires is None else timedelta(seconds=expires)
+    return Call("celery", name, *plain_json, str(queue), span, sends=True)
 
 
 def _celery_task(

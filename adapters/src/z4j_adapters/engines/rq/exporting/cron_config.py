@@ -14,13 +14,13 @@ from z4j_adapters._options import Parser
 from z4j_adapters.engines.rq.exporting.croniter_text import croniter_text
 from z4j_adapters.engines.rq.exporting.jobs import (
     HOST_ZONE_CHECK,
-    TAKEN,
     as_written,
     call_code,
     default_queue,
     seconds_of,
 )
-from z4j_adapters.engines.rq.importing.native import RqImporter, has_host_zone, rq_libraries
+from z4j_adapters.engines.rq.importing.hosts import has_host_zone, rq_libraries
+from z4j_adapters.engines.rq.importing.native import RqImporter
 from z4j_adapters.transfer.exporting.model import Exporter, NotHeld, Target, Wanted, Written
 from z4j_adapters.transfer.exporting.python import literal
 from z4j_adapters.transfer.exporting.reading import host_zone, stand_ins
@@ -28,6 +28,7 @@ from z4j_adapters.transfer.exporting.source import call, imports, module_and_nam
 from z4j_adapters.transfer.exporting.wanted import span_of
 from z4j_adapters.transfer.exporting.zones import HostZone, check_elapsed
 from z4j_adapters.transfer.model import Found, Note, Refused
+from z4j_adapters.transfer.rq_keywords import RQ_KEYWORDS
 
 __all__ = ["RqExporter"]
 
@@ -92,7 +93,7 @@ class RqExporter(Exporter):
 
     def add(self, wanted: Wanted) -> Written:
         module, name = module_and_name(wanted.task)
-        taken = TAKEN.intersection(wanted.kwargs)
+        taken = RQ_KEYWORDS.intersection(wanted.kwargs)
         if taken and not self._local:  # Since 3.0 they are handed over apart.
             raise NotHeld(
                 f"RQ takes its argument {min(taken)} for itself", "use RQ 3.0, or rename it"

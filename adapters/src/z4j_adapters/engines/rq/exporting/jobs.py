@@ -10,16 +10,7 @@ from z4j_adapters.transfer.exporting.model import NotHeld, Wanted, Written
 from z4j_adapters.transfer.exporting.python import literal
 from z4j_adapters.transfer.model import Found, Note, Refused
 
-__all__ = ["HOST_ZONE_CHECK", "TAKEN", "as_written", "call_code", "default_queue", "seconds_of"]
-
-TAKEN = frozenset(
-    (
-        *("args", "kwargs", "job_timeout", "timeout", "result_ttl", "ttl", "failure_ttl", "meta"),
-        *("description", "depends_on", "job_id", "at_front", "retry", "repeat", "webhooks"),
-        *("on_success", "on_failure", "on_stopped", "pipeline", "serializer", "unique"),
-    )
-)
-"""Keywords that `Queue.enqueue` keeps for itself."""
+__all__ = ["HOST_ZONE_CHECK", "as_written", "call_code", "default_queue", "seconds_of"]
 
 HOST_ZONE_CHECK = '''
 def check_zone(zone):

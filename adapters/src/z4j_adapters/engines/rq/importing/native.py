@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import logging
-import platform
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta, timezone, tzinfo
-from importlib.metadata import PackageNotFoundError, version
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, ClassVar
 
 from z4j_adapters._options import Parser
-from z4j_adapters.engines.rq.importing.croniters import cron_box, cron_fires, cron_spec
+from z4j_adapters.engines.rq.importing.croniters import cron_fires, cron_spec
+from z4j_adapters.engines.rq.importing.hosts import (
+    HOST_ZONE_UNKNOWN,
+    clock_policies,
+    has_host_zone,
+    leaves_rule,
+    rq_libraries,
+)
 from z4j_adapters.engines.rq.importing.stored import (
     StoredJob,
     Unfit,
@@ -25,14 +30,10 @@ from z4j_adapters.engines.rq.importing.stored import (
     scored,
     stored_task,
 )
-from z4j_adapters.transfer.boxes import every_day
-from z4j_adapters.transfer.cron_fields import numbers
-from z4j_adapters.transfer.dst import difference, gaps
 from z4j_adapters.transfer.isolate import foreign
 from z4j_adapters.transfer.model import (
     APPROXIMATE,
     EXACT,
-    Fires,
     Found,
     Importer,
     Note,
@@ -40,12 +41,10 @@ from z4j_adapters.transfer.model import (
     Source,
     SourceError,
 )
-from z4j_adapters.transfer.nominal import Nominal
 from z4j_adapters.transfer.values import EPOCH, duration, micros, redact, timestamp
-from z4j_adapters.transfer.wall import changes_clock
 from z4j_adapters.transfer.zones import zone_of
 
-__all__ = ["RqImporter", "has_host_zone", "rq_libraries"]
+__all__ = ["RqImporter"]
 
 UTC = timezone.utc
 NOT_JSON = "<not JSON serializable>"
@@ -124,7 +123,19 @@ class RqImporter(Importer):
         schedule = _task(job, warnings)
         schedule["catchUp"] = "CATCH_UP_SKIP"
         if job.get("cron"):
-            return self._cron(key, schedule, str(job["cron"]), tuple(warnings), raw)
+            expression = str(job["cron"])
+            spec, becomes = cron_spec(expression)
+            if self._zone is None:
+                raise HOST_ZONE_UNKNOWN
+            schedule |= {
+                "spec": {"cron": spec},
+                "timeZone": self._zone,
+                **clock_policies(self._zone),
+            }
+            left = leaves_rule(expression, self._zone, self.options.at)
+            return Found(key, schedule, becomes, APPROXIMATE if left else EXACT, left,
+                         tuple(warnings), raw,
+                         fires=cron_fires(expression, zone_of(self._zone)))  # fmt: skip
         period = job.get("interval")
         if type(period) is not int or period < 1:
             raise Unfit("PERIOD_TOO_SHORT", f"its interval is {period!r}", "give 1 s or more")
@@ -145,26 +156,6 @@ class RqImporter(Importer):
 
         return Found(key, schedule, becomes, reasons=tuple(reasons), warnings=tuple(warnings),
                      raw=raw, fires=fires)  # fmt: skip
-
-    def _cron(
-        self, key: str, schedule: dict[str, Any], expression: str, warnings: tuple[Note, ...],
-        raw: str,
-    ) -> Found:  # fmt: skip
-        spec, becomes = cron_spec(expression)
-        if self._zone is None:
-            raise Unfit(
-                "R4_ZONE", "RQ from 3.0 on takes its hours from the clock of the host that runs "
-                "`rq cron`, which nothing names", "give --timezone with the zone of that host",
-            )  # fmt: skip
-        zone = zone_of(self._zone)
-        fires = cron_fires(expression, zone)
-        schedule |= {"spec": {"cron": spec}, "timeZone": self._zone}
-        if not changes_clock(zone, self.options.at):
-            return Found(key, schedule, becomes, warnings=warnings, raw=raw, fires=fires)
-        schedule |= {"gap": "GAP_POLICY_SHIFT", "fold": "FOLD_POLICY_FIRST"}
-        reasons = _leaves_rule(spec, fires, zone, self.options.at)
-        return Found(key, schedule, becomes, APPROXIMATE if reasons else EXACT, reasons,
-                     warnings, raw, fires=fires)  # fmt: skip
 
     def _configured(self) -> list[dict[str, Any]]:
         """Load the config as RQ does, and keep what it registers."""
@@ -220,47 +211,6 @@ class RqImporter(Importer):
                     yield _one_shot(job_id, score, read_job(values, queue))
                 except Unfit as error:
                     yield Refused(job_id, error.code, error.reason, error.remedy, job_id)
-
-
-def has_host_zone(installed: str) -> bool:
-    """Whether this RQ's crons follow the clock of their host; before 3.0 it was UTC."""
-    return int(installed.partition(".")[0]) >= 3
-
-
-def rq_libraries(*, croniter: bool) -> dict[str, str]:
-    """Versions of all that decides when `rq cron` fires; RQ's own is "rq".
-
-    Raises:
-        ModuleNotFoundError: RQ is missing, or croniter although it is needed.
-    """
-    libraries = {"python": platform.python_version()}
-    for name in ("rq", "croniter"):
-        try:
-            libraries[name] = version(name)
-        except PackageNotFoundError:
-            if name == "rq" or croniter:
-                raise ModuleNotFoundError(f"No module named {name!r}", name=name) from None
-    return libraries
-
-
-def _leaves_rule(
-    spec: Mapping[str, Any], fires: Fires, zone: tzinfo, at: datetime
-) -> tuple[Note, ...]:
-    """Say when RQ, which goes on from the run before, leaves out what the clocks moved."""
-    box = cron_box(spec)
-    if box is None:
-        walls = every_day(*(numbers(name, spec[name]) for name in ("hour", "minute", "second")))
-        found = next(gaps(Nominal([walls], zone, gap="SHIFT", fold="FIRST"), zone, at), None)
-    else:
-        nominal = Nominal([box], zone, gap="SHIFT", fold="FIRST")
-        differs = difference(nominal, fires, zone, at, None)
-        found = None if differs is None else differs.at
-    if found is None:
-        return ()
-    return (
-        Note("DST_DIFFERS", "when the clocks go forward, RQ counts on from the time that it moved, "
-             f"and leaves out others; here they come; first around {timestamp(found)}"),
-    )  # fmt: skip
 
 
 def _one_shot(job_id: str, score: float, job: StoredJob) -> Found:

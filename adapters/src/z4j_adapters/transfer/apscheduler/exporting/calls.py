@@ -47,7 +47,7 @@ def call_of(wanted: Wanted, options: Namespace, version: str) -> Call:
     if engine == "rq" and options.rq_queue:
         function = f"{options.rq_queue}.enqueue"
         _check(function, wanted)
-        return Call(function, (task, *wanted.args), wanted.kwargs, True, ())
+        return Call(function, (task,), _given(wanted), True, ())
     if engine == "celery" and options.celery_app:
         return _send_task(wanted, f"{options.celery_app}.send_task")
     if engine == "celery" and version.startswith("3."):
@@ -75,8 +75,19 @@ def call_of(wanted: Wanted, options: Namespace, version: str) -> Call:
 
 def _send_task(wanted: Wanted, function: str) -> Call:
     _check(function, wanted)
-    given = {"args": list(wanted.args), "kwargs": wanted.kwargs, "queue": wanted.queue}
-    return Call(function, (wanted.task,), {k: v for k, v in given.items() if v}, True, ())
+    given = _given(wanted)
+    if wanted.queue:
+        given["queue"] = wanted.queue
+    if wanted.expires is not None:
+        seconds = wanted.expires.total_seconds()
+        given["expires"] = int(seconds) if seconds.is_integer() else seconds
+    return Call(function, (wanted.task,), given, True, ())
+
+
+def _given(wanted: Wanted) -> dict[str, Any]:
+    """Arguments apart from what else `send_task` and `enqueue` take."""
+    given = {"args": list(wanted.args), "kwargs": wanted.kwargs}
+    return {name: value for name, value in given.items() if value}
 
 
 def _function(task: str, engine: str, module: str | None) -> str:

@@ -52,8 +52,8 @@ what becomes of it:
 
 refused: times at which APScheduler leaves its own rule when the clocks change, and where gap and
 fold say something else than SHIFT and BOTH; the sun, W, max_fires, fractions of a second in crons,
-priority, expires and engine options, a queue (but for --celery-app), jitter of intervals in version
-3, and arq."""
+priority and engine options, expires and a queue (but for --celery-app), jitter of intervals in
+version 3, and arq."""
 
 
 class ApschedulerExporter(Exporter):
