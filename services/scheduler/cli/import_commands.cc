@@ -91,6 +91,7 @@ absl::Status Import(ImportVerb& verb, int& exit_code) {
   }
   outcome.plans = PlanImport(outcome.reading.source, definitions, outcome.reading.refusals,
                              outcome.stored.schedules, verb.policy, verb.read.now);
+  outcome.together = NotesTogether(definitions, outcome.plans, verb.read.now);
   if (verb.apply) {
     if (verb.write.import_id.empty()) verb.write.import_id = Uuid::Random().ToString();
     ASSIGN_OR_RETURN(outcome.written, WriteImport(verb.options, outcome.reading, outcome.plans,
@@ -214,11 +215,8 @@ void AddImportCommand(CLI::App& app, int& exit_code) {
   import.callback([verb, &import, &exit_code] {
     if (!import.get_subcommands().empty()) return;  // They run by themselves.
   verb->read.passed = import.remaining();
-  if (verb->source_help) {
-    exit_code = Finish([&] { return ShowSourceHelp(verb->read); });
-  } else {
-    exit_code = RunImport(*verb);
-  }
+  exit_code =
+      verb->source_help ? Finish([&] { return ShowSourceHelp(verb->read); }) : RunImport(*verb);
 });
 }  // namespace z4j::scheduler
 
