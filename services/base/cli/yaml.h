@@ -13,8 +13,8 @@ namespace z4j {
 std::string ToYaml(const nlohmann::json& value);
 
 // The value of one document.  What stands in quotes is a text; without them null, true, false and
-// numbers are what they are in JSON, and all else is a text.  INVALID_ARGUMENT with the line if it is
-// no YAML, has two keys alike, or uses anchors.
+// numbers are what they are in JSON, and all else is a text.  INVALID_ARGUMENT with the line if it
+// is no YAML or has two keys alike.
 absl::StatusOr<nlohmann::json> ParseYaml(const std::string& text);
 
 }  // namespace z4j
