@@ -171,6 +171,19 @@ def test_what_was_exported_comes_back_as_it_was(
             assert ours == theirs
 
 
+def test_the_targets_own_flags_go_to_its_writer(project: Project) -> None:
+    project.create("every", "--interval", "7m", "--anchor", "2026-01-01T00:01:30Z")
+    said = project.json("--only", "every", code=1)
+    assert [x["code"] for x in said["refused"]] == ["R9_PHASE"]
+    state = project.folder / "celerybeat-schedule"
+    said = project.json("--only", "every", "--force", "--state", str(state))
+    assert said["schedules"][0]["proof"] == {"compared": 100, "identical": True}
+    assert [path.name for path in project.folder.glob("celerybeat-schedule*")]
+    said = project.json("--only", "every", "--force", "--any-phase")
+    assert [x["code"] for x in said["schedules"][0]["notes"]] == ["ANY_PHASE"]
+    assert said["totals"]["notProved"] == 1
+
+
 def test_an_error_of_the_writer_is_one_sentence_and_writes_nothing(project: Project) -> None:
     done = project.run("--no-such-flag", "x")
     assert done.returncode == 2

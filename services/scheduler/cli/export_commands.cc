@@ -1,3 +1,4 @@
+#include <iostream>
 #include <memory>
 #include <string>
 #include <utility>
@@ -120,6 +121,10 @@ int RunExportVerb(ExportVerb& verb) {
 }
 
 absl::Status ShowTargetHelp(const ExportVerb& verb) {
+  if (IsOwnForm(verb.run.to)) {
+    std::cout << "--to " << verb.run.to << " has no flags of its own; import --file reads it.\n";
+    return absl::OkStatus();
+  }
   std::vector<std::string> words;
   if (!verb.run.to.empty()) words = {"--to", verb.run.to};
   return ShowHelpOf(PythonPath(verb.run.python), "export", std::move(words));

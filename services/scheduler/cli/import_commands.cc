@@ -150,7 +150,8 @@ conflict; 2 and above an error; 8 something could not be written.  All pages: do
 
 void AddWhatIsRead(CLI::App& verb, ImportVerb& to) {
   verb.add_option("--from", to.read.from, "The scheduler to read; see below");
-  verb.add_option("--file", to.read.file, "Read lines of 'z4j-adapter import' instead; -: stdin");
+  verb.add_option("--file", to.read.file,
+                  "Read what 'z4j-adapter import' or 'export --to json|yaml' wrote; -: stdin");
   verb.add_option("--python", to.read.python,
                   "Python that has your project's packages; the active virtualenv's, else python3");
   verb.add_flag("--source-help", to.source_help, "Explains the flags of one source");

@@ -178,8 +178,8 @@ class Reader {
                 const std::optional<std::vector<absl::Time>>& fires) {
     if (at.definition.finished) return;
     if (!fires.has_value()) {
-      at.unproved = options_.file.empty() ? "the source's library cannot say when it fires"
-                                          : "the lines hold no fires: read them with --fires";
+      // Where our own evaluator computed them, too, there is nothing that has to be proved.
+      if (reading_.source.kind != kOwnKind) at.unproved = WithoutFires();
       return;
     }
     absl::Time after = after_;
@@ -203,6 +203,11 @@ class Reader {
     at.proof->compared += proof->compared;
     at.proof->apart_max = std::max(at.proof->apart_max, proof->apart_max);
     if (at.proof->is_identical()) at.proof->differ = std::move(proof->differ);
+  }
+
+  const char* WithoutFires() const {
+    return options_.file.empty() ? "the source's library cannot say when it fires"
+                                 : "the lines hold no fires: read them with --fires";
   }
 
   std::vector<Schedule> MembersOf(const ReadSchedule& schedule) const {
