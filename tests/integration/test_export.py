@@ -175,12 +175,13 @@ def test_the_targets_own_flags_go_to_its_writer(project: Project) -> None:
     project.create("every", "--interval", "7m", "--anchor", "2026-01-01T00:01:30Z")
     said = project.json("--only", "every", code=1)
     assert [x["code"] for x in said["refused"]] == ["R9_PHASE"]
+    assert (said["written"], project.file.exists()) == (False, False)
     state = project.folder / "celerybeat-schedule"
     said = project.json("--only", "every", "--force", "--state", str(state))
     assert said["schedules"][0]["proof"] == {"compared": 100, "identical": True}
     assert [path.name for path in project.folder.glob("celerybeat-schedule*")]
     said = project.json("--only", "every", "--force", "--any-phase")
-    assert [x["code"] for x in said["schedules"][0]["notes"]] == ["ANY_PHASE"]
+    assert "ANY_PHASE" in [x["code"] for x in said["schedules"][0]["notes"]]
     assert said["totals"]["notProved"] == 1
 
 

@@ -106,7 +106,7 @@ absl::Status RunVerb(ExportVerb& verb, int& exit_code) {
   outcome.is_proved = !is_own && verb.run.prove > 0;
   ASSIGN_OR_RETURN(outcome.given, Fetch(verb));
   ASSIGN_OR_RETURN(outcome.exported, Write(verb, outcome.given, file.path()));
-  RETURN_IF_ERROR(file.Commit());
+  if (IsWritten(outcome)) RETURN_IF_ERROR(file.Commit());
   PrintExport(verb.options, outcome);
   exit_code = ExitCodeOf(TotalsOf(outcome));
   return absl::OkStatus();

@@ -47,7 +47,11 @@ std::string TotalsText(const ExportOutcome& outcome, const ExportTotals& totals)
                     TzdataRelease(target.tzdata), " there, ", TzdataRelease(outcome.tzdata),
                     " here");
   }
-  if (!outcome.file.empty()) absl::StrAppend(&text, "\nwritten: ", outcome.file);
+  if (!IsWritten(outcome)) {
+    absl::StrAppend(&text, "\nnothing was written");
+  } else if (!outcome.file.empty()) {
+    absl::StrAppend(&text, "\nwritten: ", outcome.file);
+  }
   return text;
 }
 
@@ -60,6 +64,7 @@ Json DocumentOf(const ExportOutcome& outcome) {
       {"tzdata",
        {{"target", TzdataRelease(target.tzdata)}, {"here", TzdataRelease(outcome.tzdata)}}},
       {"file", outcome.file},
+      {"written", IsWritten(outcome)},
       {"schedules", Json::array()},
       {"refused", JsonOf(outcome.exported.refusals)},
       {"totals",
@@ -107,6 +112,8 @@ ExportTotals TotalsOf(const ExportOutcome& outcome) {
   }
   return totals;
 }
+
+bool IsWritten(const ExportOutcome& outcome) { return !outcome.exported.schedules.empty(); }
 
 int ExitCodeOf(const ExportTotals& totals) { return totals.refused == 0 ? kExitOk : kExitFailure; }
 

@@ -13,7 +13,7 @@ namespace z4j::scheduler {
 struct ExportOutcome {
   std::vector<ToExport> given;
   Exported exported;
-  std::string file;        // Empty: standard output.
+  std::string file;        // Empty: standard output.  Written only if something is exported.
   std::string tzdata;      // Of this program.
   bool is_proved = false;  // A proof was asked for.
 };
@@ -24,6 +24,9 @@ struct ExportTotals {
   int64_t fires_compared = 0;
 };
 ExportTotals TotalsOf(const ExportOutcome& outcome);
+
+// Whether there is anything to write; an empty file is not to replace another one.
+bool IsWritten(const ExportOutcome& outcome);
 
 // kExitOk if all is exported, and what could be compared is identical; kExitFailure if something is
 // refused.

@@ -46,7 +46,7 @@ struct Exported {
 // Lets the Python half write to `path` what the target holds of `given`, and proves it: the due
 // times that the target's own library tells after it loaded the file are held against those of our
 // evaluator, from now on and across the next changes of the clock.  What differs is refused
-// (R9_DIFFERS) and the file written anew without it, so that it never holds what is not proved.
+// (R9_DIFFERS) and the file written anew without it, so that it never holds what differs.
 // Each schedule is either among those exported or among the refused.  INVALID_ARGUMENT in one
 // sentence with what to do if the target cannot be written; UNAVAILABLE if the Python half died.
 absl::StatusOr<Exported> RunExport(const ExportOptions& options, const std::vector<ToExport>& given,
