@@ -185,6 +185,28 @@ def test_the_targets_own_flags_go_to_its_writer(project: Project) -> None:
     assert said["totals"]["notProved"] == 1
 
 
+@pytest.mark.parametrize(
+    ("script", "code", "message"),
+    [
+        ('echo \'{"type":"target","kind":"x"}\'; exit 9', 7, "amid its work (exit code 9)"),
+        ('echo \'{"type":"end"}\'', 2, "said nothing of 'five'"),
+        ('echo \'{"type":"exported","id":"no"}\'', 2, "'no', which it was not given"),
+        ("echo Traceback", 2, "no line of z4j-adapter export"),
+    ],
+)
+def test_a_writer_that_dies_or_breaks_its_word_writes_nothing(
+    project: Project, script: str, code: int, message: str
+) -> None:
+    python = project.folder / "python"
+    python.write_text(f"#!/bin/sh\n{script}\n")
+    python.chmod(0o755)
+    project.file.write_text("mine")
+    done = project.run("--python", str(python), "--force")
+    assert (done.returncode, message in done.stderr) == (code, True), done.stderr
+    assert project.file.read_text() == "mine"
+    assert {path.name for path in project.folder.iterdir()} == {"python", "schedules.py"}
+
+
 def test_an_error_of_the_writer_is_one_sentence_and_writes_nothing(project: Project) -> None:
     done = project.run("--no-such-flag", "x")
     assert done.returncode == 2
