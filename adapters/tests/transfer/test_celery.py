@@ -31,7 +31,7 @@ AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 def imported(app: Celery, **options: Any) -> dict[str, dict[str, Any]]:
     """The lines by the entries' names; of a group the first."""
-    given = {"at": AT, "state": None, "celery_app": named(app), **options}
+    given = {"at": AT, "state": None, "redbeat_url": None, "celery_app": named(app), **options}
     found: dict[str, dict[str, Any]] = {}
     for line in lines_of(CeleryImporter, **given):
         found.setdefault(line["source"]["key"], line)
@@ -492,4 +492,4 @@ def test_a_real_project_is_read_from_its_folder(tmp_path: Path) -> None:
 
 def test_without_an_app_the_option_is_named() -> None:
     with pytest.raises(SourceError, match="--celery-app"):
-        lines_of(CeleryImporter, at=AT, celery_app=None, state=None)
+        lines_of(CeleryImporter, at=AT, celery_app=None, state=None, redbeat_url=None)

@@ -18,6 +18,7 @@ from z4j_adapters.transfer.values import micros
 
 FIRES = 60
 ENTRIES = 10  # In one app, with one zone and one start.
+NO_MORE = {"state": None, "redbeat_url": None}
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def test_due_times_are_celerys(running: Evaluator, capsys: pytest.CaptureFixture
         zone, at = draw.choice(ZONES), start_near(draw)
         entries = {f"e{n}": {"task": "t", "schedule": draw_schedule(draw)} for n in range(ENTRIES)}
         app = make_app(zone, beat_schedule=entries)
-        lines = lines_of(CeleryImporter, at=at, fires=FIRES, celery_app=named(app), state=None)
+        lines = lines_of(CeleryImporter, at=at, fires=FIRES, celery_app=named(app), **NO_MORE)
         for line in lines:
             if line["type"] == "refused":
                 tally[f"refused: {line['code']}"] += 1
@@ -84,7 +85,7 @@ def test_the_oracle_does_what_a_beat_does_that_looks_at_its_clock() -> None:
         except ValueError:
             continue
         app = make_app(zone, beat_schedule={"e": {"task": "t", "schedule": what}})
-        (line, *_) = lines_of(CeleryImporter, at=at, fires=12, celery_app=named(app), state=None)
+        (line, *_) = lines_of(CeleryImporter, at=at, fires=12, celery_app=named(app), **NO_MORE)
         if line["type"] == "refused":
             continue
         what.app = app

@@ -22,7 +22,8 @@ from redbeat.schedules import rrule
 from transfer.celery_kit import make_app, named, start_near
 from transfer.instants import COUNT, SEED, UTC, evaluator, lines_of, members
 from z4j_adapters.engines.celery.importing.redbeat import RedBeatImporter
-from z4j_adapters.transfer.model import SourceError
+from z4j_adapters.engines.celery.importing.static import CeleryImporter
+from z4j_adapters.transfer.model import Importer, SourceError
 from z4j_adapters.transfer.values import micros
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -50,7 +51,9 @@ def save(app: Any, name: str, what: Any, **more: Any) -> None:
     entry.save()
 
 
-def imported(app: Any, **options: Any) -> dict[str, dict[str, Any]]:
+def imported(
+    app: Any, importer: type[Importer] = RedBeatImporter, **options: Any
+) -> dict[str, dict[str, Any]]:
     given = {
         "at": AT,
         "celery_app": named(app) if app else None,
@@ -58,7 +61,7 @@ def imported(app: Any, **options: Any) -> dict[str, dict[str, Any]]:
         "redbeat_prefix": None,
         **options,
     }
-    return {line["source"]["key"]: line for line in lines_of(RedBeatImporter, **given)}
+    return {line["source"]["key"]: line for line in lines_of(importer, **given)}
 
 
 def test_crontabs_and_intervals_are_imported_with_their_last_run(app: Any) -> None:
@@ -73,6 +76,24 @@ def test_crontabs_and_intervals_are_imported_with_their_last_run(app: Any) -> No
     anchor = lines["hourly"]["schedule"]["spec"]["interval"]["anchorTime"]
     assert anchor == "2026-03-01T11:30:00Z"
     assert lines["off"]["schedule"]["state"] == "STATE_PAUSED"
+
+
+def test_an_app_whose_beat_is_redbeat_has_both_and_is_read_at_once(
+    app: Any, redis_server: RedisServer
+) -> None:
+    app.conf.beat_schedule = {
+        "in both": {"task": "t", "schedule": 1800},
+        "not yet in redis": {"task": "t", "schedule": 60},
+    }
+    save(app, "in both", schedule(3600), last_run_at=AT - HOUR / 4)
+    save(app, "in redis alone", schedule(60), last_run_at=AT)
+    lines = imported(app, importer=CeleryImporter, redbeat_url=redis_server.url, state=None)
+    assert lines.keys() == {"in both", "not yet in redis", "in redis alone"}
+    assert lines["in both"]["schedule"]["spec"]["interval"] == {
+        "period": "1800s",
+        "anchorTime": "2026-03-01T11:45:00Z",
+    }
+    assert {line["source"]["kind"] for line in lines.values()} == {"celery"}
 
 
 def test_without_the_app_the_zone_must_be_named(app: Any, redis_server: RedisServer) -> None:

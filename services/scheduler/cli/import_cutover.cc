@@ -9,7 +9,7 @@
 #include "services/base/status_macros.h"
 #include "services/scheduler/cli/progress.h"
 #include "services/scheduler/cli/schedule_text.h"
-#include "services/scheduler/limits.h"
+#include "services/scheduler/cli/stored_schedules.h"
 #include "services/scheduler/transfer/plan.h"
 #include "z4j/scheduler/v1/schedule_service.grpc.pb.h"
 
@@ -67,26 +67,18 @@ class Mover {
 
  private:
   absl::StatusOr<std::vector<v1::Schedule>> List() {
-    v1::ListSchedulesRequest request;
-    request.set_parent(ParentName(options_));
-    request.set_page_size(kPageSizeMax);
-    request.mutable_filter()->mutable_labels()->insert(which_.labels.begin(), which_.labels.end());
+    v1::ScheduleFilter filter;
+    filter.mutable_labels()->insert(which_.labels.begin(), which_.labels.end());
     std::vector<v1::Schedule> found;
-    do {
-      v1::ListSchedulesResponse response;
-      RETURN_IF_ERROR(Invoke(options_, [&](grpc::ClientContext& context) {
-        return stub_->ListSchedules(&context, request, &response);
-      }));
-      for (v1::Schedule& schedule : *response.mutable_schedules()) {
-        const v1::ImportSource& source = schedule.source();
-        if (schedule.has_source() && (which_.kind.empty() || source.kind() == which_.kind) &&
-            (which_.locator.empty() || source.locator() == which_.locator) &&
-            IsWanted(IdIn(schedule.name(), "schedules"), which_.only)) {
-          found.push_back(std::move(schedule));
-        }
+    const auto keep = [&](v1::Schedule&& schedule) {
+      const v1::ImportSource& source = schedule.source();
+      if (schedule.has_source() && (which_.kind.empty() || source.kind() == which_.kind) &&
+          (which_.locator.empty() || source.locator() == which_.locator) &&
+          IsWanted(IdIn(schedule.name(), "schedules"), which_.only)) {
+        found.push_back(std::move(schedule));
       }
-      request.set_page_token(response.next_page_token());
-    } while (!request.page_token().empty());
+    };
+    RETURN_IF_ERROR(ForEachStored(options_, filter, "looking at stored schedules", keep));
     return found;
   }
 

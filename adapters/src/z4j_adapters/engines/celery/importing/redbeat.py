@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,6 +110,17 @@ class RedBeatImporter(Importer):
                 if definition is not None:
                     yield from self.entry(key, definition, meta)
 
+    def leave_out(self, names: Collection[str]) -> dict[str, datetime]:
+        """Let `read` pass over these entries; when those of them that have run did so last."""
+        pipeline = self._redis.pipeline(transaction=False)
+        named = [key for key in self._keys if key.removeprefix(self._prefix) in names]
+        for key in named:
+            pipeline.hget(key, "meta")
+        self._keys = [key for key in self._keys if key.removeprefix(self._prefix) not in names]
+        found = zip(named, pipeline.execute(), strict=True)
+        runs = ((key.removeprefix(self._prefix), _last_run(meta)) for key, meta in found)
+        return {name: run for name, run in runs if run is not None}
+
     def total(self) -> int | None:
         """How many keys there are."""
         return len(self._keys)
@@ -140,7 +151,7 @@ class RedBeatImporter(Importer):
         from z4j_adapters.engines.celery.importing.entries import Call, catch_up, found
         from z4j_adapters.engines.celery.importing.rrules import runs_left
 
-        last_run = _instant((json.loads(meta) if meta else {}).get("last_run_at"))
+        last_run = _last_run(meta)
         call = Call(
             stored["task"], stored.get("args"), stored.get("kwargs"), stored.get("options") or {}
         )
@@ -192,6 +203,10 @@ class RedBeatImporter(Importer):
             last_run,
             "Redis does not tell the zone: it is the `timezone` of the app that runs beat",
         )
+
+
+def _last_run(meta: str | None) -> datetime | None:
+    return _instant((json.loads(meta) if meta else {}).get("last_run_at"))
 
 
 def _instant(stored: Any) -> datetime | None:

@@ -12,6 +12,7 @@ from z4j_adapters.transfer.model import Found, Importer, Note, Refused, Source, 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from z4j_adapters.engines.celery.importing.redbeat import RedBeatImporter
     from z4j_adapters.engines.celery.importing.shapes import Clock
 
 __all__ = ["CeleryImporter"]
@@ -23,6 +24,7 @@ and on_after_finalize add.
 examples:
   z4j-adapter import --from celery --celery-app proj.celery:app
   z4j-adapter import --from celery --celery-app proj --state /var/run/celery/celerybeat-schedule
+  z4j-adapter import --from celery --celery-app proj --redbeat-url redis://localhost:6379/1
 
 what is read:
   schedule   numbers, timedelta, schedule (also relative), crontab, solar
@@ -30,6 +32,8 @@ what is read:
              headers, serializer, compression, time_limit, soft_time_limit, ignore_result, shadow
   --state    beat's own file: an interval is then counted from its last run; without it, from now.
              It is copied and read, never opened by beat's code, and nothing in it is run.
+  --redbeat-url   the same for an app whose beat is RedBeat: the entries that Redis has beside the
+             app's own, too, and the last runs of all
 
 what is refused, by name: schedule classes of your own, a nowfun, arguments that JSON does not have,
 BeatLazyFunc, signatures, and options without a counterpart (countdown, eta, link, …)."""
@@ -52,6 +56,10 @@ class CeleryImporter(Importer):
         parser.option(
             "state", type=Path, metavar="FILE", help="beat's file, often celerybeat-schedule"
         )
+        parser.option("redbeat-url", metavar="URL", help="RedBeat's Redis, if that is the beat")
+        parser.option(
+            "redbeat-prefix", metavar="TEXT", help="redbeat_key_prefix (default: the app's)"
+        )
 
     def source(self) -> Source:
         """Import the app and read beat's file."""
@@ -63,6 +71,8 @@ class CeleryImporter(Importer):
                 "WRONG_USAGE", "--from celery needs --celery-app", "--celery-app proj.celery:app"
             )
         self.open(load_app(options.celery_app, options.workdir))
+        if options.redbeat_url:
+            self._add_redbeat()
         versions = libraries("ephem", "kombu", "tzdata")
         return Source("celery", versions["celery"], options.celery_app, versions)
 
@@ -76,6 +86,7 @@ class CeleryImporter(Importer):
         self._zone, self._zone_name = zone_of_app(app, options)
         self._last_runs: dict[str, datetime] = last_runs(options.state) if options.state else {}
         self._entries: dict[str, Any] = dict(app.conf.beat_schedule or {})
+        self._redbeat: RedBeatImporter | None = None
         self._add_cleanup()
 
     def read(self) -> Iterator[Found | Refused]:
@@ -103,9 +114,20 @@ class CeleryImporter(Importer):
                 bad = Unfit("BAD_ENTRY", reason, "mend the entry; beat fails on it, too")
                 yield refused(str(name), bad, raw)
 
+        if self._redbeat is not None:
+            yield from self._redbeat.read()
+
     def total(self) -> int | None:
         """How many entries there are."""
-        return len(self._entries)
+        return len(self._entries) + (0 if self._redbeat is None else self._redbeat.total() or 0)
+
+    def _add_redbeat(self) -> None:
+        """What Redis has: RedBeat writes the app's entries there as well, and keeps their runs."""
+        from z4j_adapters.engines.celery.importing.redbeat import RedBeatImporter
+
+        self._redbeat = RedBeatImporter(self.options)
+        self._redbeat.source()
+        self._last_runs |= self._redbeat.leave_out(self._entries)
 
     def _found(self, name: str, entry: Any, call: Any, raw: str) -> Iterator[Found]:
         from z4j_adapters.engines.celery.importing.entries import catch_up, found
