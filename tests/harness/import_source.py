@@ -70,7 +70,8 @@ for number, entry in enumerate(told["entries"]):
     tell(type="schedule", source={**source, "key": line["id"], "raw": "raw"}, **line)
 for refused in told["refused"]:
     tell(type="refused", source={**source, "key": refused["object"]}, **refused)
-tell(type="end", schedules=len(told["entries"]), refused=len(told["refused"]))
+end = {"zones": told["zones"]} if "zones" in told else {}
+tell(type="end", schedules=len(told["entries"]), refused=len(told["refused"]), **end)
 """
 
 

@@ -47,6 +47,29 @@ def test_a_gap_that_is_taken_otherwise_is_named_with_both_instants(imports: Impo
     assert "gap NEXT_VALID here" in text
 
 
+def test_a_zone_with_other_rules_there_is_named_and_another_release_alone_is_not(
+    imports: Import,
+) -> None:
+    imports.source.more["tzdata"] = "2019a"
+    assert [x["code"] for x in imports.json("--prove", "0")["warnings"]] == ["TZDATA"]
+    at, spring, autumn = 1_798_761_600, 1_806_195_600, 1_824_944_400
+    berlin = [[at * 1_000_000, 3600], [spring * 1_000_000, 7200], [autumn * 1_000_000, 3600]]
+    rules = {"offsets": berlin, "untilUs": 1_830_000_000_000_000}
+    imports.source.more["zones"] = {"Europe/Berlin": rules}
+    assert imports.json("--prove", "0")["warnings"] == []
+    rules["offsets"] = berlin[:2]  # As if the summer stayed.
+    (warning,) = imports.json("--prove", "0")["warnings"]
+    assert warning["code"] == "ZONE_RULES"
+    assert "Europe/Berlin: from 2027-10-31 02:00:00 +01:00" in warning["message"]
+
+
+def test_hundreds_in_one_second_are_told_of_the_plan_as_a_whole(imports: Import) -> None:
+    imports.source.entries = [daily(f"s{n}", "05:00") for n in range(100)]
+    (warning,) = imports.json("--prove", "0")["warnings"]
+    assert warning["code"] == "SAME_SECOND"
+    assert "100 schedules (s0, s1, s2, …) come due in one second" in warning["message"]
+
+
 def test_json_and_yaml_say_the_same(imports: Import) -> None:
     as_yaml = imports.run("-o", "yaml", "--prove", "0")
     said = imports.json("--prove", "0")

@@ -84,7 +84,7 @@ def test_the_first_line_says_what_was_read_and_the_last_how_much(
         "locator": "shelf:one",
         "libraries": {"shelf": "1.0"},
     }
-    assert last == {"type": "end", "schedules": 5, "refused": 1}
+    assert last == {"type": "end", "schedules": 5, "refused": 1, "zones": {}}
 
 
 def test_each_definition_is_a_line_with_its_origin(capfd: pytest.CaptureFixture[str]) -> None:

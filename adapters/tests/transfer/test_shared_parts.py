@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from z4j_adapters.transfer.cron_fields import BOUNDS, cron, field_text
 from z4j_adapters.transfer.ids import ID_CHARS_MAX, IdMaker, id_of
 from z4j_adapters.transfer.values import Inexact, duration, json_text, redact, timestamp
-from z4j_adapters.transfer.zones import fixed_zone_name, tzdata_version, zone_of
+from z4j_adapters.transfer.zones import fixed_zone_name, tzdata_version, zone_of, zone_rules
 
 
 def test_a_name_that_is_an_id_stays() -> None:
@@ -170,3 +170,32 @@ def test_zones_are_named_or_of_fixed_offset() -> None:
 
 def test_the_zone_data_has_a_version() -> None:
     assert tzdata_version() != "unknown"
+
+
+def test_the_rules_of_a_zone_are_told_with_each_change_to_the_second() -> None:
+    at = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
+    found = zone_rules("Europe/Berlin", at)
+    assert found is not None
+    rules, until = found
+    assert rules[:3] == [
+        (at, timedelta(hours=1)),
+        (datetime(2027, 3, 28, 1, tzinfo=timezone.utc), timedelta(hours=2)),
+        (datetime(2027, 10, 31, 1, tzinfo=timezone.utc), timedelta(hours=1)),
+    ]
+    assert len(rules) == 21
+    assert rules[-1][0] < until
+
+
+def test_half_hours_and_zones_without_changes_are_told_too() -> None:
+    at = datetime(2026, 11, 22, tzinfo=timezone.utc)
+    lord_howe, tokyo = zone_rules("Australia/Lord_Howe", at), zone_rules("Asia/Tokyo", at)
+    assert lord_howe is not None and tokyo is not None
+    assert {offset for _, offset in lord_howe[0]} == {timedelta(hours=10.5), timedelta(hours=11)}
+    assert tokyo[0] == [(at, timedelta(hours=9))]
+    assert tokyo[1] - at > timedelta(days=3650)
+
+
+def test_a_fixed_offset_has_no_rules_to_tell() -> None:
+    at = datetime(2026, 11, 22, tzinfo=timezone.utc)
+    assert zone_rules("UTC+05:30", at) is None
+    assert zone_rules("Nowhere/None", at) is None

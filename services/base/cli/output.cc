@@ -1,46 +1,21 @@
 #include "services/base/cli/output.h"
 
 #include <google/protobuf/util/json_util.h>
-#include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_join.h"
+#include "services/base/cli/yaml.h"
 
 namespace z4j {
-namespace {
 
 using nlohmann::json;
 
-void EmitYaml(YAML::Emitter& out, const json& value) {
-  if (value.is_object()) {
-    out << YAML::BeginMap;
-    for (const auto& [key, item] : value.items()) {
-      out << YAML::Key << key << YAML::Value;
-      EmitYaml(out, item);
-    }
-    out << YAML::EndMap;
-  } else if (value.is_array()) {
-    out << YAML::BeginSeq;
-    for (const json& item : value) EmitYaml(out, item);
-    out << YAML::EndSeq;
-  } else if (value.is_string()) {
-    // Quoted: "1" stays a string, and so does "no".
-    out << YAML::DoubleQuoted << value.get<std::string>();
-  } else {
-    out << value.dump();
-  }
-}
-
-}  // namespace
-
 void PrintValue(const OutputOptions& options, const json& value) {
   if (options.output == "yaml") {
-    YAML::Emitter out;
-    EmitYaml(out, value);
-    std::cout << out.c_str() << "\n";
+    std::cout << ToYaml(value);
   } else {
     std::cout << value.dump(2) << "\n";
   }

@@ -82,6 +82,7 @@ absl::Status Import(ImportVerb& verb, int& exit_code) {
   }
   outcome.plans = PlanImport(outcome.reading.source, definitions, outcome.reading.refusals,
                              outcome.stored.schedules, verb.policy, verb.read.now);
+  outcome.together = NotesTogether(definitions, outcome.plans, verb.read.now);
   if (verb.apply) {
     if (verb.write.import_id.empty()) verb.write.import_id = Uuid::Random().ToString();
     ASSIGN_OR_RETURN(outcome.written, WriteImport(verb.options, outcome.reading, outcome.plans,
@@ -134,7 +135,8 @@ conflict; 2 and above an error; 8 something could not be written.  All pages: do
 
 void AddWhatIsRead(CLI::App& verb, ImportVerb& to) {
   verb.add_option("--from", to.read.from, "The scheduler to read; see below");
-  verb.add_option("--file", to.read.file, "Read lines of 'z4j-adapter import' instead; -: stdin");
+  verb.add_option("--file", to.read.file,
+                  "Read what 'z4j-adapter import' or 'export --to json|yaml' wrote; -: stdin");
   verb.add_option("--python", to.read.python,
                   "Python that has your project's packages; the active virtualenv's, else python3");
   verb.add_flag("--source-help", to.source_help, "Explains the flags of one source");

@@ -10,7 +10,7 @@
 #include "services/base/status_macros.h"
 #include "services/scheduler/cli/progress.h"
 #include "services/scheduler/cli/schedule_text.h"
-#include "services/scheduler/limits.h"
+#include "services/scheduler/cli/stored_schedules.h"
 #include "services/scheduler/transfer/plan.h"
 #include "z4j/scheduler/v1/schedule_service.grpc.pb.h"
 
@@ -172,27 +172,18 @@ std::string PausedByImport(const std::string& kind, const std::string& locator) 
 
 absl::StatusOr<std::vector<v1::Schedule>> ListImported(const ClientOptions& options,
                                                        const CutoverOptions& which) {
-  ASSIGN_OR_RETURN(const auto stub, StubOf<v1::ScheduleService>(options));
-  v1::ListSchedulesRequest request;
-  request.set_parent(ParentName(options));
-  request.set_page_size(kPageSizeMax);
-  request.mutable_filter()->mutable_labels()->insert(which.labels.begin(), which.labels.end());
+  v1::ScheduleFilter filter;
+  filter.mutable_labels()->insert(which.labels.begin(), which.labels.end());
   std::vector<v1::Schedule> found;
-  do {
-    v1::ListSchedulesResponse response;
-    RETURN_IF_ERROR(Invoke(options, [&](grpc::ClientContext& context) {
-      return stub->ListSchedules(&context, request, &response);
-    }));
-    for (v1::Schedule& schedule : *response.mutable_schedules()) {
-      const v1::ImportSource& source = schedule.source();
-      if (schedule.has_source() && (which.kind.empty() || source.kind() == which.kind) &&
-          (which.locator.empty() || source.locator() == which.locator) &&
-          IsWanted(IdIn(schedule.name(), "schedules"), which.only)) {
-        found.push_back(std::move(schedule));
-      }
+  const auto keep = [&](v1::Schedule&& schedule) {
+    const v1::ImportSource& source = schedule.source();
+    if (schedule.has_source() && (which.kind.empty() || source.kind() == which.kind) &&
+        (which.locator.empty() || source.locator() == which.locator) &&
+        IsWanted(IdIn(schedule.name(), "schedules"), which.only)) {
+      found.push_back(std::move(schedule));
     }
-    request.set_page_token(response.next_page_token());
-  } while (!request.page_token().empty());
+  };
+  RETURN_IF_ERROR(ForEachStored(options, filter, "looking at stored schedules", keep));
   return found;
 }
 

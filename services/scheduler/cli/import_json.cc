@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "services/scheduler/cli/import_report.h"
+#include "services/scheduler/cli/transfer_text.h"
 
 namespace z4j::scheduler {
 namespace {
@@ -12,32 +13,10 @@ std::string Text(absl::Time time) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E*SZ", time, absl::UTCTimeZone());
 }
 
-Json JsonOf(const std::vector<Note>& notes) {
-  Json list = Json::array();
-  for (const Note& note : notes) list.push_back({{"code", note.code}, {"message", note.message}});
-  return list;
-}
-
 Json JsonOf(const std::vector<absl::Time>& times) {
   Json list = Json::array();
   for (const absl::Time time : times) list.push_back(Text(time));
   return list;
-}
-
-Json JsonOf(absl::Time time, const std::string& zone) {
-  if (time == absl::InfiniteFuture()) return nullptr;
-  return {{"time", Text(time)}, {"local", LocalAndUtc(time, zone)}};
-}
-
-Json JsonOf(const Proof& proof, const std::string& zone) {
-  Json json = {{"compared", proof.compared}, {"identical", proof.is_identical()}};
-  if (proof.is_identical()) return json;
-  const Difference& differ = proof.differ[0];
-  json["apartMax"] = absl::FormatDuration(proof.apart_max);
-  json["difference"] = {{"source", JsonOf(differ.there, zone)},
-                        {"ours", JsonOf(differ.here, zone)},
-                        {"rule", differ.rule}};
-  return json;
 }
 
 Json PlanJson(const ImportOutcome& outcome, int index) {
@@ -66,7 +45,7 @@ Json PlanJson(const ImportOutcome& outcome, int index) {
   if (definition.fires.has_value()) json["next"]["source"] = JsonOf(*definition.fires);
   if (!definition.group.empty()) json["group"] = definition.group;
   if (schedule.proof.has_value()) {
-    json["proof"] = JsonOf(*schedule.proof, definition.schedule.time_zone);
+    json["proof"] = JsonOf(*schedule.proof, definition.schedule.time_zone, "source");
   }
   return json;
 }
@@ -103,19 +82,13 @@ Json ImportJson(const ImportOutcome& outcome) {
                  {"here", TzdataRelease(outcome.tzdata)},
                  {"scheduler", TzdataRelease(outcome.stored.tzdata)}}},
                {"applied", outcome.is_applied},
-               {"warnings", JsonOf(TzdataNotes(outcome))},
+               {"warnings", JsonOf(WarningsOf(outcome))},
                {"schedules", Json::array()},
-               {"refused", Json::array()},
+               {"refused", JsonOf(RefusalsOf(outcome))},
                {"totals", TotalsJson(TotalsOf(outcome))}};
   if (outcome.is_applied) json["importId"] = outcome.import_id;
   for (int i = 0; i < outcome.plans.size(); ++i) {
     json["schedules"].push_back(PlanJson(outcome, i));
-  }
-  for (const Refusal& refusal : RefusalsOf(outcome)) {
-    json["refused"].push_back({{"object", refusal.object},
-                               {"code", refusal.code},
-                               {"reason", refusal.reason},
-                               {"remedy", refusal.remedy}});
   }
   return json;
 }

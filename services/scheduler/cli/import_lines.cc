@@ -7,20 +7,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/base/field_error.h"
+#include "services/base/status_macros.h"
 #include "services/scheduler/rpc/convert.h"
 
 namespace z4j::scheduler {
 namespace {
 
 using Json = nlohmann::json;
-
-std::vector<Note> NotesOf(const Json& line, const char* name) {
-  std::vector<Note> notes;
-  for (const Json& note : line.value(name, Json::array())) {
-    notes.push_back({note.value("code", ""), note.value("message", "")});
-  }
-  return notes;
-}
 
 absl::Time TimeOf(const Json& line, const char* name) {
   absl::Time time = absl::InfinitePast();
@@ -87,12 +80,7 @@ ImportLine ReadScheduleLine(const Json& line, const std::string& project) {
   definition.becomes = line.value("becomes", "");
   definition.group = line.value("group", "");
   definition.finished = line.value("finished", false);
-  if (line.contains("fires")) {
-    definition.fires.emplace();
-    for (const Json& micros : line.at("fires")) {
-      definition.fires->push_back(absl::FromUnixMicros(micros.get<int64_t>()));
-    }
-  }
+  if (line.contains("fires")) definition.fires = TimesOf(line.at("fires"));
   return found;
 }
 
@@ -102,39 +90,45 @@ ImportLine ReadRefusedLine(const Json& line) {
                  line.value("remedy", ""), source.value("key", "")};
 }
 
-ImportLine ReadProgressLine(const Json& line) {
-  ProgressLine progress{line.value("done", int64_t{0}), std::nullopt};
-  if (line.contains("total")) progress.total = line.at("total").get<int64_t>();
-  return progress;
-}
-
-absl::Status Foreign(const std::string& line, absl::string_view why) {
-  return absl::InvalidArgumentError(absl::StrCat("this is no line of z4j-adapter import (", why,
-                                                 "): ", line.substr(0, 200),
-                                                 line.size() > 200 ? "…" : ""));
+EndLine ReadEndLine(const Json& line) {
+  EndLine end{line.value("schedules", int64_t{0}), line.value("refused", int64_t{0})};
+  if (!line.contains("zones")) return end;
+  end.zones.emplace();
+  for (const auto& [name, told] : line.at("zones").items()) {
+    ZoneRules& rules = (*end.zones)[name];
+    rules.until = absl::FromUnixMicros(told.at("untilUs").get<int64_t>());
+    for (const Json& change : told.at("offsets")) {
+      rules.offsets.push_back({absl::FromUnixMicros(change.at(0).get<int64_t>()),
+                               absl::Seconds(change.at(1).get<int64_t>())});
+    }
+  }
+  return end;
 }
 
 }  // namespace
 
 absl::StatusOr<ImportLine> ParseImportLine(const std::string& text, const std::string& project) {
-  const Json line = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!line.is_object()) return Foreign(text, "no JSON object");
-  try {  // The library throws on a value of another type.
-    const std::string type = line.value("type", "");
-    if (type == "source") return ReadSourceLine(line);
-    if (type == "schedule") return ReadScheduleLine(line, project);
-    if (type == "refused") return ReadRefusedLine(line);
-    if (type == "progress") return ReadProgressLine(line);
-    if (type == "end") {
-      return EndLine{line.value("schedules", int64_t{0}), line.value("refused", int64_t{0})};
-    }
-    if (type == "error") {
-      return ErrorLine{line.value("code", ""), line.value("message", ""), line.value("remedy", "")};
-    }
-    return Foreign(text, absl::StrCat("unknown type '", type, "'"));
-  } catch (const Json::exception& error) {
-    return Foreign(text, error.what());
-  }
+  ImportLine result;
+  RETURN_IF_ERROR(
+      ReadLine(text, "z4j-adapter import", [&](const std::string& type, const Json& line) {
+        if (type == "source") {
+          result = ReadSourceLine(line);
+        } else if (type == "schedule") {
+          result = ReadScheduleLine(line, project);
+        } else if (type == "refused") {
+          result = ReadRefusedLine(line);
+        } else if (type == "progress") {
+          result = ReadProgressLine(line);
+        } else if (type == "end") {
+          result = ReadEndLine(line);
+        } else if (type == "error") {
+          result = ReadErrorLine(line);
+        } else {
+          return false;
+        }
+        return true;
+      }));
+  return result;
 }
 
 }  // namespace z4j::scheduler

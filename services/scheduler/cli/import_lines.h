@@ -1,12 +1,15 @@
 #ifndef Z4J_SCHEDULER_CLI_IMPORT_LINES_H_
 #define Z4J_SCHEDULER_CLI_IMPORT_LINES_H_
 
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
 
 #include "absl/status/statusor.h"
+#include "services/scheduler/cli/adapter_lines.h"
 #include "services/scheduler/transfer/definition.h"
+#include "services/scheduler/transfer/zone_rules.h"
 #include "z4j/scheduler/v1/schedule.pb.h"
 
 // The lines that `z4j-adapter import` writes; docs/migrating/README.md has them.
@@ -18,18 +21,10 @@ struct FoundLine {
   v1::Schedule message;
 };
 
-struct ProgressLine {
-  int64_t done = 0;
-  std::optional<int64_t> total;
-};
-
 struct EndLine {
   int64_t schedules = 0, refused = 0;
-};
-
-// The source as a whole could not be read.
-struct ErrorLine {
-  std::string code, message, remedy;
+  // The rules of the zones that schedules are in, by name; none: it does not tell.
+  std::optional<std::map<std::string, ZoneRules>> zones = {};
 };
 
 using ImportLine = std::variant<SourceInfo, FoundLine, Refusal, ProgressLine, EndLine, ErrorLine>;

@@ -92,7 +92,16 @@ std::vector<Note> TzdataNotes(const ImportOutcome& outcome) {
   const std::string there = TzdataRelease(outcome.reading.source.tzdata);
   const std::string here = TzdataRelease(outcome.tzdata);
   const std::string node = TzdataRelease(outcome.stored.tzdata);
-  if (there != here) {
+  if (outcome.reading.zones.has_value()) {
+    for (const auto& [zone, rules] : *outcome.reading.zones) {
+      const std::optional<std::string> other = FirstOtherRule(zone, rules);
+      if (!other.has_value()) continue;
+      notes.push_back(
+          {"ZONE_RULES",
+           absl::StrCat("the source (tzdata ", there, ") has other rules ", "than this program (",
+                        here, ") for ", *other, "; set TZDIR to a folder with the newer ones")});
+    }
+  } else if (there != here) {
     notes.push_back(
         {"TZDATA", absl::StrCat("the source has the time zone rules of ",
                                 there.empty() ? "an unknown release" : there,
@@ -106,6 +115,13 @@ std::vector<Note> TzdataNotes(const ImportOutcome& outcome) {
                                             ": what is proved here holds there only for zones that "
                                             "did not change; set TZDIR there or here")});
   }
+  return notes;
+}
+
+std::vector<Note> WarningsOf(const ImportOutcome& outcome) {
+  std::vector<Note> notes = outcome.together;
+  const std::vector<Note> tzdata = TzdataNotes(outcome);
+  notes.insert(notes.end(), tzdata.begin(), tzdata.end());
   return notes;
 }
 

@@ -81,5 +81,17 @@ TEST(ImportOutcomeTest, DifferentTimeZoneDataIsAWarningForEachSide) {
   EXPECT_EQ(TzdataNotes(outcome).size(), 2);
 }
 
+TEST(ImportOutcomeTest, ASourceThatTellsItsRulesIsComparedZoneByZoneAndNotByRelease) {
+  ImportOutcome outcome = OneCreate();
+  outcome.reading.source.tzdata = "2025.2";
+  const absl::Time from = absl::FromUnixSeconds(1'800'000'000), until = from + absl::Hours(24);
+  outcome.reading.zones = {{"UTC", {{{from, absl::ZeroDuration()}}, until}}};
+  EXPECT_TRUE(TzdataNotes(outcome).empty());
+  (*outcome.reading.zones)["Europe/Berlin"] = {{{from, absl::Hours(3)}}, until};
+  ASSERT_EQ(TzdataNotes(outcome).size(), 1);
+  EXPECT_EQ(TzdataNotes(outcome)[0].code, "ZONE_RULES");
+  EXPECT_THAT(TzdataNotes(outcome)[0].message, ::testing::HasSubstr("Europe/Berlin"));
+}
+
 }  // namespace
 }  // namespace z4j::scheduler

@@ -33,11 +33,10 @@ struct Pipe {
 };
 
 // In the child: only what may be called between fork and exec.
-[[noreturn]] void Become(char* const* words, int output, int complaint, pid_t parent) {
+[[noreturn]] void Become(char* const* words, int input, int output, int complaint, pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (getppid() != parent) _exit(127);  // It ended before we asked to be told.
-  const int nothing = open("/dev/null", O_RDONLY);
-  dup2(nothing, STDIN_FILENO);
+  dup2(input >= 0 ? input : open("/dev/null", O_RDONLY), STDIN_FILENO);
   dup2(output, STDOUT_FILENO);
   execvp(words[0], words);
   const int error = errno;
@@ -47,7 +46,7 @@ struct Pipe {
 
 }  // namespace
 
-absl::StatusOr<Child> Child::Start(const std::vector<std::string>& command) {
+absl::StatusOr<Child> Child::Start(const std::vector<std::string>& command, int input) {
   Pipe output, complaint;
   if (!output.Open() || !complaint.Open()) {
     return absl::InternalError(absl::StrCat("no pipe: ", std::strerror(errno)));
@@ -58,7 +57,7 @@ absl::StatusOr<Child> Child::Start(const std::vector<std::string>& command) {
   const pid_t parent = getpid();
   const pid_t pid = fork();
   if (pid < 0) return absl::InternalError(absl::StrCat("no process: ", std::strerror(errno)));
-  if (pid == 0) Become(words.data(), output.ends[1], complaint.ends[1], parent);
+  if (pid == 0) Become(words.data(), input, output.ends[1], complaint.ends[1], parent);
   Child child(pid, output.Take(0));
   close(complaint.Take(1));
   int error = 0;

@@ -12,16 +12,17 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
-// The Python half of an import as a process, and lines from it or from a file.
+// The Python half of an import or export as a process, and lines from it or from a file.
 namespace z4j::scheduler {
 
 // A child process whose standard output we read; its standard error is ours.  It is ended with us,
 // however we end, and when this object goes.
 class Child {
  public:
-  // Starts command[0], looked up in PATH, without standard input.  INVALID_ARGUMENT with the
-  // system's reason if it cannot be run.
-  static absl::StatusOr<Child> Start(const std::vector<std::string>& command);
+  // Starts command[0], looked up in PATH, with the descriptor `input`, which stays ours, as its
+  // standard input; -1: it has none.  INVALID_ARGUMENT with the system's reason if it cannot be
+  // run.
+  static absl::StatusOr<Child> Start(const std::vector<std::string>& command, int input = -1);
 
   Child(Child&& other) noexcept;
   Child& operator=(Child&&) = delete;

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <optional>
 
 #include "absl/strings/numbers.h"
@@ -51,6 +52,16 @@ TEST(ImportProcessTest, AChildReadsNoInputOfOurs) {
   auto child = Shell("cat; echo end");
   ASSERT_OK(child);
   EXPECT_THAT(Lines(child->output()), ElementsAre("end"));
+}
+
+TEST(ImportProcessTest, AChildReadsTheInputThatItIsGiven) {
+  std::FILE* input = std::tmpfile();
+  std::fputs("one\ntwo\n", input);
+  std::rewind(input);
+  auto child = Child::Start({"cat"}, fileno(input));
+  ASSERT_OK(child);
+  EXPECT_THAT(Lines(child->output()), ElementsAre("one", "two"));
+  std::fclose(input);
 }
 
 TEST(ImportProcessTest, AChildEndsWithWhoStartedIt) {

@@ -6,36 +6,26 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <iostream>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "services/base/cli/yaml.h"
 #include "services/base/field_error.h"
 #include "services/base/status_macros.h"
 #include "services/scheduler/cli/import_cutover.h"
 #include "services/scheduler/cli/import_lines.h"
 #include "services/scheduler/cli/import_process.h"
 #include "services/scheduler/cli/progress.h"
+#include "services/scheduler/cli/python_half.h"
 #include "services/scheduler/transfer/digest.h"
 #include "services/scheduler/transfer/limits.h"
 
 namespace z4j::scheduler {
 namespace {
-
-// A pass for a change of the clock begins so long before it: a fold's hour comes twice around it.
-constexpr absl::Duration kBeforeChange = absl::Minutes(65);
-constexpr int kChangesProved = 2;  // Of each zone: the next gap and the next fold.
-
-// Whether a change of the clock can move its due times.
-bool FollowsClock(const Schedule& schedule) {
-  if (const auto* interval = std::get_if<IntervalSpec>(&schedule.spec)) {
-    return interval->arithmetic == Arithmetic::kWall;
-  }
-  return !std::holds_alternative<OneShotSpec>(schedule.spec) &&
-         !std::holds_alternative<SolarSpec>(schedule.spec);
-}
 
 // Reads one source, in one or several passes.
 class Reader {
@@ -59,30 +49,17 @@ class Reader {
   absl::Status RunPass(absl::Time after) {
     after_ = after;
     const std::string python = PythonPath(options_.python);
-    std::vector<std::string> command = {python,   "-m",     "z4j_adapters",
-                                        "import", "--from", options_.from};
-    command.insert(command.end(), options_.passed.begin(), options_.passed.end());
+    std::vector<std::string> words = {"--from", options_.from};
+    words.insert(words.end(), options_.passed.begin(), options_.passed.end());
     if (options_.prove > 0) {
-      command.insert(command.end(),
-                     {"--fires", absl::StrCat(std::max(options_.prove, kFiresShown)), "--at",
-                      absl::FormatTime("%Y-%m-%dT%H:%M:%E*SZ", after, absl::UTCTimeZone())});
+      words.insert(words.end(),
+                   {"--fires", absl::StrCat(std::max(options_.prove, kFiresShown)), "--at",
+                    absl::FormatTime("%Y-%m-%dT%H:%M:%E*SZ", after, absl::UTCTimeZone())});
     }
-    ASSIGN_OR_RETURN(Child child, Child::Start(command));
+    ASSIGN_OR_RETURN(Child child, Child::Start(PythonHalf(python, "import", words)));
     RETURN_IF_ERROR(TakeAll(child.output()));
     const int code = child.Wait();
-    if (ended_) return absl::OkStatus();
-    return lines_ == 0 ? NotStarted(python, code)
-                       : absl::UnavailableError(absl::StrCat(
-                             "the reader of the source ended amid its work (exit code ", code,
-                             "); what it said stands above"));
-  }
-
-  // Why the Python half said nothing at all.
-  absl::Status NotStarted(const std::string& python, int code) {
-    RETURN_IF_ERROR(NotInstalled(python));
-    return absl::UnavailableError(absl::StrCat("the reader of the source, ", python,
-                                               " -m z4j_adapters import, ended with exit code ",
-                                               code, "; what it said stands above"));
+    return ended_ ? absl::OkStatus() : EndedEarly(python, "import", code, lines_);
   }
 
   absl::Status ReadFile() {
@@ -93,7 +70,9 @@ class Reader {
                         absl::StrCat("cannot open '", options_.file, "': ", std::strerror(errno)));
     }
     after_ = absl::InfinitePast();
-    const absl::Status taken = TakeAll(descriptor);
+    const bool is_yaml =
+        absl::EndsWith(options_.file, ".yaml") || absl::EndsWith(options_.file, ".yml");
+    const absl::Status taken = is_yaml ? TakeYaml(descriptor) : TakeAll(descriptor);
     if (descriptor != STDIN_FILENO) close(descriptor);
     RETURN_IF_ERROR(taken);
     if (ended_) return absl::OkStatus();
@@ -102,30 +81,47 @@ class Reader {
                                              "output of z4j-adapter import"));
   }
 
+  // A list of what are lines otherwise.
+  absl::Status TakeYaml(int descriptor) {
+    std::string text;
+    RETURN_IF_ERROR(ForEachLine(descriptor, [&](const std::string& line) {
+      absl::StrAppend(&text, line, "\n");
+      return absl::OkStatus();
+    }));
+    const auto list = ParseYaml(text);
+    if (!list.ok()) return FieldError("--file", std::string(list.status().message()));
+    Progress progress("reading");
+    for (const nlohmann::json& line : *list) RETURN_IF_ERROR(TakeLine(line.dump(), progress));
+    return absl::OkStatus();
+  }
+
   absl::Status TakeAll(int descriptor) {
     ended_ = false;
     lines_ = 0;
     Progress progress("reading");
-    return ForEachLine(descriptor, [&](const std::string& text) -> absl::Status {
-      if (text.empty()) return absl::OkStatus();
-      ++lines_;
-      ASSIGN_OR_RETURN(ImportLine line, ParseImportLine(text, options_.project));
-      if (const auto* made = std::get_if<ProgressLine>(&line)) {
-        progress.Show(made->done, made->total.value_or(0));
-      } else if (auto* found = std::get_if<FoundLine>(&line)) {
-        return is_first_ ? Keep(std::move(*found)) : ProveAgain(found->definition);
-      } else if (auto* refusal = std::get_if<Refusal>(&line)) {
-        if (is_first_) reading_.refusals.push_back(std::move(*refusal));
-      } else if (auto* source = std::get_if<SourceInfo>(&line)) {
-        if (is_first_) reading_.source = std::move(*source);
-      } else if (const auto* error = std::get_if<ErrorLine>(&line)) {
-        return absl::InvalidArgumentError(
-            absl::StrCat(error->message, error->remedy.empty() ? "" : ": ", error->remedy));
-      } else {
-        ended_ = true;
-      }
-      return absl::OkStatus();
-    });
+    return ForEachLine(descriptor,
+                       [&](const std::string& text) { return TakeLine(text, progress); });
+  }
+
+  absl::Status TakeLine(const std::string& text, Progress& progress) {
+    if (text.empty()) return absl::OkStatus();
+    ++lines_;
+    ASSIGN_OR_RETURN(ImportLine line, ParseImportLine(text, options_.project));
+    if (const auto* made = std::get_if<ProgressLine>(&line)) {
+      progress.Show(made->done, made->total.value_or(0));
+    } else if (auto* found = std::get_if<FoundLine>(&line)) {
+      return is_first_ ? Keep(std::move(*found)) : ProveAgain(found->definition);
+    } else if (auto* refusal = std::get_if<Refusal>(&line)) {
+      if (is_first_) reading_.refusals.push_back(std::move(*refusal));
+    } else if (auto* source = std::get_if<SourceInfo>(&line)) {
+      if (is_first_) reading_.source = std::move(*source);
+    } else if (const auto* error = std::get_if<ErrorLine>(&line)) {
+      return StatusOf(*error);
+    } else {
+      ended_ = true;
+      if (is_first_) reading_.zones = std::move(std::get<EndLine>(line).zones);
+    }
+    return absl::OkStatus();
   }
 
   // A schedule of the first pass.
@@ -182,8 +178,8 @@ class Reader {
                 const std::optional<std::vector<absl::Time>>& fires) {
     if (at.definition.finished) return;
     if (!fires.has_value()) {
-      at.unproved = options_.file.empty() ? "the source's library cannot say when it fires"
-                                          : "the lines hold no fires: read them with --fires";
+      // Where our own evaluator computed them, too, there is nothing that has to be proved.
+      if (reading_.source.kind != kOwnKind) at.unproved = WithoutFires();
       return;
     }
     absl::Time after = after_;
@@ -209,6 +205,11 @@ class Reader {
     if (at.proof->is_identical()) at.proof->differ = std::move(proof->differ);
   }
 
+  const char* WithoutFires() const {
+    return options_.file.empty() ? "the source's library cannot say when it fires"
+                                 : "the lines hold no fires: read them with --fires";
+  }
+
   std::vector<Schedule> MembersOf(const ReadSchedule& schedule) const {
     const auto group = groups_.find(schedule.definition.group);
     if (group == groups_.end()) return {schedule.definition.schedule};
@@ -229,17 +230,13 @@ class Reader {
 
   // Which schedules still need a proof across which changes of the clock, by when to begin.
   std::map<absl::Time, std::vector<int>> ChangesToProve() {
-    std::map<std::string, std::vector<absl::Time>> changes_of;
     std::map<absl::Time, std::vector<int>> passes;
     for (int i = 0; i < reading_.schedules.size(); ++i) {
       const ReadSchedule& schedule = reading_.schedules[i];
-      const Schedule& s = schedule.definition.schedule;
-      // A count of fires left would be another one by then.
-      if (!schedule.proof.has_value() || s.max_fires > 0 || !FollowsClock(s)) continue;
-      const auto [changes, is_new] = changes_of.try_emplace(s.time_zone);
-      if (is_new) changes->second = NextChanges(s.time_zone, options_.now, kChangesProved);
-      for (const absl::Time change : changes->second) {
-        if (schedule.proved_until <= change) passes[change - kBeforeChange].push_back(i);
+      if (!schedule.proof.has_value()) continue;
+      for (const absl::Time begin :
+           ProofsAtChanges(schedule.definition.schedule, options_.now, schedule.proved_until)) {
+        passes[begin].push_back(i);
       }
     }
     return passes;
@@ -258,7 +255,7 @@ class Reader {
         continue;
       }
       again_ = {indexes.begin(), indexes.end()};
-      RETURN_IF_ERROR(RunPass(std::max(begin, options_.now)));
+      RETURN_IF_ERROR(RunPass(begin));
     }
     return absl::OkStatus();
   }
@@ -289,16 +286,10 @@ class Reader {
 }  // namespace
 
 absl::Status ShowSourceHelp(const ReadOptions& options, const std::string& verb) {
-  const std::string python = PythonPath(options.python);
-  std::vector<std::string> command = {python, "-m", "z4j_adapters", verb, "--help"};
-  if (!options.from.empty()) command.insert(command.end(), {"--from", options.from});
-  command.insert(command.end(), options.passed.begin(), options.passed.end());
-  ASSIGN_OR_RETURN(Child child, Child::Start(command));
-  RETURN_IF_ERROR(ForEachLine(child.output(), [](const std::string& line) {
-    std::cout << line << "\n";
-    return absl::OkStatus();
-  }));
-  return child.Wait() == 0 ? absl::OkStatus() : NotInstalled(python);
+  std::vector<std::string> words;
+  if (!options.from.empty()) words = {"--from", options.from};
+  words.insert(words.end(), options.passed.begin(), options.passed.end());
+  return ShowHelpOf(PythonPath(options.python), verb, std::move(words));
 }
 
 absl::StatusOr<Reading> ReadImport(const ReadOptions& options) { return Reader(options).Read(); }

@@ -9,7 +9,9 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/scheduler/transfer/definition.h"
+#include "services/scheduler/transfer/limits.h"
 #include "services/scheduler/transfer/proof.h"
+#include "services/scheduler/transfer/zone_rules.h"
 #include "z4j/scheduler/v1/schedule.pb.h"
 
 namespace z4j::scheduler {
@@ -18,7 +20,7 @@ struct ReadOptions {
   std::string project;
   std::string from, python, file;   // `file`: lines read before ("-": standard input).
   std::vector<std::string> passed;  // Further words for the Python half: where the source is.
-  int prove = 100;                  // Fires to compare for each schedule; 0: none.
+  int prove = kProveUsually;        // Fires to compare for each schedule; 0: none.
   absl::Time now;
   // What all schedules get, whatever the source says.
   bool paused = false, shadow = false;
@@ -40,6 +42,8 @@ struct Reading {
   SourceInfo source;
   std::vector<ReadSchedule> schedules;
   std::vector<Refusal> refusals;
+  // What the end of it said of zones.
+  std::optional<std::map<std::string, ZoneRules>> zones = {};
 };
 
 // Reads the source once from now on, and, to prove it there too, once from shortly before each of

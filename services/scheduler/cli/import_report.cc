@@ -7,18 +7,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "services/base/field_error.h"
+#include "services/scheduler/cli/transfer_text.h"
 
 namespace z4j::scheduler {
 namespace {
-
-constexpr int kCellCharsMax = 48;
-
-std::string Cut(const std::string& text, size_t max = kCellCharsMax) {
-  if (text.size() <= max) return text;
-  size_t end = max - 1;
-  while (end > 0 && (text[end] & 0xC0) == 0x80) --end;  // Amid a character of UTF-8.
-  return text.substr(0, end) + "…";
-}
 
 // "2026-11-22 05:00, 06:00, 11-23 05:00": each as short as it can be read after the one before.
 std::string TimesText(const std::vector<absl::Time>& times) {
@@ -36,13 +28,7 @@ std::string TimesText(const std::vector<absl::Time>& times) {
 }
 
 std::string ProofText(const ReadSchedule& schedule) {
-  if (!schedule.proof.has_value()) return "-";
-  if (schedule.proof->is_identical()) {
-    return absl::StrCat(schedule.proof->compared, " identical");
-  }
-  const Difference& differ = schedule.proof->differ[0];
-  return absl::FormatTime("differs %Y-%m-%d", std::min(differ.there, differ.here),
-                          absl::UTCTimeZone());
+  return schedule.proof.has_value() ? ProofText(*schedule.proof) : "-";
 }
 
 // "create, paused"
@@ -76,13 +62,6 @@ Row PlanRow(const ImportOutcome& outcome, const PlannedSchedule& plan) {
           there};
 }
 
-std::string DifferenceText(const ReadSchedule& schedule) {
-  const Difference& differ = schedule.proof->differ[0];
-  const std::string& zone = schedule.definition.schedule.time_zone;
-  return absl::StrCat("differs: there ", LocalAndUtc(differ.there, zone), ", here ",
-                      LocalAndUtc(differ.here, zone), "; ", differ.rule);
-}
-
 // Below the table: what is to be looked at, of one line.
 std::vector<std::string> RemarksOn(const ImportOutcome& outcome, int index) {
   const PlannedSchedule& plan = outcome.plans[index];
@@ -96,12 +75,12 @@ std::vector<std::string> RemarksOn(const ImportOutcome& outcome, int index) {
   if (plan.definition >= 0) {
     const ReadSchedule& schedule = outcome.reading.schedules[plan.definition];
     if (schedule.proof.has_value() && !schedule.proof->is_identical()) {
-      remarks.push_back(DifferenceText(schedule));
+      const std::string& zone = schedule.definition.schedule.time_zone;
+      remarks.push_back("differs: " + DifferenceText(schedule.proof->differ[0], zone));
     }
   }
   for (const Note& note : NotesOf(outcome, index)) {
-    remarks.push_back(note.code == "NOTE" ? note.message
-                                          : absl::StrCat(note.code, ": ", note.message));
+    remarks.push_back(RemarkOf(note));
   }
   return remarks;
 }
@@ -119,15 +98,6 @@ void PrintRemarks(const ImportOutcome& outcome) {
     if (std::exchange(is_first, false)) std::cout << "\nTo be known:\n";
     std::cout << "  " << NameOf(outcome, outcome.plans[i]) << "\n";
     for (const std::string& remark : remarks) std::cout << "    " << remark << "\n";
-  }
-}
-
-void PrintRefusals(const ImportOutcome& outcome) {
-  const std::vector<Refusal> refusals = RefusalsOf(outcome);
-  if (!refusals.empty()) std::cout << "\nRefused:\n";
-  for (const Refusal& refusal : refusals) {
-    std::cout << "  " << refusal.object << "  " << refusal.code << ": " << refusal.reason << "\n";
-    if (!refusal.remedy.empty()) std::cout << "    " << refusal.remedy << "\n";
   }
 }
 
@@ -177,10 +147,10 @@ void PrintImport(const OutputOptions& options, const ImportOutcome& outcome) {
                rows);
   }
   PrintRemarks(outcome);
-  PrintRefusals(outcome);
+  PrintRefusals(RefusalsOf(outcome));
   PrintFailures(outcome);
   std::cout << "\n" << TotalsText(outcome, TotalsOf(outcome)) << "\n";
-  for (const Note& note : TzdataNotes(outcome)) std::cout << "warning: " << note.message << "\n";
+  for (const Note& note : WarningsOf(outcome)) std::cout << "warning: " << note.message << "\n";
 }
 
 }  // namespace z4j::scheduler

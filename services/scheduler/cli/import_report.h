@@ -20,8 +20,9 @@ struct ImportOutcome {
   std::vector<PlannedSchedule> plans;
   std::vector<Written> written;  // Of each plan, if `is_applied`.
   bool is_applied = false, is_pruned = false, is_proved = false;
-  std::string import_id;  // If `is_applied`.
-  std::string tzdata;     // Of this program.
+  std::string import_id;       // If `is_applied`.
+  std::string tzdata;          // Of this program.
+  std::vector<Note> together;  // About what is planned as a whole.
 };
 
 struct ImportTotals {
@@ -54,8 +55,12 @@ std::vector<Note> NotesOf(const ImportOutcome& outcome, int plan);
 // Every refusal, the reader's and ours.
 std::vector<Refusal> RefusalsOf(const ImportOutcome& outcome);
 
-// About the time zone data of both sides, if they differ or one is not known.
+// About the time zone data of both sides: zones that we have other rules for; if the source does
+// not tell its rules, that its data are of another release; and that the scheduler's are.
 std::vector<Note> TzdataNotes(const ImportOutcome& outcome);
+
+// All that is to be known of the import as a whole.
+std::vector<Note> WarningsOf(const ImportOutcome& outcome);
 
 const char* Name(Exactness exactness);  // "exact", …
 std::string KindOf(const Schedule& schedule);

@@ -19,9 +19,9 @@
 #include "services/scheduler/cli/client.h"
 #include "services/scheduler/cli/commands.h"
 #include "services/scheduler/cli/schedule_text.h"
+#include "services/scheduler/cli/stored_schedules.h"
 #include "services/scheduler/core/lint.h"
 #include "services/scheduler/core/recurrence.h"
-#include "services/scheduler/limits.h"
 #include "services/scheduler/rpc/convert.h"
 #include "z4j/scheduler/v1/schedule_service.grpc.pb.h"
 
@@ -57,17 +57,8 @@ absl::StatusOr<std::vector<v1::Schedule>> Fetch(const LintVerb& verb) {
     schedules.push_back(std::move(*response.mutable_schedule()));
   }
   if (!verb.names.empty()) return schedules;
-  v1::ListSchedulesRequest request;
-  request.set_parent(ParentName(*verb.options));
-  request.set_page_size(kPageSizeMax);
-  do {
-    v1::ListSchedulesResponse response;
-    RETURN_IF_ERROR(Invoke(*verb.options, [&](grpc::ClientContext& context) {
-      return stub->ListSchedules(&context, request, &response);
-    }));
-    for (auto& schedule : *response.mutable_schedules()) schedules.push_back(std::move(schedule));
-    request.set_page_token(response.next_page_token());
-  } while (!request.page_token().empty());
+  const auto keep = [&](v1::Schedule&& schedule) { schedules.push_back(std::move(schedule)); };
+  RETURN_IF_ERROR(ForEachStored(*verb.options, {}, "reading schedules", keep));
   return schedules;
 }
 

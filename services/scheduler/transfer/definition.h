@@ -13,6 +13,9 @@
 // What another scheduler holds, as its reader told it: the lines of `z4j-adapter import`.
 namespace z4j::scheduler {
 
+// The kind of definitions that a scheduler of ours exported.
+inline constexpr char kOwnKind[] = "z4j";
+
 // Where definitions were read, and with what.
 struct SourceInfo {
   std::string kind, version, locator;  // As in ImportSource.

@@ -22,7 +22,9 @@ Json FieldsOf(const Schedule& schedule, int64_t fires = 0) {
 
 Schedule CronOf(const std::string& expression) {
   Schedule schedule;
-  schedule.spec = CronSpec{.expression = expression};
+  CronSpec cron;
+  cron.expression = expression;
+  schedule.spec = cron;
   return schedule;
 }
 

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/base/field_error.h"
 #include "services/scheduler/core/lint.h"
+#include "services/scheduler/core/recurrence.h"
 #include "services/scheduler/core/validate.h"
 #include "services/scheduler/transfer/digest.h"
 
@@ -50,7 +51,7 @@ bool HasOtherGrid(const Schedule& wanted, const Schedule& stored) {
   const auto* there = std::get_if<IntervalSpec>(&wanted.spec);
   const auto* here = std::get_if<IntervalSpec>(&stored.spec);
   if (there == nullptr || here == nullptr || there->anchor == absl::InfinitePast()) return false;
-  return there->period == here->period && there->anchor != here->anchor;
+  return there->period == here->period && there->anchor != AnchorOf(*here, stored);
 }
 
 // What is worth knowing about a schedule that is here already.
@@ -58,7 +59,7 @@ std::vector<Note> NotesOn(const Definition& definition, const Schedule& stored, 
   std::vector<Note> notes;
   const bool is_off_there = definition.schedule.state == ScheduleState::kPaused;
   const bool is_off_here = stored.state != ScheduleState::kEnabled;
-  if (is_off_there != is_off_here) {
+  if (is_off_there != is_off_here && definition.schedule.state != stored.state) {
     notes.push_back({"STATE_DIFFERS",
                      absl::StrCat(is_off_there ? "disabled" : "enabled", " in the source, ",
                                   Text(stored.state), " here: an import leaves that as it is")});
@@ -79,7 +80,11 @@ PlannedSchedule PlanStored(const SourceInfo& source, const Definition& definitio
   const std::string wanted = DefinitionDigest(definition.schedule);
   const std::string here = DefinitionDigest(stored);
   const bool same = wanted == here;
-  if (!IsFrom(stored, source)) {
+  const bool is_alike = same && HasLabels(stored, definition.schedule.labels) &&
+                        !(policy.overwrite && HasOtherGrid(definition.schedule, stored));
+  if (!IsFrom(stored, source) && source.kind == kOwnKind && is_alike) {
+    plan.action = ImportAction::kUnchanged;  // The very schedule that was exported, or its twin.
+  } else if (!IsFrom(stored, source)) {
     plan.why = stored.source.has_value()
                    ? absl::StrCat("the name belongs to a schedule imported from ",
                                   stored.source->kind, " ", stored.source->locator)
@@ -89,9 +94,7 @@ PlannedSchedule PlanStored(const SourceInfo& source, const Definition& definitio
     plan.why = stored.source->digest == wanted ? "edited here since the import"
                                                : "edited here since the import, and changed there";
     plan.action = ImportAction::kConflict;
-  } else if (same && HasLabels(stored, definition.schedule.labels) &&
-             stored.source->digest == wanted &&
-             !(policy.overwrite && HasOtherGrid(definition.schedule, stored))) {
+  } else if (is_alike && stored.source->digest == wanted) {
     plan.action = ImportAction::kUnchanged;
   } else {
     plan.action = ImportAction::kUpdate;
@@ -101,6 +104,14 @@ PlannedSchedule PlanStored(const SourceInfo& source, const Definition& definitio
     plan.action = ImportAction::kUpdate;
   }
   return plan;
+}
+
+Note NoteOf(const LintNote& lint) {
+  return {lint.code, absl::StrCat(lint.field, ": ", lint.message, "; ", lint.fix)};
+}
+
+bool IsWritten(ImportAction action) {
+  return action == ImportAction::kCreate || action == ImportAction::kUpdate;
 }
 
 std::string FaultsOf(const absl::Status& status) {
@@ -141,7 +152,8 @@ Schedule MergedSchedule(const Schedule& definition, const Schedule& stored, bool
   Schedule merged = definition;
   merged.labels.insert(stored.labels.begin(), stored.labels.end());
   if (!overwrite && HasOtherGrid(definition, stored)) {
-    std::get<IntervalSpec>(merged.spec).anchor = std::get<IntervalSpec>(stored.spec).anchor;
+    std::get<IntervalSpec>(merged.spec).anchor =
+        AnchorOf(std::get<IntervalSpec>(stored.spec), stored);
   }
   return merged;
 }
@@ -178,10 +190,9 @@ std::vector<PlannedSchedule> PlanImport(const SourceInfo& source,
     } else if (found != by_name.end()) {
       plan = PlanStored(source, definition, stored[found->second], policy);
     }
-    if (plan.action == ImportAction::kCreate || plan.action == ImportAction::kUpdate) {
+    if (IsWritten(plan.action)) {
       for (const LintNote& lint : Lint(definition.schedule, now)) {
-        plan.notes.push_back(
-            {lint.code, absl::StrCat(lint.field, ": ", lint.message, "; ", lint.fix)});
+        plan.notes.push_back(NoteOf(lint));
       }
     }
     plan.definition = i;
@@ -199,6 +210,22 @@ std::vector<PlannedSchedule> PlanImport(const SourceInfo& source,
     plans.push_back(std::move(plan));
   }
   return plans;
+}
+
+std::vector<Note> NotesTogether(absl::Span<const Definition* const> definitions,
+                                absl::Span<const PlannedSchedule> plans, absl::Time now) {
+  std::vector<const Schedule*> here;
+  bool is_any_written = false;
+  for (const PlannedSchedule& plan : plans) {
+    is_any_written = is_any_written || IsWritten(plan.action);
+    if (IsWritten(plan.action) || plan.action == ImportAction::kUnchanged) {
+      here.push_back(&definitions[plan.definition]->schedule);
+    }
+  }
+  std::vector<Note> notes;
+  if (!is_any_written) return notes;
+  for (const LintNote& lint : LintTogether(here, now)) notes.push_back(NoteOf(lint));
+  return notes;
 }
 
 }  // namespace z4j::scheduler

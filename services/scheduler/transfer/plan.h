@@ -54,6 +54,11 @@ std::vector<PlannedSchedule> PlanImport(const SourceInfo& source,
                                         absl::Span<const Schedule> stored,
                                         const ImportPolicy& policy, absl::Time now);
 
+// What Lint says of the definitions together, as `plans` have them here from now on; nothing if
+// they change nothing.  Pure.
+std::vector<Note> NotesTogether(absl::Span<const Definition* const> definitions,
+                                absl::Span<const PlannedSchedule> plans, absl::Time now);
+
 // What an update of `stored` to `definition` writes: the definition, with the labels of both (the
 // definition's win), and the grid of `stored` if both are intervals of the same period and
 // `overwrite` is off.  State and pause are not for an update to change.  Pure.

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "absl/strings/str_cat.h"
 #include "services/scheduler/transfer/digest.h"
 
 namespace z4j::scheduler {
@@ -195,6 +196,51 @@ TEST(PlanTest, APatternLeavesEverythingElseAlone) {
   EXPECT_THAT(Actions({Found("report-a"), Found("b")},
                       {Imported(Found("report-c")), Imported(Found("d"))}, {.only = "report-*"}),
               ElementsAre("report-a create", "report-c gone"));
+}
+
+// As an export of this scheduler tells it.
+std::vector<PlannedSchedule> PlanOwn(const Definition& found, const Schedule& stored) {
+  const Definition* definitions[] = {&found};
+  return PlanImport({.kind = kOwnKind, .version = "1.0", .locator = "here"}, definitions, {},
+                    {&stored, 1}, {}, kNow);
+}
+
+TEST(PlanTest, AnExportOfWhatIsHereChangesNothingWhereverItCameFrom) {
+  Definition found = Found("a");
+  Schedule stored = Imported(found);
+  EXPECT_EQ(PlanOwn(found, stored)[0].action, ImportAction::kUnchanged);
+  stored.source.reset();
+  EXPECT_EQ(PlanOwn(found, stored)[0].action, ImportAction::kUnchanged);
+  stored.task = "proj.other";
+  EXPECT_EQ(PlanOwn(found, stored)[0].action, ImportAction::kConflict);
+}
+
+TEST(PlanTest, AGridThatBeginsAtTheCreationIsTheSameAsOneWithThatAnchor) {
+  Definition found = Found("a");
+  Schedule stored = Imported(found);
+  std::get<IntervalSpec>(stored.spec).anchor = absl::InfinitePast();
+  EXPECT_THAT(PlanOwn(found, stored)[0].notes, IsEmpty());
+  stored.created_at += absl::Seconds(1);
+  ASSERT_EQ(PlanOwn(found, stored)[0].notes.size(), 1);
+  EXPECT_EQ(PlanOwn(found, stored)[0].notes[0].code, "GRID_KEPT");
+  const Schedule merged = MergedSchedule(found.schedule, stored, /*overwrite=*/false);
+  EXPECT_EQ(std::get<IntervalSpec>(merged.spec).anchor, stored.created_at);
+}
+
+TEST(PlanTest, HundredsInOneSecondAreTheImportsToKnow) {
+  std::vector<Definition> found;
+  for (int i = 0; i < 100; ++i) found.push_back(Found(absl::StrCat("s", i)));
+  std::vector<const Definition*> definitions;
+  for (const Definition& definition : found) definitions.push_back(&definition);
+  const std::vector<PlannedSchedule> plans = Plan(found, {});
+  const std::vector<Note> notes = NotesTogether(definitions, plans, kNow);
+  ASSERT_EQ(notes.size(), 1);
+  EXPECT_EQ(notes[0].code, "SAME_SECOND");
+  EXPECT_THAT(
+      NotesTogether(absl::MakeSpan(definitions).first(99), absl::MakeSpan(plans).first(99), kNow),
+      IsEmpty());
+  const std::vector<PlannedSchedule> unchanged(100, {ImportAction::kUnchanged, 0});
+  EXPECT_THAT(NotesTogether(definitions, unchanged, kNow), IsEmpty());
 }
 
 }  // namespace

@@ -15,6 +15,20 @@
 namespace z4j::scheduler {
 namespace {
 
+// A proof across a change of the clock begins so long before it: a fold's hour comes twice around
+// it.
+constexpr absl::Duration kBeforeChange = absl::Minutes(65);
+constexpr int kChangesProved = 2;  // Of each zone: the next gap and the next fold.
+
+// Whether a change of the clock can move its due times.
+bool FollowsClock(const Schedule& schedule) {
+  if (const auto* interval = std::get_if<IntervalSpec>(&schedule.spec)) {
+    return interval->arithmetic == Arithmetic::kWall;
+  }
+  return !std::holds_alternative<OneShotSpec>(schedule.spec) &&
+         !std::holds_alternative<SolarSpec>(schedule.spec);
+}
+
 // Appends the next `count` due times of one schedule.
 absl::Status AddFires(const Schedule& schedule, absl::Time after, int count,
                       std::vector<absl::Time>& fires) {
@@ -96,6 +110,16 @@ std::vector<absl::Time> NextChanges(const std::string& zone_name, absl::Time aft
     after = std::max(after + absl::Seconds(1), at);
   }
   return changes;
+}
+
+std::vector<absl::Time> ProofsAtChanges(const Schedule& schedule, absl::Time now,
+                                        absl::Time proved_until) {
+  std::vector<absl::Time> begins;
+  if (schedule.max_fires > 0 || !FollowsClock(schedule)) return begins;
+  for (const absl::Time change : NextChanges(schedule.time_zone, now, kChangesProved)) {
+    if (proved_until <= change) begins.push_back(std::max(change - kBeforeChange, now));
+  }
+  return begins;
 }
 
 std::string TzdataRelease(absl::string_view version) {

@@ -47,6 +47,13 @@ std::string LocalAndUtc(absl::Time time, const std::string& zone);
 // The next instants after `after`, at most `count`, at which `zone` changes its offset from UTC.
 std::vector<absl::Time> NextChanges(const std::string& zone, absl::Time after, int count);
 
+// From where on `schedule` is to be proved, besides `now`: shortly before each of the next two
+// changes of the clock in its zone, that is a gap and a fold, unless `proved_until` is beyond it.
+// None if the clock moves none of its due times; nor with max_fires, of which fewer would be left
+// by then. Ascending, and not before `now`.
+std::vector<absl::Time> ProofsAtChanges(const Schedule& schedule, absl::Time now,
+                                        absl::Time proved_until);
+
 // "2026e" for "2026e" and for "2026.5", as the package on PyPI spells it; other texts stay.
 std::string TzdataRelease(absl::string_view version);
 

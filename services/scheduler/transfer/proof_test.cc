@@ -145,6 +145,38 @@ TEST(ProofTest, TheNextChangesOfAZoneAreTheInstantsAtWhichItsOffsetChanges) {
   EXPECT_THAT(NextChanges("UTC", Utc("2026-01-01 00:00:00"), 2), IsEmpty());
 }
 
+TEST(ProofTest, WhatFollowsTheClockIsProvedFromShortlyBeforeItsNextTwoChanges) {
+  Schedule schedule;
+  CronSpec cron;
+  cron.expression = "0 5 * * *";
+  schedule.spec = cron;
+  schedule.time_zone = "Europe/Berlin";
+  const absl::Time now = Utc("2026-01-01 00:00:00");
+  EXPECT_THAT(ProofsAtChanges(schedule, now, now),
+              ElementsAre(Utc("2026-03-28 23:55:00"), Utc("2026-10-24 23:55:00")));
+  EXPECT_THAT(ProofsAtChanges(schedule, now, Utc("2026-05-01 00:00:00")),
+              ElementsAre(Utc("2026-10-24 23:55:00")));
+  EXPECT_THAT(ProofsAtChanges(schedule, now, absl::InfiniteFuture()), IsEmpty());
+  const absl::Time close = Utc("2026-03-29 00:30:00");  // It cannot be asked about the past.
+  EXPECT_THAT(ProofsAtChanges(schedule, close, close),
+              ElementsAre(close, Utc("2026-10-24 23:55:00")));
+}
+
+TEST(ProofTest, WhatNoClockMovesOrHasFewerFiresLeftByThenIsProvedFromNowAlone) {
+  Schedule schedule;
+  schedule.time_zone = "Europe/Berlin";
+  const absl::Time now = Utc("2026-01-01 00:00:00");
+  for (const Spec& spec :
+       {Spec(IntervalSpec{absl::Hours(1), now}), Spec(OneShotSpec{now}), Spec(SolarSpec{})}) {
+    schedule.spec = spec;
+    EXPECT_THAT(ProofsAtChanges(schedule, now, now), IsEmpty());
+  }
+  schedule.spec = IntervalSpec{absl::Hours(24), now, Arithmetic::kWall};
+  EXPECT_THAT(ProofsAtChanges(schedule, now, now), SizeIs(2));
+  schedule.max_fires = 3;
+  EXPECT_THAT(ProofsAtChanges(schedule, now, now), IsEmpty());
+}
+
 TEST(ProofTest, BothSpellingsOfATzdataReleaseAreOne) {
   EXPECT_EQ(TzdataRelease("2026.5"), "2026e");
   EXPECT_EQ(TzdataRelease("2026e"), "2026e");

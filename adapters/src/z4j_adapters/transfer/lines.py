@@ -9,7 +9,8 @@ from typing import Any, TextIO
 
 from z4j_adapters.transfer.ids import IdMaker
 from z4j_adapters.transfer.model import Found, Note, Refused, Source, SourceError
-from z4j_adapters.transfer.values import timestamp
+from z4j_adapters.transfer.values import micros, timestamp
+from z4j_adapters.transfer.zones import zone_rules
 
 __all__ = ["CALENDAR_END_US", "LineWriter"]
 
@@ -35,6 +36,7 @@ class LineWriter:
         self._source: dict[str, Any] = {}
         self._schedules = 0
         self._refused = 0
+        self._zones: set[str] = set()
 
     def source(self, source: Source, *, tzdata: str, read_at: datetime) -> None:
         """The first line."""
@@ -73,7 +75,7 @@ class LineWriter:
 
     def end(self) -> None:
         """The last line of an import that went well."""
-        self._write("end", schedules=self._schedules, refused=self._refused)
+        self._write("end", schedules=self._schedules, refused=self._refused, zones=self._rules())
         self._out.flush()
 
     def error(self, error: SourceError) -> None:
@@ -81,7 +83,19 @@ class LineWriter:
         self._write("error", code=error.code, message=error.message, remedy=error.remedy)
         self._out.flush()
 
+    def _rules(self) -> dict[str, Any]:
+        """What the zones of the schedules do, so that other data elsewhere are noticed."""
+        told = {}
+        for name in sorted(self._zones):
+            if (found := zone_rules(name, self._at)) is not None:
+                rules, until = found
+                offsets = [[micros(at), int(offset.total_seconds())] for at, offset in rules]
+                told[name] = {"offsets": offsets, "untilUs": micros(until)}
+        return told
+
     def _found(self, found: Found) -> None:
+        if zone := found.schedule.get("timeZone"):
+            self._zones.add(zone)
         line: dict[str, Any] = {
             "id": self._ids.make(found.key, found.member),
             "schedule": dict(found.schedule),

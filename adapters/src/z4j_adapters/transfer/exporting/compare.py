@@ -30,7 +30,7 @@ def _json(value: Any, empty: str) -> Any:
 
 
 def _span(value: Any) -> Any:
-    return span_of(value) if value else None
+    return (span_of(value) or None) if value else None  # The API says "0s" of what is not set.
 
 
 def _retry(value: Any) -> Any:

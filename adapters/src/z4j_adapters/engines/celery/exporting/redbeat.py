@@ -162,7 +162,7 @@ def _rule(wanted: Wanted, period: timedelta, count: int) -> str:
     parts = [f"dtstart={datetime_source(wanted.next_due)}", f"interval={period // SECOND}"]
     if count:
         parts.append(f"count={count}")
-    if wanted.end is not None:
+    elif wanted.end is not None:
         parts.append(f"until={datetime_source(wanted.end.replace(microsecond=0))}")
     return f"rrule('SECONDLY', {', '.join(parts)})"
 

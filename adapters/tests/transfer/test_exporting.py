@@ -1,0 +1,168 @@
+"""What holds for every export: the command, and what it refuses of what it reads back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from transfer.exports import export, line_of
+from transfer.instants import UTC, Evaluator, evaluator
+from z4j_adapters.engines.celery.exporting.static import CeleryExporter
+from z4j_adapters.transfer.exporting.clocks import Crossing, differs_at, meets_at
+from z4j_adapters.transfer.exporting.days import Days, days_of
+from z4j_adapters.transfer.exporting.model import Cron
+from z4j_adapters.transfer.exporting.targets import TARGETS, exporter_of
+from z4j_adapters.transfer.exporting.wanted import read_wanted
+from z4j_adapters.transfer.model import APPROXIMATE, Found, Note, Refused
+
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NINE = {
+    "engine": "celery",
+    "task": "t",
+    "timeZone": "Europe/Berlin",
+    "spec": {"cron": {"expression": "0 9 * * *"}},
+}
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Evaluator]:
+    with evaluator() as running:
+        yield running
+
+
+def cron_of(running: Evaluator, expression: str) -> Cron:
+    schedule = {**NINE, "spec": {"cron": {"expression": expression}}}
+    lines = [line_of("s", schedule, running, AT, ()), '{"type":"end"}']
+    (wanted,) = read_wanted(lines, ())
+    assert wanted.cron is not None
+    return wanted.cron
+
+
+@pytest.fixture
+def export_as(tmp_path: Path, running: Evaluator) -> Any:
+    """Exports one schedule to Celery, which then reads it back as `change` has it."""
+
+    def run(change: Callable[[Found], Found]) -> dict[str, Any]:
+        class Changed(CeleryExporter):
+            def read_back(self, path: Path) -> Iterator[Found | Refused]:
+                for entry in super().read_back(path):
+                    yield change(entry) if isinstance(entry, Found) else entry
+
+        result = export(Changed, {"s": NINE}, tmp_path / "s.py", running, at=AT, state=None)
+        assert result.path.read_text().endswith("beat_schedule = {}\n")  # Nothing is left there.
+        return dict(result.refused["s"])
+
+    return run
+
+
+def test_what_the_library_cannot_tell_the_times_of_is_refused_and_not_written(
+    export_as: Any,
+) -> None:
+    def fails(after: datetime, n: int) -> list[int]:
+        raise RuntimeError("no such day")
+
+    line = export_as(lambda found: dataclasses.replace(found, fires=fails))
+    assert "RuntimeError: no such day" in line["reason"]
+
+
+def test_what_would_come_due_at_other_times_is_refused(export_as: Any) -> None:
+    reasons = (Note("OLD", "an old version is an hour late"),)
+    late = {"exactness": APPROXIMATE, "reasons": reasons}
+    line = export_as(lambda found: dataclasses.replace(found, **late))
+    assert "an hour late" in line["reason"]
+
+
+def test_what_would_be_taken_as_finished_is_refused(export_as: Any) -> None:
+    line = export_as(lambda found: dataclasses.replace(found, finished=True))
+    assert "finished there" in line["reason"]
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("expression", "ours", "theirs", "expected"),
+    [
+        ("30 2 * * *", ("SKIP", "FIRST"), ("SHIFT", "FIRST"), datetime(2026, 3, 29, 2, 30)),
+        ("30 2 * * *", ("SHIFT", "FIRST"), ("SHIFT", "BOTH"), datetime(2026, 10, 25, 2, 30)),
+        ("0 2 * * *", ("SHIFT", "FIRST"), ("NEXT_VALID", "FIRST"), None),
+        ("30 2,3 * * *", ("SHIFT", "FIRST"), ("SKIP", "FIRST"), None),
+        ("30 2 * * MON", ("SHIFT", "FIRST"), ("SKIP", "BOTH"), None),
+        ("30 2 L * *", ("SHIFT", "FIRST"), ("SKIP", "BOTH"), datetime(2027, 10, 31, 2, 30)),
+        ("30 2 * 3 7L", ("SHIFT", "FIRST"), ("SKIP", "FIRST"), datetime(2026, 3, 29, 2, 30)),
+        ("30 2 * 4 *", ("SHIFT", "FIRST"), ("SKIP", "BOTH"), None),
+    ],
+)
+def test_policies_differ_only_where_a_time_is_left_out_or_repeated(
+    running: Evaluator, expression: str, ours: Any, theirs: Any, expected: datetime | None
+) -> None:
+    cron = cron_of(running, expression)
+    assert differs_at(cron, BERLIN, AT, Crossing(*ours), Crossing(*theirs)) == expected
+
+
+def test_times_that_come_together_when_the_clock_is_put_forward_are_found(
+    running: Evaluator,
+) -> None:
+    assert meets_at(cron_of(running, "30 2 * * *"), BERLIN, AT) is None
+    assert meets_at(cron_of(running, "30 2,3 * * *"), BERLIN, AT) is None
+    assert meets_at(cron_of(running, "0,30 2 * * *"), BERLIN, AT) == datetime(2026, 3, 29, 2)
+    assert meets_at(cron_of(running, "0 2,3 * * *"), BERLIN, AT) == datetime(2026, 3, 29, 2)
+
+
+@pytest.mark.parametrize("expression", ["0 9 13 * FRI", "0 9 1-7 * 2,5#2,1#5", "0 9 * 2 1#5"])
+def test_days_as_sets_are_the_days_of_the_cron_and_none_twice(
+    running: Evaluator, expression: str
+) -> None:
+    schedule = {**NINE, "timeZone": "UTC", "spec": {"cron": {"expression": expression}}}
+    sets = days_of(cron_of(running, expression))
+    months = cron_of(running, expression).months
+
+    def matching(day: datetime) -> list[Days]:
+        weekday = day.isoweekday() % 7
+        return [one for one in sets if day.day in one.days and weekday in one.weekdays]
+
+    days = [AT.replace(hour=9) + timedelta(days=n) for n in range(1, 4000)]
+    found = [day for day in days if day.month in months and matching(day)]
+    assert all(len(matching(day)) == 1 for day in found)
+    expected = running.next([schedule], AT, len(found))
+    assert [int(day.timestamp()) * 1_000_000 for day in found] == expected
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_each_target_teaches(target: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from z4j_adapters.transfer.exporting.command import main
+
+    assert main(["--to", target, "--help"]) == 0
+    assert "examples:" in capsys.readouterr().out and exporter_of(target).summary
+
+
+def test_the_command_writes_the_file_and_tells_of_each_schedule(
+    tmp_path: Path, running: Evaluator
+) -> None:
+    lines = [line_of(name, NINE, running, AT, (AT,)) for name in ("a", "b")]
+    to, state = tmp_path / "schedules.py", tmp_path / "beat"
+    command = ["export", "--to", "celery", "--output", str(to), "--state", str(state)]
+    done = subprocess.run(
+        [sys.executable, "-m", "z4j_adapters", *command, "--at", "2026-03-01T12:00:00Z"],
+        input="\n".join([*lines, '{"type":"end"}']),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    kinds = [line["type"] for line in answers]
+    assert kinds == ["target", "exported", "exported", "end"], done
+    assert len(answers[1]["fires"][0]) == 60 and answers[3] == {
+        "type": "end",
+        "exported": 2,
+        "refused": 0,
+    }
+    assert to.read_text().count("crontab(minute='0', hour='9')") == 2
