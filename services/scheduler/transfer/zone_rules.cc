@@ -50,8 +50,8 @@ std::optional<std::string> FirstOtherRule(const std::string& name, const ZoneRul
     return change == at ? absl::StrCat("is ", UtcText(rule->offset))
                         : std::string("does not change");
   };
-  return absl::StrCat(name, ": from ", LocalAndUtc(at, name), " on the source's ",
-                      says(at_there, other), ", ours ", says(at_here, own));
+  return absl::StrCat(name, ": from ", LocalAndUtc(at, name), " on, the source's offset ",
+                      says(at_there, other), ", and ours ", says(at_here, own));
 }
 
 }  // namespace z4j::scheduler

@@ -24,9 +24,9 @@ struct ZoneRules {
 };
 
 // In words for people, the first instant at which our own data of the zone say something else than
-// `there`: "at 2027-03-28 03:00:00 … the source changes to UTC+02:00, and here nothing changes".
-// Nothing if they agree up to `until`, or if we do not have the zone, which is validation's to say.
-// Pure, but for the zone data.
+// `there`: "Europe/Berlin: from 2027-03-28 … on, the source's offset is …, and ours …".  Nothing if
+// they agree up to `until`, or if we do not have the zone, which is validation's to say.  Pure, but
+// for the zone data.
 std::optional<std::string> FirstOtherRule(const std::string& zone, const ZoneRules& there);
 
 }  // namespace z4j::scheduler
