@@ -81,11 +81,16 @@ absl::StatusOr<FenceRow> Connection::ReadFence() {
 }
 
 absl::StatusOr<FenceRow> Connection::RaiseFence(FencingToken token, const std::string& holder) {
-  auto old = Ask<absl::StatusOr<FenceRow>>(Kind::kRaise, token,
-                                           [token, holder, &database = database_](FencingToken) {
-                                             return database.RaiseFence(token, holder);
-                                           });
-  if (old.ok()) raised_ = token;
+  auto at = std::make_shared<Instant>();
+  auto old = Ask<absl::StatusOr<FenceRow>>(
+      Kind::kRaise, token, [token, holder, at, &database = database_](FencingToken) {
+        *at = database.now();
+        return database.RaiseFence(token, holder);
+      });
+  if (old.ok()) {
+    raised_ = token;
+    raised_at_ = *at;
+  }
   return old;
 }
 

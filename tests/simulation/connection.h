@@ -19,7 +19,7 @@ class Connection final : public scheduler::ForwardingStore {
   Connection(DatabaseLink& link, Database& database)
       : ForwardingStore(database.tables()), link_(link), database_(database) {}
 
-  // Under which, and when, this process last raised the fence, as it was told.
+  // Under which this process last raised the fence, as it was told, and when that was done.
   scheduler::FencingToken raised() const { return raised_; }
   Instant raised_at() const { return raised_at_; }
   // It was told that this token's write was refused.

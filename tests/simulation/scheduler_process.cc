@@ -155,7 +155,7 @@ void SchedulerProcess::PumpAt(Instant when) {
 void SchedulerProcess::Connect() {
   EngineLink::Events events;
   events.sent = [this](const scheduler::DispatchItem& item) {
-    around_.oracle.HandsOver(around_.server.identity().id, store_.raised_at(), item.key, item.id);
+    around_.oracle.HandsOver(around_.server.identity().id, store_.raised_at(), item);
   };
   events.results = [this](std::vector<scheduler::DispatchResult> results) {
     Do([this, results = std::move(results)] {
@@ -189,6 +189,14 @@ void SchedulerProcess::Finish(const scheduler::ScheduleKey& key) {
 
 void SchedulerProcess::Quarantine(const scheduler::ScheduleKey& key, const std::string& reason) {
   around_.oracle.Fail(absl::StrCat(key.name, " is quarantined: ", reason));
+}
+
+void SchedulerProcess::Resume(const scheduler::ScheduleKey& key) {
+  scheduler::Mutation mutation;
+  mutation.action = scheduler::ResumeSchedule{key, /*if_expired=*/true};
+  mutation.caller = {"scheduler", Name()};
+  around_.way.Send(around_.database.Change(std::move(mutation), around_.wall_clock_ahead),
+                   [](bool) {});
 }
 
 // --- The consensus node -----------------------------------------------------------------------

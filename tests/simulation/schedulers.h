@@ -12,6 +12,7 @@
 #include "tests/simulation/engine.h"
 #include "tests/simulation/fire_oracle.h"
 #include "tests/simulation/scheduler_process.h"
+#include "tests/simulation/users.h"
 
 namespace z4j::simulation {
 
@@ -25,6 +26,9 @@ class Schedulers {
   void Started(NodeId node);
   void Stopped(NodeId node);
   void LeadershipChanged(NodeId node);
+
+  // A user asks for a change, of whatever scheduler.
+  void SomeoneAsks();
 
   // --- Bad luck ---
   void CutOff(NodeId node, absl::Duration duration);  // From the database.
@@ -43,13 +47,12 @@ class Schedulers {
     std::shared_ptr<SchedulerProcess> process;
   };
 
-  void MakeSchedules();
-
   World& world_;
   const Options& options_;
   FireOracle oracle_;
   Database database_;
   Engine engine_;
+  Users users_;
   bool calm_ = false;
   std::map<NodeId, Machine> machines_;
 };

@@ -9,6 +9,7 @@
 #include "services/base/log.h"
 #include "services/base/status_macros.h"
 #include "services/scheduler/loop/fire_loop.h"
+#include "services/scheduler/mutants.h"
 
 namespace z4j::scheduler {
 namespace {
@@ -59,6 +60,7 @@ absl::Status FireLoop::ReadChanges() {
 }
 
 absl::Status FireLoop::PollChanges() {
+  if (Broken(Rule::kChangesAreRead)) return absl::OkStatus();
   RETURN_IF_ERROR(ReadChanges());
   if (taking_stock_) return absl::OkStatus();  // What else is to be read is read there.
   RETURN_IF_ERROR(LoadOpenRuns());
