@@ -112,8 +112,12 @@ inline constexpr BrokenRule kBrokenRules[] = {
      "the fence refuses what comes after another's; before that it does no harm"},
     {FireRule::kOutagesAreWrittenDown, "outage not written down", nullptr},
     {FireRule::kChangesAreRead, "leader does not read changes", nullptr},
+    {FireRule::kStockEndsAtOwnFires, "take-over that waits for an end of the fires", nullptr},
+    {FireRule::kTakeOverReadsRuns, "take-over without the open runs", nullptr},
+    {FireRule::kRepeatedHasNotEnded, "repeated run taken for ended", nullptr},
 
     {FireRule::kChangesLeavePlansBehind, "change leaves the plans made before it", nullptr},
+    {FireRule::kRetryWithItsEnd, "end of a run written without its retry", nullptr},
 };
 
 }  // namespace z4j::simulation

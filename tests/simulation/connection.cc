@@ -75,6 +75,13 @@ absl::StatusOr<AuditHead> Connection::GetAuditHead() {
       [&tables = database_.tables()] { return tables.GetAuditHead(); });
 }
 
+absl::StatusOr<std::vector<NamedFire>> Connection::GetFires(absl::Span<const FireKey> keys) {
+  return Read<absl::StatusOr<std::vector<NamedFire>>>(
+      [all = std::vector<FireKey>(keys.begin(), keys.end()), &tables = database_.tables()] {
+        return tables.GetFires(all);
+      });
+}
+
 absl::StatusOr<FenceRow> Connection::ReadFence() {
   return Read<absl::StatusOr<FenceRow>>(
       [&tables = database_.tables()] { return tables.ReadFence(); });

@@ -32,6 +32,8 @@ class Connection final : public scheduler::ForwardingStore {
   absl::StatusOr<std::vector<std::pair<scheduler::ScheduleId, scheduler::Cursor>>> GetCursors(
       absl::Span<const scheduler::ScheduleId> ids) override;
   absl::StatusOr<scheduler::AuditHead> GetAuditHead() override;
+  absl::StatusOr<std::vector<scheduler::NamedFire>> GetFires(
+      absl::Span<const scheduler::FireKey> keys) override;
   absl::StatusOr<scheduler::FenceRow> ReadFence() override;
   absl::StatusOr<scheduler::FenceRow> RaiseFence(scheduler::FencingToken token,
                                                  const std::string& holder) override;

@@ -149,9 +149,7 @@ absl::Status Database::UpdateFires(FencingToken as, FencingToken token,
   const absl::Status status =
       Write(token, [&] { return tables_.UpdateFires(as, updates, closed); });
   for (const FireUpdate& update : updates) {
-    if (status.ok() && update.state != scheduler::FireState::kPending) {
-      oracle_.Settled(update);
-    }
+    if (status.ok() && update.state != scheduler::FireState::kPending) oracle_.Settled(update);
   }
   return status;
 }

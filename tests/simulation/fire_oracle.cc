@@ -20,8 +20,6 @@ using scheduler::ScheduleState;
 
 // Wall clocks of schedulers differ by so much from the database's.
 constexpr absl::Duration kClockSlack = absl::Seconds(1);
-// Once everything works: a turn every second, and a few tries.
-constexpr absl::Duration kLateMax = absl::Seconds(3);
 
 }  // namespace
 
@@ -103,7 +101,10 @@ void FireOracle::Follows(Known& known, const Fire& row) {
   if (row.id != MakeFireId(row.key)) {
     Fail(known.schedule.name + ": a fire has another id than its own");
   }
-  rows_.try_emplace(row.id, Row{row.key, std::nullopt});
+  Row& added = rows_[row.id];
+  added.key = row.key;
+  added.leaves_at = row.key.due_at;
+  added.ended = IsFinal(row.state);
 }
 
 void FireOracle::Decided(Known& known, const Fire& fire) {
@@ -122,12 +123,24 @@ void FireOracle::Decided(Known& known, const Fire& fire) {
       Fail(absl::StrCat(name, " fires ", TextOf(fire.key.due_at), ", and was to skip it"));
     }
     pending_.emplace(fire.key.due_at, fire.id);
-  } else if (fire.reason == FireReason::kShadow && shadow) {
-    // As it is to be.
-  } else if (fire.reason != FireReason::kCatchUpPolicy || !MayBeMissed(first, fire.key.due_at)) {
-    Fail(absl::StrCat(name, " leaves out ", TextOf(first), " to ", TextOf(fire.key.due_at),
-                      ", and there was no outage"));
+  } else {
+    CheckSkipped(known, fire, first);
   }
+}
+
+void FireOracle::CheckSkipped(const Known& known, const Fire& fire, absl::Time first) {
+  const std::string& name = known.schedule.name;
+  const bool shadow = known.schedule.state == ScheduleState::kShadow;
+  if (fire.reason == FireReason::kShadow && shadow) return;
+  if (fire.reason == FireReason::kOverlap && !shadow) {
+    if (known.schedule.overlap == scheduler::Overlap::kAllow) {
+      Fail(absl::StrCat(name, " leaves out ", TextOf(first), ", and its runs may overlap"));
+    }
+    return;
+  }
+  if (fire.reason == FireReason::kCatchUpPolicy && MayBeMissed(first, fire.key.due_at)) return;
+  Fail(absl::StrCat(name, " leaves out ", TextOf(first), " to ", TextOf(fire.key.due_at),
+                    ", and there was no outage"));
 }
 
 bool FireOracle::MayBeMissed(absl::Time first, absl::Time last) const {
@@ -147,9 +160,14 @@ bool FireOracle::MustBeMissed(absl::Time due) const {
 void FireOracle::Settled(const scheduler::FireUpdate& update) {
   const auto row = rows_.find(update.id);
   if (row == rows_.end()) return Fail("a fire that was never decided has an outcome");
-  if (row->second.settled.has_value()) return;
-  row->second.settled = world_.now();
-  pending_.erase({row->second.key.due_at, update.id});
+  if (row->second.ended) return;
+  if (!row->second.settled.has_value()) {
+    row->second.settled = world_.now();
+    pending_.erase({row->second.leaves_at, update.id});
+    const auto known = schedules_.find(row->second.key.schedule);
+    if (known != schedules_.end()) known->second.open.insert(update.id);
+  }
+  if (IsFinal(update.state)) Ended(update, row->second);
 }
 
 void FireOracle::HandsOver(NodeId node, Instant since, const scheduler::DispatchItem& item) {
@@ -180,8 +198,12 @@ std::optional<std::string> FireOracle::Missing() const {
     if (known.next > late) continue;
     return absl::StrCat(schedule.name, " has not decided ", TextOf(known.next));
   }
-  if (pending_.empty() || pending_.begin()->first > Now() - kLateMax) return std::nullopt;
-  return absl::StrCat("nobody hands over a fire of ", TextOf(pending_.begin()->first));
+  for (const auto& [leaves_at, id] : pending_) {
+    if (leaves_at > Now() - kLateMax) break;
+    if (Waits(rows_.at(id))) continue;
+    return absl::StrCat("nobody hands over a fire of ", TextOf(leaves_at));
+  }
+  return std::nullopt;
 }
 
 }  // namespace z4j::simulation

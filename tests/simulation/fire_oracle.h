@@ -20,6 +20,9 @@ namespace z4j::simulation {
 // Since the world began.
 std::string TextOf(absl::Time time);
 
+// Once everything works: a turn every second, and a few tries.
+inline constexpr absl::Duration kLateMax = absl::Seconds(3);
+
 // What must hold of schedules and their fires, whatever becomes of schedulers, their elections and
 // their ways to the database, and whatever users change meanwhile: each due time is decided once,
 // in order, and none is left out; nothing is decided of a schedule that is paused or deleted; the
@@ -41,12 +44,15 @@ class FireOracle {
   using Cursors = std::vector<std::pair<scheduler::ScheduleId, scheduler::Cursor>>;
   void Committed(scheduler::FencingToken token, const scheduler::FireBatch& batch,
                  const Cursors& before, const Cursors& after);
-  // A fire is no longer PENDING.
+  // A fire is no longer PENDING, or its run has ended.
   void Settled(const scheduler::FireUpdate& update);
 
   // --- What schedulers do ---
   // A leader that raised the fence at `since` hands a fire to an engine.
   void HandsOver(NodeId node, Instant since, const scheduler::DispatchItem& item);
+  // An engine begins a run that it has not begun before, or ends one.
+  void RunBegins(const scheduler::FireRef& run);
+  void RunEnds(const scheduler::FireRef& run);
   // It was told that a write of this token was refused, had its turn, and leads on.
   void LeadsOnRefused(NodeId node, scheduler::FencingToken token);
   void Fail(const std::string& breach) { oracle_.Fail(breach); }
@@ -60,13 +66,19 @@ class FireOracle {
   struct Known {
     scheduler::Schedule schedule;
     absl::Duration period;
-    absl::Time next;  // The first due time that is not decided.
+    absl::Time next;                      // The first due time that is not decided.
+    std::set<scheduler::FireId> running;  // At the engine,
+    std::set<scheduler::FireId> open;     // and in the database, where they left PENDING.
+    absl::Time last_end;                  // There.
     // Which task it was to run since when.
     std::vector<std::pair<Instant, std::string>> tasks;
   };
   struct Row {
     scheduler::FireKey key;
-    std::optional<Instant> settled;  // When it left PENDING.
+    int run = 1;
+    absl::Time leaves_at;                 // From then on it is to be handed over.
+    std::optional<Instant> settled = {};  // When it left PENDING.
+    bool ended = false;
   };
 
   void Made(const scheduler::StoredSchedule& made);
@@ -78,6 +90,10 @@ class FireOracle {
   // The next due times are those of the row, which must follow those before it.
   void Follows(Known& known, const scheduler::Fire& row);
   void Decided(Known& known, const scheduler::Fire& fire);
+  void CheckSkipped(const Known& known, const scheduler::Fire& fire, absl::Time first);
+  void Ended(const scheduler::FireUpdate& update, Row& row);
+  // Whether the fire may wait for a run before it, or did until a moment ago.
+  bool Waits(const Row& row) const;
   void CheckTask(const Known& known, Instant since, const std::string& task,
                  const std::string& what);
   bool MayBeMissed(absl::Time first, absl::Time last) const;

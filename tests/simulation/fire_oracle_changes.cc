@@ -19,6 +19,7 @@ using scheduler::StoredSchedule;
 // The first due time after `watermark`.
 absl::Time NextAfter(const Schedule& schedule, absl::Time watermark) {
   const auto& spec = std::get<IntervalSpec>(schedule.spec);
+  if (watermark < spec.anchor) return spec.anchor;
   const absl::Duration since = watermark - spec.anchor;
   return spec.anchor + absl::Floor(since, spec.period) + spec.period;
 }
@@ -58,10 +59,11 @@ void FireOracle::Changed(const Stored& before, const Stored& after, const std::v
 void FireOracle::Made(const StoredSchedule& made) {
   const Schedule& schedule = made.schedule;
   world_.Tell([&] { return schedule.name + " is made"; });
-  schedules_[schedule.id] = {schedule,
-                             std::get<IntervalSpec>(schedule.spec).period,
-                             NextAfter(schedule, made.cursor.watermark),
-                             {{world_.now(), schedule.task}}};
+  Known& known = schedules_[schedule.id];
+  known.schedule = schedule;
+  known.period = std::get<IntervalSpec>(schedule.spec).period;
+  known.next = NextAfter(schedule, made.cursor.watermark);
+  known.tasks = {{world_.now(), schedule.task}};
 }
 
 // Its PENDING fires are cancelled with it.

@@ -164,6 +164,14 @@ void SchedulerProcess::Connect() {
       Pump();
     });
   };
+  events.ended = [this](std::vector<scheduler::Outcome> ended,
+                        std::function<void(bool durable)> done) {
+    Do([this, ended = std::move(ended), done = std::move(done)] {
+      dispatcher_.OnOutcomes(*link_, ended, done);
+      turns_->Wake();
+      Pump();
+    });
+  };
   events.broken = [this] {
     Do([this] {
       dispatcher_.OnDisconnected(*link_);
@@ -176,6 +184,7 @@ void SchedulerProcess::Connect() {
   };
   link_ = std::make_shared<EngineLink>(world_, around_.options, around_.engine, std::move(events));
   dispatcher_.OnConnected(link_);
+  around_.engine.Watch(link_);
   Do([this] { Pump(); });
 }
 

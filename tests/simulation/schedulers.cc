@@ -13,6 +13,7 @@ Schedulers::Schedulers(World& world, const Options& options, Oracle& oracle)
       options_(options),
       oracle_(world, oracle),
       database_(world, oracle_),
+      engine_(world, options, oracle_),
       users_(world, options) {
   for (int i = 1; i <= options_.schedules; ++i) {
     Database::Statement statement = database_.Change(users_.Make(i), absl::ZeroDuration());

@@ -36,7 +36,10 @@ class Schedulers {
   void Calm();  // No more of it.
 
   // None: all that was due is decided and handed over.
-  std::optional<std::string> Missing() const { return oracle_.Missing(); }
+  std::optional<std::string> Missing() const {
+    const std::optional<std::string> missing = oracle_.Missing();
+    return missing.has_value() ? missing : engine_.Missing();
+  }
   uint64_t fires() const { return oracle_.rows(); }
 
  private:

@@ -26,6 +26,14 @@ Mutation Asked(MutationAction action) {
 
 }  // namespace
 
+scheduler::RunRetry Users::RunRetry() {
+  scheduler::RunRetry retry;
+  retry.max_attempts = 2 + static_cast<int>(world_.random().Below(3));
+  retry.initial_backoff = absl::Milliseconds(20 + world_.random().Below(480));
+  retry.max_backoff = absl::Seconds(1);
+  return retry;
+}
+
 // About a second, and not all at the same instant.
 absl::Duration Users::Period() {
   return absl::Seconds(1) + absl::Milliseconds(world_.random().Below(1000));
@@ -41,6 +49,10 @@ Mutation Users::Make(int number) {
   schedule.catch_up = static_cast<scheduler::CatchUp>(1 + world_.random().Below(3));
   schedule.retry.initial_backoff = absl::Milliseconds(100);
   schedule.retry.max_backoff = absl::Seconds(1);
+  if (options_.database.outcomes) {
+    schedule.overlap = static_cast<scheduler::Overlap>(1 + world_.random().Below(3));
+    if (world_.random().OneIn(2)) schedule.run_retry = RunRetry();
+  }
   return Asked(scheduler::CreateSchedule{std::move(schedule)});
 }
 

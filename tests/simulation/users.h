@@ -22,6 +22,7 @@ class Users {
 
  private:
   absl::Duration Period();
+  scheduler::RunRetry RunRetry();
   scheduler::UpdateSchedule Update(const scheduler::ScheduleKey& key);
 
   World& world_;

@@ -174,7 +174,8 @@ absl::StatusOr<FireLoop::Page> FireLoop::ReadOnPending(MonoTime mono) {
   next_read_on_ = mono + (page.ok() ? absl::ZeroDuration() : kReadOnPause);
   if (page.ok()) {
     // What comes after the first batch of this term was left by nobody: under load there is no end.
-    const bool own = own_batch_ != 0 && *unread_after_ >= std::max(own_batch_, unread_until_);
+    const bool own = !Broken(Rule::kStockEndsAtOwnFires) && own_batch_ != 0 &&
+                     *unread_after_ >= std::max(own_batch_, unread_until_);
     page->last = page->last || own;
     if (page->last) unread_after_.reset();
   }
@@ -273,7 +274,7 @@ absl::Status FireLoop::HandleEnded() {
     ended.swap(ended_);
     retried = std::exchange(retried_, false);
   }
-  if (retried) {
+  if (retried && !Broken(Rule::kRepeatedHasNotEnded)) {
     const absl::Status status = ReloadPending(std::max<int64_t>(0, last_batch_ - kBatchIdSlack));
     if (!status.ok()) {
       MonotoneMutexLock lock(&mu_);
