@@ -20,7 +20,7 @@ void DatabaseLink::Calm() {
 }
 
 absl::Duration DatabaseLink::Delay() {
-  // Where many fire it stays as slow: whenever the loop comes back another one is due.
+  // Where many fire it stays as slow, so that some are due in most turns of the loop.
   if (calm_ && options_.schedules < kManySchedules) return absl::Microseconds(100);
   if (calm_) return options_.database.delay_mean;
   return world_.Between(options_.database.delay_mean / 2, options_.database.delay_mean * 3 / 2);

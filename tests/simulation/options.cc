@@ -115,7 +115,7 @@ Options Draw(SeededRandom& random) {
   o.schedules = 1 + static_cast<int>(random.Below(3));
   o.database = DrawDatabase(random);
   if (random.OneIn(50)) {
-    // Whenever the loop comes back from the database, another one is due.
+    // In most turns of the loop some are due.
     o.schedules = 200 + static_cast<int>(random.Below(100));
     o.database.delay_mean = Some(random, absl::Milliseconds(2), absl::Milliseconds(4));
     o.database.outcomes = false;
