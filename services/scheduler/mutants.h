@@ -23,9 +23,15 @@ enum class Rule : int {
   kLeaseOutlastsCommit = 114,    // A commit begins although the lease has run out.
   kOutagesAreWrittenDown = 115,  // A new leader keeps an outage in its memory alone.
   kChangesAreRead = 116,         // A leader goes on with the schedules as it first read them.
+  kStockEndsAtOwnFires = 117,    // A new leader reads PENDING fires until there are no more.
+  kTakeOverReadsRuns = 118,      // … and counts no runs that the last one left.
+  kRepeatedHasNotEnded = 119,    // A run whose retry waits is taken for ended.
 
   // Of mutations.
   kChangesLeavePlansBehind = 120,  // One leaves a watermark that is ahead of its clock.
+
+  // Of dispatching.
+  kRetryWithItsEnd = 130,  // The end of a run is written without its retry.
 };
 
 inline bool Broken(Rule rule) { return IsBroken(static_cast<int>(rule)); }

@@ -75,17 +75,29 @@ absl::StatusOr<AuditHead> Connection::GetAuditHead() {
       [&tables = database_.tables()] { return tables.GetAuditHead(); });
 }
 
+absl::StatusOr<std::vector<NamedFire>> Connection::GetFires(absl::Span<const FireKey> keys) {
+  return Read<absl::StatusOr<std::vector<NamedFire>>>(
+      [all = std::vector<FireKey>(keys.begin(), keys.end()), &tables = database_.tables()] {
+        return tables.GetFires(all);
+      });
+}
+
 absl::StatusOr<FenceRow> Connection::ReadFence() {
   return Read<absl::StatusOr<FenceRow>>(
       [&tables = database_.tables()] { return tables.ReadFence(); });
 }
 
 absl::StatusOr<FenceRow> Connection::RaiseFence(FencingToken token, const std::string& holder) {
-  auto old = Ask<absl::StatusOr<FenceRow>>(Kind::kRaise, token,
-                                           [token, holder, &database = database_](FencingToken) {
-                                             return database.RaiseFence(token, holder);
-                                           });
-  if (old.ok()) raised_ = token;
+  auto at = std::make_shared<Instant>();
+  auto old = Ask<absl::StatusOr<FenceRow>>(
+      Kind::kRaise, token, [token, holder, at, &database = database_](FencingToken) {
+        *at = database.now();
+        return database.RaiseFence(token, holder);
+      });
+  if (old.ok()) {
+    raised_ = token;
+    raised_at_ = *at;
+  }
   return old;
 }
 

@@ -19,7 +19,7 @@ class Connection final : public scheduler::ForwardingStore {
   Connection(DatabaseLink& link, Database& database)
       : ForwardingStore(database.tables()), link_(link), database_(database) {}
 
-  // Under which, and when, this process last raised the fence, as it was told.
+  // Under which this process last raised the fence, as it was told, and when that was done.
   scheduler::FencingToken raised() const { return raised_; }
   Instant raised_at() const { return raised_at_; }
   // It was told that this token's write was refused.
@@ -32,6 +32,8 @@ class Connection final : public scheduler::ForwardingStore {
   absl::StatusOr<std::vector<std::pair<scheduler::ScheduleId, scheduler::Cursor>>> GetCursors(
       absl::Span<const scheduler::ScheduleId> ids) override;
   absl::StatusOr<scheduler::AuditHead> GetAuditHead() override;
+  absl::StatusOr<std::vector<scheduler::NamedFire>> GetFires(
+      absl::Span<const scheduler::FireKey> keys) override;
   absl::StatusOr<scheduler::FenceRow> ReadFence() override;
   absl::StatusOr<scheduler::FenceRow> RaiseFence(scheduler::FencingToken token,
                                                  const std::string& holder) override;

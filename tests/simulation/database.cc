@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "services/base/status_macros.h"
 #include "services/scheduler/mutants.h"
+#include "services/scheduler/mutate/working.h"
 
 namespace z4j::simulation {
 namespace {
@@ -22,7 +24,12 @@ constexpr absl::Duration kLockTimeout = absl::Milliseconds(500);
 }  // namespace
 
 Database::Database(World& world, FireOracle& oracle)
-    : world_(world), oracle_(oracle), clock_(world), tables_(clock_) {}
+    : world_(world),
+      oracle_(oracle),
+      clock_(world),
+      tables_(clock_),
+      keys_(*scheduler::Keyring::Create({{"key", std::string(scheduler::kAuditKeyBytesMin, 'k')}})),
+      mac_(keys_) {}
 
 void Database::Refuse(const Statement& statement, const absl::Status& status) {
   statement.refuse(status);
@@ -37,6 +44,7 @@ void Database::Execute(Statement statement) {
     statement.commit({});
     return statement.done();
   }
+  statement.begun();
   if (Begin(statement)) return;
   const uint64_t number = ++next_waiting_;
   waiting_.push_back({std::move(statement), number});
@@ -52,7 +60,9 @@ void Database::Execute(Statement statement) {
 
 // Takes its lock of the fence's row, if it can be had; false: it waits.
 bool Database::Begin(Statement& statement) {
-  if (statement.kind == Statement::Kind::kRaise) {
+  if (statement.kind == Statement::Kind::kChange) {
+    // It has nothing to do with the fence.
+  } else if (statement.kind == Statement::Kind::kRaise) {
     // FOR KEY SHARE would not hold it up.
     if (raising_ || (shared_ > 0 && !Broken(Rule::kWritesHoldTheFence))) return false;
     raising_ = true;
@@ -79,7 +89,7 @@ void Database::Finish(Statement statement, uint64_t life) {
   }
   if (statement.kind == Statement::Kind::kRaise) {
     raising_ = false;
-  } else {
+  } else if (statement.kind == Statement::Kind::kLeaderWrite) {
     --shared_;
   }
   // The tables look at the token once more; what looked once, as a statement does, must pass.
@@ -122,6 +132,13 @@ absl::StatusOr<CommitResult> Database::CommitFires(FencingToken as, FencingToken
     result = tables_.CommitFires(as, batch);
     return result.status();
   }).IgnoreError();
+  if (result.ok()) {
+    world_.Tell([&] {
+      const auto& moved = result->advanced;
+      return absl::StrCat(std::count(moved.begin(), moved.end(), true), " of ", moved.size(),
+                          " plans are committed");
+    });
+  }
   if (result.ok()) oracle_.Committed(token, batch, before, *tables_.GetCursors(ids));
   return result;
 }
@@ -132,11 +149,48 @@ absl::Status Database::UpdateFires(FencingToken as, FencingToken token,
   const absl::Status status =
       Write(token, [&] { return tables_.UpdateFires(as, updates, closed); });
   for (const FireUpdate& update : updates) {
-    if (status.ok() && update.state != scheduler::FireState::kPending) {
-      oracle_.Settled(update);
-    }
+    if (status.ok() && update.state != scheduler::FireState::kPending) oracle_.Settled(update);
   }
   return status;
+}
+
+Database::Statement Database::Change(scheduler::Mutation mutation, absl::Duration clock_ahead) {
+  Uuid fresh_id;
+  for (uint8_t& byte : fresh_id.bytes) byte = static_cast<uint8_t>(world_.random().Below(256));
+  auto now = std::make_shared<absl::Time>();
+  Statement statement;
+  statement.kind = Statement::Kind::kChange;
+  statement.begun = [this, now, clock_ahead] {
+    *now = absl::FromUnixMicros(absl::ToUnixMicros(clock_.Now() + clock_ahead));
+  };
+  statement.commit = [this, now, fresh_id, mutation = std::move(mutation)](FencingToken) {
+    Transact(mutation, *now, fresh_id);
+  };
+  statement.refuse = [](const absl::Status&) {};
+  return statement;
+}
+
+// What is refused changes nothing.
+void Database::Transact(const scheduler::Mutation& mutation, absl::Time now, const Uuid& fresh_id) {
+  const scheduler::ScheduleKey key = KeyOf(mutation.action);
+  std::optional<scheduler::StoredSchedule> before, after;
+  std::vector<scheduler::Fire> skipped;
+  auto decide = [&](const scheduler::ReadSet& read) -> absl::StatusOr<scheduler::WriteSet> {
+    if (const auto found = read.schedules.find(key); found != read.schedules.end()) {
+      before = found->second;
+    }
+    scheduler::Working working(read, now, nullptr);
+    ASSIGN_OR_RETURN(const scheduler::MutationResult result, working.Run(mutation, fresh_id));
+    if (!working.dirty()) return absl::CancelledError("nothing to write");
+    after = result.schedule;
+    ASSIGN_OR_RETURN(scheduler::WriteSet writes, std::move(working).Finish(mac_, keys_));
+    skipped = writes.fires;
+    return writes;
+  };
+  const absl::Status status = tables_.Transact({key}, {}, decide);
+  if (status.ok()) return oracle_.Changed(before, after, skipped, now);
+  world_.Tell(
+      [&] { return absl::StrCat("a change of ", key.name, " is refused: ", status.ToString()); });
 }
 
 absl::StatusOr<FenceRow> Database::RaiseFence(FencingToken token, const std::string& holder) {

@@ -7,6 +7,8 @@
 #include <string>
 
 #include "services/base/clock.h"
+#include "services/scheduler/audit/chain.h"
+#include "services/scheduler/mutate/mutation.h"
 #include "services/scheduler/store/memory_schedule_store.h"
 #include "tests/simulation/fire_oracle.h"
 #include "tests/simulation/world.h"
@@ -24,10 +26,11 @@ inline constexpr absl::Time kWorldBegan = absl::FromUnixSeconds(1'800'000'000);
 class Database {
  public:
   struct Statement {
-    enum class Kind : uint8_t { kRead, kLeaderWrite, kRaise };
+    enum class Kind : uint8_t { kRead, kLeaderWrite, kRaise, kChange };
     Kind kind = Kind::kRead;
-    scheduler::FencingToken token;  // Of a leader's write.
-    absl::Duration takes;           // Once it has its lock.
+    scheduler::FencingToken token;        // Of a leader's write.
+    absl::Duration takes;                 // Once it has its lock.
+    std::function<void()> begun = [] {};  // It has arrived, and the database runs.
     // Its effect, all at once.  A leader's write passes `as` for the token.
     std::function<void(scheduler::FencingToken as)> commit;
     // It has no effect.
@@ -50,6 +53,11 @@ class Database {
                            const std::vector<int64_t>& closed);
   absl::StatusOr<scheduler::FenceRow> RaiseFence(scheduler::FencingToken token,
                                                  const std::string& holder);
+  // A user's, or the loop's, by way of a scheduler whose clock is so far ahead.  The instant of the
+  // change is that of its beginning: others may come between, which have a clock that is ahead of
+  // this one.
+  Statement Change(scheduler::Mutation mutation, absl::Duration clock_ahead);
+
   // Of any other of a leader's writes: does `write`, and has it judged.
   absl::Status Write(scheduler::FencingToken token, const std::function<absl::Status()>& write);
 
@@ -68,6 +76,7 @@ class Database {
     uint64_t number;
   };
 
+  void Transact(const scheduler::Mutation& mutation, absl::Time now, const Uuid& fresh_id);
   bool Begin(Statement& statement);
   void Finish(Statement statement, uint64_t life);
   void Pump();
@@ -77,6 +86,8 @@ class Database {
   FireOracle& oracle_;
   WallClock clock_;
   scheduler::MemoryScheduleStore tables_;
+  const scheduler::Keyring keys_;  // Of the audit entries.
+  scheduler::ChainMac mac_;
   Instant down_until_ = absl::ZeroDuration();
   uint64_t life_ = 0;  // Statements of an earlier one are void.
   // Of the fence's row.

@@ -16,27 +16,18 @@ using scheduler::FireId;
 using scheduler::FireKey;
 using scheduler::FireReason;
 using scheduler::FireState;
+using scheduler::ScheduleState;
 
 // Wall clocks of schedulers differ by so much from the database's.
 constexpr absl::Duration kClockSlack = absl::Seconds(1);
-// Once everything works: a turn every second, and a few tries.
-constexpr absl::Duration kLateMax = absl::Seconds(3);
-
-std::string Text(absl::Time time) {
-  return absl::FormatDuration(absl::Trunc(time - kWorldBegan, absl::Milliseconds(1)));
-}
 
 }  // namespace
 
-absl::Time FireOracle::Now() const { return kWorldBegan + world_.now(); }
-
-void FireOracle::Made(const scheduler::Schedule& schedule, absl::Time watermark) {
-  const auto& spec = std::get<scheduler::IntervalSpec>(schedule.spec);
-  absl::Duration into;
-  absl::IDivDuration(watermark - spec.anchor, spec.period, &into);
-  schedules_[schedule.id] = {schedule.name, spec.period, schedule.catch_up,
-                             watermark - into + spec.period};
+std::string TextOf(absl::Time time) {
+  return absl::FormatDuration(absl::Trunc(time - kWorldBegan, absl::Milliseconds(1)));
 }
+
+absl::Time FireOracle::Now() const { return kWorldBegan + world_.now(); }
 
 void FireOracle::Raised(FencingToken token, const std::string& holder) {
   world_.Trace(static_cast<uint64_t>(token.value));
@@ -50,7 +41,7 @@ void FireOracle::Raised(FencingToken token, const std::string& holder) {
 
 void FireOracle::Wrote(FencingToken token, absl::Time was, absl::Time is) {
   world_.Tell([&] {
-    return absl::StrCat("a leader was live at ", Text(was), " and is at ", Text(is), " under ",
+    return absl::StrCat("a leader was live at ", TextOf(was), " and is at ", TextOf(is), " under ",
                         token.value);
   });
   if (token != newest_) {
@@ -78,47 +69,78 @@ void FireOracle::Committed(FencingToken token, const FireBatch& batch, const Cur
     const auto& [id, cursor] = after[i];
     const absl::Time was = before[i].second.watermark;
     Known& known = schedules_.at(id);
+    const std::string& name = known.schedule.name;
     if (cursor.watermark < was) {
-      Fail(absl::StrCat("the watermark of ", known.name, " went back from ", Text(was), " to ",
-                        Text(cursor.watermark)));
+      Fail(absl::StrCat("the watermark of ", name, " went back from ", TextOf(was), " to ",
+                        TextOf(cursor.watermark)));
     }
     if (cursor.watermark == was) continue;
     world_.Trace(static_cast<uint64_t>(absl::ToUnixMicros(cursor.watermark)));
     world_.Tell([&] {
-      return absl::StrCat(known.name, " is decided up to ", Text(cursor.watermark), " under ",
+      return absl::StrCat(name, " is decided up to ", TextOf(cursor.watermark), " under ",
                           token.value);
     });
     for (const Fire& fire : batch.fires) {
-      if (fire.key.schedule == id) Decided(fire);
+      if (fire.key.schedule == id) Decided(known, fire);
     }
     if (known.next <= cursor.watermark || known.next - known.period > cursor.watermark) {
-      Fail(absl::StrCat("the watermark of ", known.name, " is ", Text(cursor.watermark),
-                        ", and its next due time without a row ", Text(known.next)));
+      Fail(absl::StrCat("the watermark of ", name, " is ", TextOf(cursor.watermark),
+                        ", and its next due time without a row ", TextOf(known.next)));
     }
   }
 }
 
 // Rows follow each other without a gap: so there is one row for each due time, and for none two.
-void FireOracle::Decided(const Fire& fire) {
-  Known& known = schedules_.at(fire.key.schedule);
-  const absl::Time first = fire.count == 1 ? fire.key.due_at : fire.first_due_at;
-  if (first != known.next || fire.key.due_at != first + (fire.count - 1) * known.period) {
-    Fail(absl::StrCat(known.name, " decides ", Text(first), " to ", Text(fire.key.due_at),
-                      ", and was to decide ", Text(known.next)));
+void FireOracle::Follows(Known& known, const Fire& row) {
+  const absl::Time first = row.count == 1 ? row.key.due_at : row.first_due_at;
+  if (first != known.next || row.key.due_at != first + (row.count - 1) * known.period) {
+    Fail(absl::StrCat(known.schedule.name, " decides ", TextOf(first), " to ",
+                      TextOf(row.key.due_at), ", and was to decide ", TextOf(known.next)));
   }
-  known.next = fire.key.due_at + known.period;
-  if (fire.id != MakeFireId(fire.key)) Fail(known.name + ": a fire has another id than its own");
-  rows_.try_emplace(fire.id, Row{fire.key, std::nullopt});
+  known.next = row.key.due_at + known.period;
+  if (row.id != MakeFireId(row.key)) {
+    Fail(known.schedule.name + ": a fire has another id than its own");
+  }
+  Row& added = rows_[row.id];
+  added.key = row.key;
+  added.leaves_at = row.key.due_at;
+  added.ended = IsFinal(row.state);
+}
+
+void FireOracle::Decided(Known& known, const Fire& fire) {
+  const std::string& name = known.schedule.name;
+  const absl::Time first = known.next;
+  Follows(known, fire);
+  const bool shadow = known.schedule.state == ScheduleState::kShadow;
+  if (!shadow && known.schedule.state != ScheduleState::kEnabled) {
+    return Fail(absl::StrCat(name, " decides ", TextOf(first), ", and is paused"));
+  }
+  const bool early = fire.key.due_at > Now() + kClockSlack;
+  if (early && fire.reason != FireReason::kCatchUpPolicy) Fail(name + " fires early");
   if (fire.state == FireState::kPending) {
-    if (fire.key.due_at > Now() + kClockSlack) Fail(known.name + " fires early");
-    if (known.catch_up == scheduler::CatchUp::kSkip && MustBeMissed(fire.key.due_at)) {
-      Fail(absl::StrCat(known.name, " fires ", Text(fire.key.due_at), ", and was to skip it"));
+    if (shadow) Fail(absl::StrCat(name, " fires ", TextOf(first), " in shadow"));
+    if (known.schedule.catch_up == scheduler::CatchUp::kSkip && MustBeMissed(fire.key.due_at)) {
+      Fail(absl::StrCat(name, " fires ", TextOf(fire.key.due_at), ", and was to skip it"));
     }
     pending_.emplace(fire.key.due_at, fire.id);
-  } else if (fire.reason != FireReason::kCatchUpPolicy || !MayBeMissed(first, fire.key.due_at)) {
-    Fail(absl::StrCat(known.name, " leaves out ", Text(first), " to ", Text(fire.key.due_at),
-                      ", and there was no outage"));
+  } else {
+    CheckSkipped(known, fire, first);
   }
+}
+
+void FireOracle::CheckSkipped(const Known& known, const Fire& fire, absl::Time first) {
+  const std::string& name = known.schedule.name;
+  const bool shadow = known.schedule.state == ScheduleState::kShadow;
+  if (fire.reason == FireReason::kShadow && shadow) return;
+  if (fire.reason == FireReason::kOverlap && !shadow) {
+    if (known.schedule.overlap == scheduler::Overlap::kAllow) {
+      Fail(absl::StrCat(name, " leaves out ", TextOf(first), ", and its runs may overlap"));
+    }
+    return;
+  }
+  if (fire.reason == FireReason::kCatchUpPolicy && MayBeMissed(first, fire.key.due_at)) return;
+  Fail(absl::StrCat(name, " leaves out ", TextOf(first), " to ", TextOf(fire.key.due_at),
+                    ", and there was no outage"));
 }
 
 bool FireOracle::MayBeMissed(absl::Time first, absl::Time last) const {
@@ -138,19 +160,26 @@ bool FireOracle::MustBeMissed(absl::Time due) const {
 void FireOracle::Settled(const scheduler::FireUpdate& update) {
   const auto row = rows_.find(update.id);
   if (row == rows_.end()) return Fail("a fire that was never decided has an outcome");
-  if (row->second.settled.has_value()) return;
-  row->second.settled = world_.now();
-  pending_.erase({row->second.key.due_at, update.id});
+  if (row->second.ended) return;
+  if (!row->second.settled.has_value()) {
+    row->second.settled = world_.now();
+    pending_.erase({row->second.leaves_at, update.id});
+    const auto known = schedules_.find(row->second.key.schedule);
+    if (known != schedules_.end()) known->second.open.insert(update.id);
+  }
+  if (IsFinal(update.state)) Ended(update, row->second);
 }
 
-void FireOracle::HandsOver(NodeId node, Instant since, const FireKey& key, FireId id) {
-  const auto row = rows_.find(id);
+void FireOracle::HandsOver(NodeId node, Instant since, const scheduler::DispatchItem& item) {
+  const auto row = rows_.find(item.id);
   const std::string what =
-      absl::StrCat("node ", node.value, " hands over a fire of ", Text(key.due_at));
+      absl::StrCat("node ", node.value, " hands over a fire of ", TextOf(item.key.due_at));
   if (row == rows_.end()) return Fail(what + ", which is in no row");
   if (row->second.settled.has_value() && *row->second.settled < since) {
     Fail(what + ", which was done with before it took over");
   }
+  const auto known = schedules_.find(item.key.schedule);
+  if (known != schedules_.end()) CheckTask(known->second, since, item.task->task, what);
 }
 
 void FireOracle::LeadsOnRefused(NodeId node, FencingToken token) {
@@ -160,11 +189,21 @@ void FireOracle::LeadsOnRefused(NodeId node, FencingToken token) {
 
 std::optional<std::string> FireOracle::Missing() const {
   for (const auto& [id, known] : schedules_) {
-    if (known.next > Now() - kLateMax) continue;
-    return absl::StrCat(known.name, " has not decided ", Text(known.next));
+    const scheduler::Schedule& schedule = known.schedule;
+    const absl::Time late = Now() - kLateMax;
+    if (schedule.state == ScheduleState::kPaused) {
+      if (schedule.pause->until > late) continue;
+      return absl::StrCat(schedule.name, " is still paused");
+    }
+    if (known.next > late) continue;
+    return absl::StrCat(schedule.name, " has not decided ", TextOf(known.next));
   }
-  if (pending_.empty() || pending_.begin()->first > Now() - kLateMax) return std::nullopt;
-  return absl::StrCat("nobody hands over a fire of ", Text(pending_.begin()->first));
+  for (const auto& [leaves_at, id] : pending_) {
+    if (leaves_at > Now() - kLateMax) break;
+    if (Waits(rows_.at(id))) continue;
+    return absl::StrCat("nobody hands over a fire of ", TextOf(leaves_at));
+  }
+  return std::nullopt;
 }
 
 }  // namespace z4j::simulation

@@ -72,6 +72,7 @@ void Cluster::Nemeses() {
 }
 
 void Cluster::DatabaseNemeses() {
+  Every(options_.database.ask_every, [this] { schedulers_.SomeoneAsks(); });
   Every(options_.database.cut_every, [this] {
     Server* leader = Leader();
     Server& victim = leader != nullptr && !world_.random().OneIn(3) ? *leader : Any();

@@ -25,18 +25,24 @@ DatabaseOptions DrawDatabase(SeededRandom& random) {
   }
   if (random.OneIn(5)) o.restart_every = Some(random, absl::Seconds(1), absl::Seconds(10));
   if (random.OneIn(3)) o.engine_breaks = random.Below(200);
+  if (random.OneIn(2)) {
+    o.outcomes = true;
+    if (random.OneIn(2)) o.run_fails = random.Below(500);
+  }
+  if (random.OneIn(2)) o.ask_every = Some(random, absl::Milliseconds(100), absl::Seconds(3));
   o.wall_clock_off = Some(random, absl::ZeroDuration(), absl::Milliseconds(5));
   if (random.OneIn(8)) o.wall_clock_off = absl::Milliseconds(500);
   return o;
 }
 
 std::string Describe(const DatabaseOptions& o) {
-  return absl::StrCat(", database ", absl::FormatDuration(o.delay_mean), ", late ", o.late,
-                      ", slow ", o.slow, ", lost ", o.lost, ", cut every ",
-                      absl::FormatDuration(o.cut_every), " for ", absl::FormatDuration(o.cut_for),
-                      ", restart every ", absl::FormatDuration(o.restart_every), ", engine breaks ",
-                      o.engine_breaks, ", wall clocks off by ",
-                      absl::FormatDuration(o.wall_clock_off));
+  return absl::StrCat(
+      ", database ", absl::FormatDuration(o.delay_mean), ", late ", o.late, ", slow ", o.slow,
+      ", lost ", o.lost, ", cut every ", absl::FormatDuration(o.cut_every), " for ",
+      absl::FormatDuration(o.cut_for), ", restart every ", absl::FormatDuration(o.restart_every),
+      ", users ask every ", absl::FormatDuration(o.ask_every), ", engine breaks ", o.engine_breaks,
+      o.outcomes ? absl::StrCat(", runs fail ", o.run_fails) : ", no outcomes",
+      ", wall clocks off by ", absl::FormatDuration(o.wall_clock_off));
 }
 
 }  // namespace
@@ -108,6 +114,12 @@ Options Draw(SeededRandom& random) {
   o.think = Some(random, absl::Milliseconds(1), absl::Milliseconds(200));
   o.schedules = 1 + static_cast<int>(random.Below(3));
   o.database = DrawDatabase(random);
+  if (random.OneIn(50)) {
+    // In most turns of the loop some are due.
+    o.schedules = 200 + static_cast<int>(random.Below(100));
+    o.database.delay_mean = Some(random, absl::Milliseconds(2), absl::Milliseconds(4));
+    o.database.outcomes = false;
+  }
   if (random.OneIn(25)) {
     o.database.outage = Some(random, absl::Seconds(33), absl::Seconds(50));
     o.safety += o.database.outage;

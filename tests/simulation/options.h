@@ -23,8 +23,11 @@ struct DatabaseOptions {
   absl::Duration cut_every = absl::InfiniteDuration();  // Of one machine from the database.
   absl::Duration cut_for = absl::Seconds(1);
   absl::Duration restart_every = absl::InfiniteDuration();
-  absl::Duration outage;          // Once it is down for so long: longer than what counts as late.
+  absl::Duration outage;  // Once it is down for so long: longer than what counts as late.
+  absl::Duration ask_every = absl::InfiniteDuration();  // Users, for changes of schedules.
   uint64_t engine_breaks = 0;     // The adapter's stream, or the broker is away.
+  bool outcomes = false;          // The adapter tells how runs end; else they cannot overlap.
+  uint64_t run_fails = 0;         // And may be repeated.
   absl::Duration wall_clock_off;  // The schedulers' wall clocks, +-.
 };
 

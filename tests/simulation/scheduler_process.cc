@@ -155,11 +155,19 @@ void SchedulerProcess::PumpAt(Instant when) {
 void SchedulerProcess::Connect() {
   EngineLink::Events events;
   events.sent = [this](const scheduler::DispatchItem& item) {
-    around_.oracle.HandsOver(around_.server.identity().id, store_.raised_at(), item.key, item.id);
+    around_.oracle.HandsOver(around_.server.identity().id, store_.raised_at(), item);
   };
   events.results = [this](std::vector<scheduler::DispatchResult> results) {
     Do([this, results = std::move(results)] {
       dispatcher_.OnResults(*link_, results);
+      turns_->Wake();
+      Pump();
+    });
+  };
+  events.ended = [this](std::vector<scheduler::Outcome> ended,
+                        std::function<void(bool durable)> done) {
+    Do([this, ended = std::move(ended), done = std::move(done)] {
+      dispatcher_.OnOutcomes(*link_, ended, done);
       turns_->Wake();
       Pump();
     });
@@ -176,6 +184,7 @@ void SchedulerProcess::Connect() {
   };
   link_ = std::make_shared<EngineLink>(world_, around_.options, around_.engine, std::move(events));
   dispatcher_.OnConnected(link_);
+  around_.engine.Watch(link_);
   Do([this] { Pump(); });
 }
 
@@ -189,6 +198,14 @@ void SchedulerProcess::Finish(const scheduler::ScheduleKey& key) {
 
 void SchedulerProcess::Quarantine(const scheduler::ScheduleKey& key, const std::string& reason) {
   around_.oracle.Fail(absl::StrCat(key.name, " is quarantined: ", reason));
+}
+
+void SchedulerProcess::Resume(const scheduler::ScheduleKey& key) {
+  scheduler::Mutation mutation;
+  mutation.action = scheduler::ResumeSchedule{key, /*if_expired=*/true};
+  mutation.caller = {"scheduler", Name()};
+  around_.way.Send(around_.database.Change(std::move(mutation), around_.wall_clock_ahead),
+                   [](bool) {});
 }
 
 // --- The consensus node -----------------------------------------------------------------------

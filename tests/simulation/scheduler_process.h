@@ -54,10 +54,10 @@ class SchedulerProcess final : public std::enable_shared_from_this<SchedulerProc
   void Campaign() override;
   absl::Status RaiseTokens(scheduler::FencingToken seen, MonoTime deadline) override;
 
-  // --- StateChanges: schedules here are never changed by the loop ---
+  // --- StateChanges: schedules here have no end, and can be computed ---
   void Finish(const scheduler::ScheduleKey& key) override;
   void Quarantine(const scheduler::ScheduleKey& key, const std::string& reason) override;
-  void Resume(const scheduler::ScheduleKey&) override {}
+  void Resume(const scheduler::ScheduleKey& key) override;
 
   // --- Clock ---
   absl::Time Now() override;

@@ -1,5 +1,6 @@
 #include "tests/simulation/schedulers.h"
 
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -7,51 +8,35 @@
 
 namespace z4j::simulation {
 
-using scheduler::AuditEntry;
-using scheduler::ReadSet;
-using scheduler::Schedule;
-using scheduler::WriteSet;
-
 Schedulers::Schedulers(World& world, const Options& options, Oracle& oracle)
-    : world_(world), options_(options), oracle_(world, oracle), database_(world, oracle_) {
-  MakeSchedules();
+    : world_(world),
+      options_(options),
+      oracle_(world, oracle),
+      database_(world, oracle_),
+      engine_(world, options, oracle_),
+      users_(world, options) {
+  for (int i = 1; i <= options_.schedules; ++i) {
+    Database::Statement statement = database_.Change(users_.Make(i), absl::ZeroDuration());
+    statement.begun();
+    statement.commit({});
+  }
+  Z4J_CHECK(database_.tables().CountSchedules()->at(scheduler::ScheduleState::kEnabled) ==
+            options_.schedules);
 }
 
 Schedulers::~Schedulers() {
   for (auto& [id, machine] : machines_) Stopped(id);
 }
 
-void Schedulers::MakeSchedules() {
-  WriteSet writes;
-  for (int i = 1; i <= options_.schedules; ++i) {
-    Schedule schedule;
-    schedule.id.value.bytes[15] = static_cast<uint8_t>(i);
-    schedule.project = "default";
-    schedule.name = absl::StrCat("schedule ", i);
-    schedule.engine = "celery";
-    schedule.task = "work";
-    // About a second, and not all at the same instant.
-    const absl::Duration period =
-        absl::Seconds(1) + absl::Milliseconds(world_.random().Below(1000));
-    schedule.spec = scheduler::IntervalSpec{period, kWorldBegan, scheduler::Arithmetic::kAbsolute};
-    schedule.catch_up = static_cast<scheduler::CatchUp>(1 + world_.random().Below(3));
-    schedule.retry.initial_backoff = absl::Milliseconds(100);
-    schedule.retry.max_backoff = absl::Seconds(1);
-    schedule.created_at = schedule.updated_at = kWorldBegan;
-    schedule.revision = i;
-    AuditEntry entry;
-    entry.seq = i;
-    entry.at = kWorldBegan;
-    entry.action = "schedule.create";
-    entry.schedule = schedule.id;
-    writes.audit.push_back(std::move(entry));
-    oracle_.Made(schedule, kWorldBegan);
-    writes.inserted.push_back({std::move(schedule), {.watermark = kWorldBegan, .fires = 0}});
-  }
-  writes.head.seq = options_.schedules;
-  const absl::Status made = database_.tables().Transact(
-      {}, {}, [&](const ReadSet&) { return absl::StatusOr<WriteSet>(writes); });
-  Z4J_CHECK(made.ok());
+void Schedulers::SomeoneAsks() {
+  auto it = machines_.begin();
+  std::advance(it, world_.random().Below(machines_.size()));
+  const Machine& machine = it->second;
+  absl::Duration clock_ahead = machine.wall_clock_ahead;
+  // It stood still after it had looked at its clock.
+  if (world_.random().OneIn(3))
+    clock_ahead -= world_.Between(absl::ZeroDuration(), absl::Seconds(3));
+  machine.way->Send(database_.Change(users_.Draw(), clock_ahead), [](bool) {});
 }
 
 void Schedulers::Add(Server& server) {

@@ -12,6 +12,7 @@
 #include "tests/simulation/engine.h"
 #include "tests/simulation/fire_oracle.h"
 #include "tests/simulation/scheduler_process.h"
+#include "tests/simulation/users.h"
 
 namespace z4j::simulation {
 
@@ -26,13 +27,19 @@ class Schedulers {
   void Stopped(NodeId node);
   void LeadershipChanged(NodeId node);
 
+  // A user asks for a change, of whatever scheduler.
+  void SomeoneAsks();
+
   // --- Bad luck ---
   void CutOff(NodeId node, absl::Duration duration);  // From the database.
   void RestartDatabase(absl::Duration down_for) { database_.Restart(down_for); }
   void Calm();  // No more of it.
 
   // None: all that was due is decided and handed over.
-  std::optional<std::string> Missing() const { return oracle_.Missing(); }
+  std::optional<std::string> Missing() const {
+    const std::optional<std::string> missing = oracle_.Missing();
+    return missing.has_value() ? missing : engine_.Missing();
+  }
   uint64_t fires() const { return oracle_.rows(); }
 
  private:
@@ -43,13 +50,12 @@ class Schedulers {
     std::shared_ptr<SchedulerProcess> process;
   };
 
-  void MakeSchedules();
-
   World& world_;
   const Options& options_;
   FireOracle oracle_;
   Database database_;
   Engine engine_;
+  Users users_;
   bool calm_ = false;
   std::map<NodeId, Machine> machines_;
 };

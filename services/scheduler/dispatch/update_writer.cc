@@ -4,6 +4,7 @@
 
 #include "services/base/log.h"
 #include "services/scheduler/limits.h"
+#include "services/scheduler/mutants.h"
 
 namespace z4j::scheduler {
 namespace {
@@ -146,7 +147,7 @@ void UpdateWriter::FlushWaits(const absl::Status& status) {
 }
 
 bool UpdateWriter::DecideRetries() {
-  if (flush_->decided) return true;
+  if (flush_->decided || Broken(Rule::kRetryWithItsEnd)) return true;
   const absl::Status status = run_retries_.Decide(store_, clock_.Now(), flush_->updates);
   if (!status.ok()) FlushWaits(status);
   flush_->decided = status.ok();

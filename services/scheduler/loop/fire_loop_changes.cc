@@ -9,6 +9,7 @@
 #include "services/base/log.h"
 #include "services/base/status_macros.h"
 #include "services/scheduler/loop/fire_loop.h"
+#include "services/scheduler/mutants.h"
 
 namespace z4j::scheduler {
 namespace {
@@ -59,6 +60,7 @@ absl::Status FireLoop::ReadChanges() {
 }
 
 absl::Status FireLoop::PollChanges() {
+  if (Broken(Rule::kChangesAreRead)) return absl::OkStatus();
   RETURN_IF_ERROR(ReadChanges());
   if (taking_stock_) return absl::OkStatus();  // What else is to be read is read there.
   RETURN_IF_ERROR(LoadOpenRuns());
@@ -172,7 +174,8 @@ absl::StatusOr<FireLoop::Page> FireLoop::ReadOnPending(MonoTime mono) {
   next_read_on_ = mono + (page.ok() ? absl::ZeroDuration() : kReadOnPause);
   if (page.ok()) {
     // What comes after the first batch of this term was left by nobody: under load there is no end.
-    const bool own = own_batch_ != 0 && *unread_after_ >= std::max(own_batch_, unread_until_);
+    const bool own = !Broken(Rule::kStockEndsAtOwnFires) && own_batch_ != 0 &&
+                     *unread_after_ >= std::max(own_batch_, unread_until_);
     page->last = page->last || own;
     if (page->last) unread_after_.reset();
   }
@@ -271,7 +274,7 @@ absl::Status FireLoop::HandleEnded() {
     ended.swap(ended_);
     retried = std::exchange(retried_, false);
   }
-  if (retried) {
+  if (retried && !Broken(Rule::kRepeatedHasNotEnded)) {
     const absl::Status status = ReloadPending(std::max<int64_t>(0, last_batch_ - kBatchIdSlack));
     if (!status.ok()) {
       MonotoneMutexLock lock(&mu_);

@@ -101,6 +101,7 @@ absl::Status FireLoop::FreshenTable(int64_t revision, absl::Time now) {
 
 absl::Status FireLoop::TakeStock(MonoTime mono) {
   if (mono < next_read_on_) return absl::OkStatus();
+  if (Broken(Rule::kTakeOverReadsRuns)) newly_tracked_.clear();
   if (!newly_tracked_.empty()) {
     const absl::Status status = LoadSomeOpenRuns();
     if (!status.ok()) next_read_on_ = mono + kReadOnPause;

@@ -290,7 +290,8 @@ std::vector<Fire> CloseGap(StoredSchedule& stored, absl::Time until, FireReason 
 
 std::vector<Fire> LeaveBehind(StoredSchedule& stored, absl::Time now, FireReason reason) {
   if (Broken(Rule::kChangesLeavePlansBehind)) return CloseGap(stored, now, reason, now);
-  const absl::Time after = stored.cursor.watermark + absl::Microseconds(1);  // Times are whole ones.
+  const absl::Time after =
+      stored.cursor.watermark + absl::Microseconds(1);  // Times are whole ones.
   return CloseGap(stored, std::max(now, after), reason, now);
 }
 

@@ -68,10 +68,10 @@ absl::Status CheckEtag(const Schedule& current, const std::string& etag);
 // computed.
 std::vector<Fire> CloseGap(StoredSchedule& stored, absl::Time until, FireReason reason,
                            absl::Time now);
-// CloseGap up to `now` or, if the watermark stands there or after it (a leader's clock is ahead), up
-// to a microsecond after that: it moves in any case.  A plan that a leader made before knows nothing
-// of the change and must be refused, or what is to be fired would be recorded only, or the other
-// way round.
+// CloseGap up to `now` or, if the watermark stands there or after it (a leader's clock is ahead),
+// up to a microsecond after that: it moves in any case.  A plan that a leader made before knows
+// nothing of the change and must be refused, or what is to be fired would be recorded only, or the
+// other way round.
 std::vector<Fire> LeaveBehind(StoredSchedule& stored, absl::Time now, FireReason reason);
 
 // Whether it comes due again after its watermark.  False if it cannot be computed.

@@ -195,34 +195,6 @@ TEST_F(DecideTest, AnEditOfTheSpecNeverFiresThePastAndSkipsNothingSilently) {
   EXPECT_EQ(stored.cursor.watermark, now_);
 }
 
-// A leader that does not know of it yet plans from the watermark it has seen.
-TEST_F(DecideTest, APlanMadeBeforeAPauseOrAnEditIsRefusedAlsoIfTheLeadersClockIsAhead) {
-  Schedule values = HourlySchedule("a");
-  std::get<CronSpec>(values.spec).expression = "*/10 * * * *";
-  for (const MutationAction& change :
-       {MutationAction(PauseSchedule{key_, "", absl::InfiniteFuture()}),
-        MutationAction(UpdateSchedule{key_, values, {"spec"}, ""})}) {
-    StoredSchedule stored = Created(HourlySchedule("a"));
-    const absl::Time planned_from = stored.cursor.watermark + absl::Minutes(1);
-    stored.cursor.watermark = planned_from;
-    now_ = planned_from - absl::Milliseconds(20);  // Of the node that takes the change.
-    EXPECT_THAT(On(stored, change).fires, IsEmpty());
-    EXPECT_GT(stored.cursor.watermark, planned_from);
-    EXPECT_LT(stored.cursor.watermark, planned_from + absl::Milliseconds(1));
-  }
-}
-
-TEST_F(DecideTest, WhatIsDueJustAfterAWatermarkThatIsAheadIsCountedIfAChangePassesIt) {
-  StoredSchedule stored = Created(HourlySchedule("a"));
-  const absl::Time due = start_ + absl::Minutes(30);
-  stored.cursor.watermark = due - absl::Microseconds(1);
-  now_ = due - absl::Milliseconds(20);
-  const Decision pause = On(stored, PauseSchedule{key_, "", absl::InfiniteFuture()});
-  ASSERT_EQ(pause.fires.size(), 1u);
-  EXPECT_EQ(pause.fires[0].key.due_at, due);
-  EXPECT_EQ(pause.fires[0].reason, FireReason::kPaused);
-}
-
 TEST_F(DecideTest, AnEditThatLeavesTheDueTimesLeavesTheWatermark) {
   StoredSchedule stored = Created(HourlySchedule("a"));
   const absl::Time watermark = stored.cursor.watermark;
