@@ -36,7 +36,7 @@ class Job:
 
 
 def run(job: Job, zone: tzinfo, start: datetime, end: datetime, most: int) -> list[datetime]:
-    """The first instants after `start`, up to `end`, at which a cron that runs already runs a job."""
+    """The first instants after `start`, up to `end`, at which a cron that is up runs a job."""
     return sorted(set(run_each(job, zone, start, end, most)))[:most]
 
 
