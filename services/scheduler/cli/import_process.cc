@@ -139,13 +139,4 @@ std::string PythonPath(const std::string& given) {
   return "python3";
 }
 
-absl::Status NotInstalled(const std::string& python) {
-  const char* ask =
-      "import importlib.util, sys; sys.exit(importlib.util.find_spec('z4j_adapters') is None)";
-  absl::StatusOr<Child> probe = Child::Start({python, "-c", ask});
-  if (!probe.ok() || probe->Wait() != 1) return absl::OkStatus();
-  return FieldError("--python", absl::StrCat("z4j-adapters is not installed for ", python,
-                                             "; run: ", python, " -m pip install z4j-adapters"));
-}
-
 }  // namespace z4j::scheduler

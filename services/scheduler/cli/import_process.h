@@ -66,9 +66,6 @@ absl::Status ForEachLine(int descriptor,
 // The Python to start: `given`, else that of the active virtualenv, else "python3".
 std::string PythonPath(const std::string& given);
 
-// An error with the remedy if `python` lacks our package.
-absl::Status NotInstalled(const std::string& python);
-
 }  // namespace z4j::scheduler
 
 #endif  // Z4J_SCHEDULER_CLI_IMPORT_PROCESS_H_

@@ -13,6 +13,7 @@
 #include "services/scheduler/cli/import_process.h"
 #include "services/scheduler/cli/import_shadow_fires.h"
 #include "services/scheduler/cli/progress.h"
+#include "services/scheduler/cli/python_half.h"
 #include "services/scheduler/transfer/limits.h"
 
 namespace z4j::scheduler {
@@ -66,14 +67,11 @@ class Run {
     if (!is_watching_) {
       if (outcome_.is_interrupted) return absl::CancelledError("nothing was watched");
       RETURN_IF_ERROR(watched);
-      RETURN_IF_ERROR(NotInstalled(python));
     }
     if (!watched.ok()) {
       outcome_.broken = watched;
     } else if (!has_ended_ && !outcome_.is_interrupted) {
-      outcome_.broken = absl::UnavailableError(absl::StrCat(
-          "the watcher, ", python, " -m z4j_adapters watch, ended amid its work (exit ", "code ",
-          child.Wait(), "); what it said stands above"));
+      outcome_.broken = EndedEarly(python, "watch", child.Wait(), is_watching_ ? 1 : 0);
     }
     if (!is_watching_) return outcome_.broken;
     if (!has_ended_) outcome_.window.end = absl::Now();
@@ -85,13 +83,11 @@ class Run {
  private:
   std::vector<std::string> Command(const std::string& python) const {
     const absl::Duration whole = shadow_.watch_for + shadow_.tolerance;
-    std::vector<std::string> command = {python,         "-m",
-                                        "z4j_adapters", "watch",
-                                        "--from",       shadow_.which.kind,
-                                        "--for",        absl::StrCat(absl::ToDoubleSeconds(whole))};
-    if (!shadow_.watcher.empty()) command.insert(command.end(), {"--watch", shadow_.watcher});
-    command.insert(command.end(), shadow_.passed.begin(), shadow_.passed.end());
-    return command;
+    std::vector<std::string> words = {"--from", shadow_.which.kind, "--for",
+                                      absl::StrCat(absl::ToDoubleSeconds(whole))};
+    if (!shadow_.watcher.empty()) words.insert(words.end(), {"--watch", shadow_.watcher});
+    words.insert(words.end(), shadow_.passed.begin(), shadow_.passed.end());
+    return PythonHalf(python, "watch", words);
   }
 
   absl::Status Watch(int descriptor, const StopOnSignal& stop) {

@@ -10,7 +10,7 @@
 // environment.
 namespace z4j::scheduler {
 
-// The command that runs `verb` ("import" or "export") of it with `words` in `python`.
+// The command that runs `verb` ("import", "export" or "watch") of it with `words` in `python`.
 std::vector<std::string> PythonHalf(const std::string& python, const std::string& verb,
                                     const std::vector<std::string>& words);
 
