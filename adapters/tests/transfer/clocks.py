@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from functools import cache
 
+from z4j_adapters.transfer.values import EPOCH
 from z4j_adapters.transfer.zones import zone_of
 
 NOW = datetime(2026, 11, 22, 1, 0, tzinfo=timezone.utc)
@@ -63,3 +64,9 @@ def draw_crontab_text(rng: random.Random, piece: Callable[[random.Random, int], 
         else:
             fields.append(",".join(piece(rng, index) for _ in range(rng.choice([1, 1, 2, 3]))))
     return " ".join(fields)
+
+
+def shown(us: list[int], zone: str) -> list[str]:
+    """Due times as the zone's clock has them, for messages."""
+    tz = zone_of(zone)
+    return [(EPOCH + timedelta(microseconds=u)).astimezone(tz).isoformat() for u in us]

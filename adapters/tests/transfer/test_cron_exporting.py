@@ -7,7 +7,6 @@ import random
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import pytest
 from transfer import cron_daemon
 from transfer.clocks import ZONES, draw_start, shown
 from transfer.exports import Export, check, draw_schedules, export, report
-from transfer.instants import COUNT, SEED, UTC, Evaluator, evaluator, lines_of
+from transfer.instants import COUNT, SEED, UTC, Evaluator, lines_of
 from z4j_adapters.transfer.cron.exporter import CronExporter
 from z4j_adapters.transfer.cron.importer import CronImporter
 from z4j_adapters.transfer.model import SourceError
@@ -30,19 +29,13 @@ GIVEN = {"command": None, "task": None, "user_column": None, "cron_flavour": "de
 RUN = "run {task} {args} {kwargs} {queue}"
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Evaluator]:
-    with evaluator() as running:
-        yield running
-
-
 @pytest.fixture
-def exported(tmp_path: Path, running: Evaluator) -> Any:
+def exported(tmp_path: Path, ours: Evaluator) -> Any:
     """Exports schedules by their ids."""
 
     def run(options: dict[str, Any] | None = None, **schedules: dict[str, Any]) -> Export:
         given = {**GIVEN, "command": RUN, "timezone": "Europe/Berlin", **(options or {})}
-        return export(CronExporter, schedules, tmp_path / "table", running, at=AT, **given)
+        return export(CronExporter, schedules, tmp_path / "table", ours, at=AT, **given)
 
     return run
 
@@ -57,24 +50,24 @@ def lines(result: Export) -> list[str]:
 
 
 def test_debians_cron_runs_each_line_when_the_schedule_fires_and_once(
-    tmp_path: Path, running: Evaluator, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, ours: Evaluator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     draw = random.Random(SEED)
     tally: Counter[str] = Counter()
     for number in range(COUNT // BATCH):
         zones = tuple(draw.sample(ZONES, 3))
         at, to = draw_start(draw, zones[0]), tmp_path / f"table{number}"
-        schedules = draw_schedules(draw, running, BATCH, at=at, engine="celery", zones=zones)
+        schedules = draw_schedules(draw, ours, BATCH, at=at, engine="celery", zones=zones)
         given = {**GIVEN, "command": RUN, "timezone": zones[0]}
-        result = export(CronExporter, schedules, to, running, at=at, **given)
-        tally += check(result, running)
+        result = export(CronExporter, schedules, to, ours, at=at, **given)
+        tally += check(result, ours)
         for name, line in result.exported.items():
             job = cron_daemon.job_of(line["becomes"])
             ran = cron_daemon.run_each(job, zone_of(zones[0]), at, at + DAYS)
-            ours = running.next([schedules[name]], at, len(ran) + 1)
-            ours = [us for us in ours if us <= micros(at + DAYS)]
+            here = ours.next([schedules[name]], at, len(ran) + 1)
+            here = [us for us in here if us <= micros(at + DAYS)]
             theirs = [micros(one) for one in ran]
-            assert ours == theirs, (schedules[name], line["becomes"], shown(theirs[:9], zones[0]))
+            assert here == theirs, (schedules[name], line["becomes"], shown(theirs[:9], zones[0]))
     with capsys.disabled():
         print(report(f"--to cron, Z4J_SEED={SEED}", tally))
     assert tally["exported: cron, without an oracle"] > COUNT / 6

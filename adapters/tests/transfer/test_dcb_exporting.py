@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,11 @@ import pytest
 pytest.importorskip("django_celery_beat")
 
 from django.core.management import call_command
-from transfer.celery_kit import ZONES, make_app, start_near
+from transfer.celery_kit import make_app
+from transfer.clocks import NAMED_ZONES, draw_start
 from transfer.dcb_kit import clear, run_beat, start_project
 from transfer.exports import Export, check, draw_schedules, export, report
-from transfer.instants import COUNT, SEED, UTC, Evaluator, evaluator
+from transfer.instants import COUNT, SEED, UTC, Evaluator
 from z4j_adapters.engines.celery.exporting.dcb import DjangoCeleryBeatExporter
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -28,19 +28,13 @@ EVERY = {"interval": {"period": "7200s", "anchorTime": "2026-03-01T00:30:00Z"}}
 ONCE = {"oneShot": {"fireTime": "2026-05-01T00:00:00.5Z"}}
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Evaluator]:
-    with evaluator() as running:
-        yield running
-
-
 @pytest.fixture
-def exported(tmp_path: Path, running: Evaluator) -> Any:
+def exported(tmp_path: Path, ours: Evaluator) -> Any:
     """Exports schedules by their ids."""
 
     def run(**schedules: dict[str, Any]) -> Export:
         to = tmp_path / "schedules.json"
-        return export(DjangoCeleryBeatExporter, schedules, to, running, at=AT)
+        return export(DjangoCeleryBeatExporter, schedules, to, ours, at=AT)
 
     return run
 
@@ -57,14 +51,15 @@ def rows(result: Export, model: str) -> list[dict[str, Any]]:
 
 @pytest.mark.timeout(600)  # Django is started for each reading of a fixture.
 def test_what_is_exported_is_django_celery_beats(
-    tmp_path: Path, running: Evaluator, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, ours: Evaluator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     draw = random.Random(SEED)
     tally: Counter[str] = Counter()
     for number in range(COUNT // BATCH):
-        at, to = start_near(draw), tmp_path / f"f{number}.json"
-        schedules = draw_schedules(draw, running, BATCH, at=at, engine="celery", zones=ZONES)
-        tally += check(export(DjangoCeleryBeatExporter, schedules, to, running, at=at), running)
+        at = draw_start(draw, draw.choice(NAMED_ZONES))
+        to = tmp_path / f"f{number}.json"
+        schedules = draw_schedules(draw, ours, BATCH, at=at, engine="celery", zones=NAMED_ZONES)
+        tally += check(export(DjangoCeleryBeatExporter, schedules, to, ours, at=at), ours)
     with capsys.disabled():
         print(report(f"--to django-celery-beat, Z4J_SEED={SEED}", tally))
     assert tally["exported: cron"] > COUNT / 5 and tally["exported: interval"] > COUNT / 30
@@ -72,7 +67,7 @@ def test_what_is_exported_is_django_celery_beats(
 
 
 def test_loaded_rows_run_in_beats_own_entry_as_the_schedules_do(
-    exported: Any, running: Evaluator
+    exported: Any, ours: Evaluator
 ) -> None:
     start_project()
     from django_celery_beat.models import PeriodicTask, PeriodicTasks
@@ -96,8 +91,8 @@ def test_loaded_rows_run_in_beats_own_entry_as_the_schedules_do(
     for name, line in result.exported.items():
         tasks = [PeriodicTask.objects.get(name=key) for key in line["keys"]]
         theirs = sorted(at for task in tasks for at in run_beat(task, app, AT, 20))
-        ours = running.next([given[name]], AT, 20)
-        assert theirs[: len(ours)] == ours, name
+        here = ours.next([given[name]], AT, 20)
+        assert theirs[: len(here)] == here, name
     clear()
 
 
@@ -122,14 +117,14 @@ def test_the_columns_of_a_row_are_filled(exported: Any) -> None:
     assert json.loads(row["headers"]) == {"x": 1} and row["description"] == "d"
 
 
-def test_an_end_is_held_if_the_messages_expire_then_too(exported: Any, running: Evaluator) -> None:
+def test_an_end_is_held_if_the_messages_expire_then_too(exported: Any, ours: Evaluator) -> None:
     end = "2026-06-01T00:00:00Z"
     options = {"headers": json.dumps({"expires": "2026-06-01T00:00:00.000001+00:00"})}
     result = exported(
         held=schedule(NINE, endTime=end, engineOptions=options), other=schedule(NINE, endTime=end)
     )
     assert "messages expire, too" in result.refused["other"]["reason"]
-    assert check(result, running)["exported: cron"] == 1
+    assert check(result, ours)["exported: cron"] == 1
 
 
 def test_a_paused_schedule_is_not_enabled(exported: Any) -> None:

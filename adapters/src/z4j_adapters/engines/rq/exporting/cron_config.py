@@ -47,7 +47,7 @@ NAMES = {
 HELP = """\
 Write a config module for `rq cron` (RQ 2.4 and newer), with one cron.register for each schedule.
 
-example:
+examples:
   z4j-scheduler export --to rq --output cron_config.py --timezone Europe/Berlin
   rq cron cron_config.py
 

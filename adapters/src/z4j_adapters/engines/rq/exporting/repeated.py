@@ -68,7 +68,7 @@ HELP = """\
 Write a Python module whose install(scheduler) puts the schedules into the Redis of rq-scheduler,
 each under its id, in place of one that is there.
 
-example:
+examples:
   z4j-scheduler export --to rq-scheduler --output schedules.py --timezone Europe/Berlin
   python schedules.py redis://localhost:6379/0
 

@@ -30,7 +30,7 @@ Write a Python module whose add_to(scheduler) adds the schedules to an APSchedul
 under its id, in place of one that is there.  It is for the major version that is installed here;
 for version 4 it is `await add_to(scheduler)`, and `await configure(scheduler)` at each later start.
 
-example:
+examples:
   z4j-scheduler export --to apscheduler --output jobs.py
   python jobs.py sqlite:///jobs.sqlite                  # version 3, into a store, or in your code:
   from jobs import add_to; add_to(scheduler)
