@@ -84,8 +84,8 @@ subprocess.run(["echo", "from a child"])
         ("import not_there", 2, "No module named 'not_there'"),
         ("x = (", 2, "SyntaxError"),
         ("import sys; sys.exit(0)", 2, "sys.exit(0)"),
-        ("import os; os._exit(0)", 7, "ended with exit code 0"),
-        ("import os; os.abort()", 7, "ended with exit code 134"),
+        ("import os; os._exit(0)", 7, "(exit code 0)"),
+        ("import os; os.abort()", 7, "(exit code 134)"),
         ("def f(n): return f(n + 1)\nf(0)", 2, "RecursionError"),
     ],
 )
