@@ -114,7 +114,7 @@ def test_the_second_friday_is_a_friday_of_the_second_week(exported: Any) -> None
         (
             {"interval": {"period": "86400s", "arithmetic": "ARITHMETIC_WALL"}},
             {"createTime": "2026-01-01T00:00:00Z"},
-            "keep their wall time",
+            "keep the wall time",
         ),
     ],
 )

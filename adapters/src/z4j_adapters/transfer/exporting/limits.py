@@ -1,18 +1,16 @@
-"""What many targets hold alike: crons of minutes, one zone for all, intervals without a phase."""
+"""What many targets hold alike: crons of minutes, intervals without a phase."""
 
 from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from z4j_adapters.transfer.exporting.model import Cron, NotHeld, Wanted
 from z4j_adapters.transfer.exporting.wanted import span_of
 from z4j_adapters.transfer.model import Found, Note, Refused
-from z4j_adapters.transfer.wall import changes_clock
-from z4j_adapters.transfer.zones import zone_of
 
-__all__ = ["OneZone", "any_phase", "cron_of", "elapsed_period", "keys_of", "same_periods"]
+__all__ = ["any_phase", "cron_of", "keys_of", "same_periods"]
 
 _KINDS = {
     "cron": "a cron",
@@ -43,47 +41,6 @@ def cron_of(wanted: Wanted, who: str, *, seconds: bool = False) -> Cron:
         if not held:
             raise NotHeld(f"{who} has no {what}", f"leave {what} out of the cron")
     return cron
-
-
-class OneZone:
-    """The zone that all schedules of a target share: of --timezone, or else of the first one."""
-
-    def __init__(self, given: str | None) -> None:
-        self._name = given
-
-    @property
-    def name(self) -> str:
-        """The zone; UTC as long as no schedule has named one."""
-        return self._name or "UTC"
-
-    def take(self, wanted: Wanted, who: str) -> None:
-        """See that a schedule is in that zone.
-
-        Raises:
-            NotHeld: It is in another.
-        """
-        if self._name not in (None, wanted.time_zone):
-            raise NotHeld(
-                f"it is in {wanted.time_zone}, and {who} has one zone for all: {self._name}",
-                f"export it to a file of its own, with --timezone {wanted.time_zone}",
-                "R9_ZONE",
-            )
-        self._name = wanted.time_zone
-
-
-def elapsed_period(wanted: Wanted, who: str, at: datetime) -> timedelta:
-    """The period of an interval, in elapsed time.
-
-    Raises:
-        NotHeld: It is counted by a clock that is changed after `at`.
-    """
-    is_wall = wanted.spec.get("arithmetic") == "ARITHMETIC_WALL"
-    if is_wall and changes_clock(zone_of(wanted.time_zone), at):
-        raise NotHeld(
-            f"its days keep their wall time in {wanted.time_zone}, and days of {who} have 24 hours",
-            "make it a cron, or leave arithmetic out",
-        )
-    return span_of(wanted.spec["period"])
 
 
 def any_phase(options: Namespace, who: str) -> Note:

@@ -1,38 +1,45 @@
-"""Zones of hosts, and what other kinds than crons do when clocks change."""
+"""The one zone of a target, and what other kinds than crons do when clocks change."""
 
 from __future__ import annotations
 
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 
 from z4j_adapters.transfer.exporting.clocks import Crossing, differs_at, not_held
 from z4j_adapters.transfer.exporting.model import Cron, NotHeld, Wanted
+from z4j_adapters.transfer.exporting.wanted import span_of
 from z4j_adapters.transfer.wall import changes_clock
 from z4j_adapters.transfer.zones import zone_of
 
-__all__ = ["HostZone", "check_elapsed", "check_time_of_day"]
+__all__ = ["OneZone", "check_time_of_day", "elapsed_period"]
 
 
-class HostZone:
-    """The one zone of a target: the given one, else that of the first schedule that asks."""
+class OneZone:
+    """The zone that all schedules of a target share: the given one, else that of the first."""
 
-    def __init__(self, name: str | None) -> None:
-        self.name = name
-        """None: nothing has asked yet."""
+    def __init__(self, given: str | None) -> None:
+        self.chosen = given
+        """None: no schedule has asked yet."""
+
+    @property
+    def name(self) -> str:
+        """The zone; UTC as long as no schedule has asked."""
+        return self.chosen or "UTC"
 
     def take(self, wanted: Wanted, at: datetime) -> None:
-        """Make sure that a schedule's zone is this one.
+        """Make sure that a schedule is in that zone, or in one of the same clock from `at` on.
 
         Raises:
-            NotHeld: It is another.
+            NotHeld: It is in another.
         """
-        if self.name is None:
-            self.name = wanted.time_zone
-        if not _same_clock(wanted.time_zone, self.name, at):
+        if self.chosen is None:
+            self.chosen = wanted.time_zone
+        if not _same_clock(wanted.time_zone, self.chosen, at):
             raise NotHeld(
                 f"it is in {wanted.time_zone}, and the other scheduler has one zone for all, "
-                f"{self.name}",
-                f"set its time_zone to {self.name} with the hours of that zone, or export those of "
-                "each zone to a host of their own with --only and --timezone",
+                f"{self.chosen}",
+                f"set its time_zone to {self.chosen} with the hours of that zone, or export those "
+                f"of each zone to a file of their own, with --only and --timezone "
+                f"{wanted.time_zone}",
                 "R9_ZONE",
             )
 
@@ -47,20 +54,21 @@ def _same_clock(one: str, other: str, at: datetime) -> bool:
     return first == second
 
 
-def check_elapsed(wanted: Wanted, at: datetime) -> None:
-    """Make sure that an interval is elapsed time.
+def elapsed_period(wanted: Wanted, at: datetime) -> timedelta:
+    """The period of an interval, in elapsed time.
 
     Raises:
-        NotHeld: It keeps the wall time of a zone whose clock changes.
+        NotHeld: It is counted by a clock that is changed after `at`.
     """
-    wall = wanted.spec.get("arithmetic") == "ARITHMETIC_WALL"
-    if wall and changes_clock(zone_of(wanted.time_zone), at):
+    is_wall = wanted.spec.get("arithmetic") == "ARITHMETIC_WALL"
+    if is_wall and changes_clock(zone_of(wanted.time_zone), at):
         raise NotHeld(
             f"its whole days keep the wall time of {wanted.time_zone}, and there they are 24 hours "
             "of elapsed time each",
-            "make it a cron or a calendar interval, or elapsed time",
+            "make it a cron or a calendar interval, or leave arithmetic out",
             "R9_DST",
         )
+    return span_of(wanted.spec["period"])
 
 
 def check_time_of_day(wanted: Wanted, wall: time, theirs: Crossing, at: datetime) -> None:

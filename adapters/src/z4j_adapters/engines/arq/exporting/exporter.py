@@ -12,9 +12,10 @@ from typing import Any
 from z4j_adapters._options import Parser
 from z4j_adapters.transfer.exporting.clocks import is_on
 from z4j_adapters.transfer.exporting.days import Days, days_of
-from z4j_adapters.transfer.exporting.limits import OneZone, cron_of, keys_of
+from z4j_adapters.transfer.exporting.limits import cron_of, keys_of
 from z4j_adapters.transfer.exporting.model import Cron, Exporter, NotHeld, Target, Wanted, Written
 from z4j_adapters.transfer.exporting.python import Source, literal, run_file
+from z4j_adapters.transfer.exporting.zones import OneZone
 from z4j_adapters.transfer.model import Found, Note, Refused
 from z4j_adapters.transfer.nominal import changes
 from z4j_adapters.transfer.zones import zone_of
@@ -88,7 +89,7 @@ class ArqExporter(Exporter):
                 "export each queue to a file of its own, with --arq-queue",
             )
         parts = days_of(cron)
-        self._zone.take(wanted, "a worker of arq")
+        self._zone.take(wanted, self.options.at)
         keys = keys_of(wanted, len(parts))
         call: dict[str, Any] = {"task": wanted.task}
         if wanted.kwargs:

@@ -15,6 +15,7 @@ from typing import Any
 
 from z4j_adapters.engines.celery.exporting.beat import no_kind, numbered
 from z4j_adapters.transfer.exporting.model import Exporter, NotHeld, Target, Wanted, Written
+from z4j_adapters.transfer.exporting.zones import elapsed_period
 from z4j_adapters.transfer.model import Found, Refused, SourceError
 from z4j_adapters.transfer.values import timestamp
 
@@ -88,9 +89,9 @@ class DjangoCeleryBeatExporter(Exporter):
             rows = [crontab_row(one, wanted.time_zone) for one in crontabs(wanted, at)]
             fields |= _start(wanted)
         elif wanted.kind == "interval":
-            from z4j_adapters.engines.celery.exporting.intervals import last_run_of, period_of
+            from z4j_adapters.engines.celery.exporting.intervals import last_run_of
 
-            rows = [interval_row(period_of(wanted, at))]
+            rows = [interval_row(elapsed_period(wanted, at))]
             fields["last_run_at"] = timestamp(last_run_of(wanted, at))
             if wanted.start is not None:
                 fields["start_time"] = timestamp(wanted.start)

@@ -16,6 +16,7 @@ from z4j_adapters.engines.celery.exporting.sources import (
 )
 from z4j_adapters.transfer.exporting.model import NotHeld, Target, Wanted, Written
 from z4j_adapters.transfer.exporting.python import Source, literal, run_file
+from z4j_adapters.transfer.exporting.zones import elapsed_period
 from z4j_adapters.transfer.model import Found, Refused
 
 __all__ = ["RedBeatExporter"]
@@ -71,9 +72,7 @@ class RedBeatExporter(BeatExporter):
             schedule = _rule(wanted, SECOND, count=1)
             more["last_run_at"] = _instant(wanted, SECOND)  # If it is past, it is due.
         elif wanted.kind == "interval":
-            from z4j_adapters.engines.celery.exporting.intervals import period_of
-
-            period = period_of(wanted, self.options.at)
+            period = elapsed_period(wanted, self.options.at)
             more["last_run_at"] = _instant(wanted, period)
             schedule = _interval(wanted, period)
         else:

@@ -13,6 +13,7 @@ from z4j_adapters.engines.celery.exporting.beat import BeatExporter, no_kind
 from z4j_adapters.engines.celery.exporting.sources import timedelta_source, zone_source
 from z4j_adapters.transfer.exporting.model import NotHeld, Target, Wanted, Written
 from z4j_adapters.transfer.exporting.python import literal, run_file
+from z4j_adapters.transfer.exporting.zones import elapsed_period
 from z4j_adapters.transfer.model import Found, Refused
 
 __all__ = ["CeleryExporter"]
@@ -75,9 +76,9 @@ class CeleryExporter(BeatExporter):
             return self.written(wanted, self.crontabs(wanted))
         if wanted.kind != "interval":
             raise no_kind(wanted)
-        from z4j_adapters.engines.celery.exporting.intervals import ANY_PHASE, period_of
+        from z4j_adapters.engines.celery.exporting.intervals import ANY_PHASE
 
-        source = timedelta_source(period_of(wanted, self.options.at))
+        source = timedelta_source(elapsed_period(wanted, self.options.at))
         made = self.written(wanted, {wanted.id: source})
         if self.options.state:
             return made
@@ -99,11 +100,11 @@ class CeleryExporter(BeatExporter):
 
     def _write_state(self, written: Sequence[Wanted], timezone: Any) -> None:
         from z4j_adapters.engines.celery.exporting.beat_file import write_beat_file
-        from z4j_adapters.engines.celery.exporting.intervals import last_run_of, period_of
+        from z4j_adapters.engines.celery.exporting.intervals import last_run_of
 
         at = self.options.at
         intervals = {
-            one.id: (one.task, period_of(one, at), last_run_of(one, at))
+            one.id: (one.task, elapsed_period(one, at), last_run_of(one, at))
             for one in written
             if one.kind == "interval"
         }

@@ -13,15 +13,14 @@ from z4j_adapters.engines.dramatiq.exporting.actors import Actors, stub_broker
 from z4j_adapters.transfer.cron_fields import field_text
 from z4j_adapters.transfer.exporting.days import Days, days_of
 from z4j_adapters.transfer.exporting.limits import (
-    OneZone,
     any_phase,
     cron_of,
-    elapsed_period,
     keys_of,
     same_periods,
 )
 from z4j_adapters.transfer.exporting.model import Cron, Exporter, NotHeld, Target, Wanted, Written
 from z4j_adapters.transfer.exporting.python import literal, run_file
+from z4j_adapters.transfer.exporting.zones import OneZone, elapsed_period
 from z4j_adapters.transfer.model import Found, Refused
 
 __all__ = ["CrontabExporter"]
@@ -82,7 +81,7 @@ class CrontabExporter(Exporter):
     def add(self, wanted: Wanted) -> Written:
         self._actors.check(wanted, "dramatiq-crontab")
         if wanted.kind == "interval":
-            period = elapsed_period(wanted, "dramatiq-crontab", self.options.at)
+            period = elapsed_period(wanted, self.options.at)
             note = any_phase(self.options, "dramatiq-crontab")
             self._periods[wanted.id] = period
             seconds = period.total_seconds()
@@ -96,7 +95,7 @@ class CrontabExporter(Exporter):
                 "R9_ZONE",
             )
         texts = [_text(cron, part) for part in days_of(cron)]
-        self._zone.take(wanted, "dramatiq-crontab")
+        self._zone.take(wanted, self.options.at)
         actor = self._actors.add(wanted)
         entry = [{**actor, "cron": text} for text in texts]
         becomes = " and ".join(f"cron({text!r})" for text in texts)

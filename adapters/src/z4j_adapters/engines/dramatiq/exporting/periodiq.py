@@ -12,9 +12,10 @@ from typing import Any
 from z4j_adapters.engines.dramatiq.exporting.actors import Actors, stub_broker
 from z4j_adapters.transfer.cron_fields import field_text
 from z4j_adapters.transfer.exporting.days import Days, days_of
-from z4j_adapters.transfer.exporting.limits import OneZone, cron_of
+from z4j_adapters.transfer.exporting.limits import cron_of
 from z4j_adapters.transfer.exporting.model import Cron, Exporter, NotHeld, Target, Wanted, Written
 from z4j_adapters.transfer.exporting.python import literal, run_file
+from z4j_adapters.transfer.exporting.zones import OneZone
 from z4j_adapters.transfer.model import Fires, Found, Refused
 from z4j_adapters.transfer.nominal import changes
 from z4j_adapters.transfer.values import EPOCH
@@ -86,7 +87,7 @@ class PeriodiqExporter(Exporter):
                 f"for all: {self._expires or 'none'}",
                 "export it to a file of its own, or let all expire alike",
             )
-        self._zone.take(wanted, "periodiq")
+        self._zone.take(wanted, self.options.at)
         self._expires = wanted.expires
         self._ids[wanted.task] = wanted.id
         entry = {**self._actors.add(wanted), "cron": text}

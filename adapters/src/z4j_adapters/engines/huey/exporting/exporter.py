@@ -10,9 +10,10 @@ from typing import Any
 
 from z4j_adapters.transfer.cron_fields import field_text
 from z4j_adapters.transfer.exporting.days import days_of
-from z4j_adapters.transfer.exporting.limits import OneZone, cron_of, keys_of
+from z4j_adapters.transfer.exporting.limits import cron_of, keys_of
 from z4j_adapters.transfer.exporting.model import Exporter, NotHeld, Target, Wanted, Written
 from z4j_adapters.transfer.exporting.python import Source, literal, run_file
+from z4j_adapters.transfer.exporting.zones import OneZone
 from z4j_adapters.transfer.model import Found, Refused
 
 __all__ = ["HueyExporter"]
@@ -83,7 +84,7 @@ class HueyExporter(Exporter):
             )
         call = self._call(wanted)
         parts = days_of(cron)
-        self._zone.take(wanted, "Huey")
+        self._zone.take(wanted, self.options.at)
         entry = {}
         keys = keys_of(wanted, len(parts))
         for key, part in zip(keys, parts, strict=True):

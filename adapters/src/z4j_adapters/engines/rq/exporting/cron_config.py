@@ -25,8 +25,7 @@ from z4j_adapters.transfer.exporting.model import Exporter, NotHeld, Target, Wan
 from z4j_adapters.transfer.exporting.python import literal
 from z4j_adapters.transfer.exporting.reading import host_zone, stand_ins
 from z4j_adapters.transfer.exporting.source import call, imports, module_and_name, zone_code
-from z4j_adapters.transfer.exporting.wanted import span_of
-from z4j_adapters.transfer.exporting.zones import HostZone, check_elapsed
+from z4j_adapters.transfer.exporting.zones import OneZone, elapsed_period
 from z4j_adapters.transfer.model import Found, Note, Refused
 from z4j_adapters.transfer.rq_keywords import RQ_KEYWORDS
 
@@ -88,7 +87,7 @@ class RqExporter(Exporter):
 
         libraries = rq_libraries(croniter=True)
         self._local = has_host_zone(libraries["rq"])
-        self._zone = HostZone(self.options.timezone if self._local else "UTC")
+        self._zone = OneZone(self.options.timezone if self._local else "UTC")
         return Target("rq", libraries["rq"], libraries)
 
     def add(self, wanted: Wanted) -> Written:
@@ -122,8 +121,7 @@ class RqExporter(Exporter):
         )
 
     def _period(self, wanted: Wanted) -> int:
-        seconds = seconds_of(span_of(wanted.spec["period"]), "a period")
-        check_elapsed(wanted, self.options.at)
+        seconds = seconds_of(elapsed_period(wanted, self.options.at), "a period")
         if not self.options.any_phase:
             raise NotHeld(
                 "`rq cron` runs an interval at once whenever it starts, and counts from there",
@@ -135,7 +133,7 @@ class RqExporter(Exporter):
     def write(self, written: Sequence[Written], to: Path) -> None:
         self._written = list(written)
         body = "\n".join(one.entry[1] for one in written)
-        zone = self._zone.name if self._local else None
+        zone = self._zone.chosen if self._local else None
         if zone is not None:
             body = f"{HOST_ZONE_CHECK}\n\ncheck_zone({zone_code(zone)})\n\n{body}"
         modules = sorted({f"import {one.entry[0].partition(':')[0]}" for one in written})
@@ -150,7 +148,7 @@ class RqExporter(Exporter):
         to.write_text("\n\n".join(part for part in parts if part) + "\n", "utf-8")
 
     def read_back(self, path: Path) -> Iterator[Found | Refused]:
-        zone = self._zone.name if self._local else None
+        zone = self._zone.chosen if self._local else None
         functions = [one.entry[0] for one in self._written]
         with TemporaryDirectory() as folder, host_zone(zone), stand_ins(functions):
             copy = Path(folder, "cron_config.py")  # RQ loads a file of such a name only.

@@ -32,8 +32,7 @@ from z4j_adapters.transfer.exporting.source import (
     module_and_name,
     zone_code,
 )
-from z4j_adapters.transfer.exporting.wanted import span_of
-from z4j_adapters.transfer.exporting.zones import HostZone, check_elapsed
+from z4j_adapters.transfer.exporting.zones import OneZone, elapsed_period
 from z4j_adapters.transfer.model import Found, Note, Refused
 from z4j_adapters.transfer.values import duration, timestamp
 
@@ -109,7 +108,7 @@ class RqSchedulerExporter(Exporter):
 
     def target(self) -> Target:
         libraries = scheduler_libraries()
-        self._zone = HostZone(self.options.timezone)
+        self._zone = OneZone(self.options.timezone)
         self._ids = _JobIds()
         return Target("rq-scheduler", libraries["rq-scheduler"], libraries)
 
@@ -118,8 +117,7 @@ class RqSchedulerExporter(Exporter):
         if wanted.kind == "cron":
             triggers, becomes = self._crons(wanted)
         elif wanted.kind == "interval":
-            seconds = seconds_of(span_of(wanted.spec["period"]), "a period")
-            check_elapsed(wanted, self.options.at)
+            seconds = seconds_of(elapsed_period(wanted, self.options.at), "a period")
             at = _whole(wanted)
             triggers = [[("", instant_code(at)), ("interval", str(seconds))]]
             becomes = f"every {duration(timedelta(seconds=seconds))} from {timestamp(at)}"
@@ -172,7 +170,7 @@ class RqSchedulerExporter(Exporter):
     def write(self, written: Sequence[Written], to: Path) -> None:
         self._written = list(written)
         calls = [f"    {code}" for one in written for code in one.entry]
-        check = self._zone.name if any(one.wanted.kind == "cron" for one in written) else None
+        check = self._zone.chosen if any(one.wanted.kind == "cron" for one in written) else None
         body = [
             "def install(scheduler):",
             '    """Add the jobs to an rq_scheduler.Scheduler, or replace those of the same id."""',
@@ -192,10 +190,10 @@ class RqSchedulerExporter(Exporter):
         from z4j_adapters.engines.rq.exporting.memory import MemoryRedis
 
         client = MemoryRedis()
-        with host_zone(self._zone.name), warnings.catch_warnings():
+        with host_zone(self._zone.chosen), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # Of the package crontab, each time.
             run_file(path)["install"](Scheduler(connection=client))
-        zone = self._zone.name
+        zone = self._zone.chosen
         options = {"at": self.options.at, "timezone": zone, "engine": None, "redis_url": None}
         importer = RqSchedulerImporter(
             Namespace(scheduled_key=Scheduler.scheduled_jobs_key, **options)

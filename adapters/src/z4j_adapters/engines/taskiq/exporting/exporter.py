@@ -14,12 +14,12 @@ from z4j_adapters.transfer.exporting.days import Days, days_of
 from z4j_adapters.transfer.exporting.limits import (
     any_phase,
     cron_of,
-    elapsed_period,
     keys_of,
     same_periods,
 )
 from z4j_adapters.transfer.exporting.model import Cron, Exporter, NotHeld, Target, Wanted, Written
 from z4j_adapters.transfer.exporting.python import Source, literal, run_file
+from z4j_adapters.transfer.exporting.zones import elapsed_period
 from z4j_adapters.transfer.model import Found, Refused
 from z4j_adapters.transfer.zones import zone_of
 
@@ -104,7 +104,7 @@ class TaskiqExporter(Exporter):
         return [_text(cron, part, _BOTH) for part in days_of(cron)]
 
     def _interval(self, wanted: Wanted, call: dict[str, Any]) -> Written:
-        period = elapsed_period(wanted, "TaskIQ", self.options.at)
+        period = elapsed_period(wanted, self.options.at)
         if "interval" not in self._fields:
             raise NotHeld("this version of TaskIQ has no intervals", "install 0.12 or later")
         if period % SECOND or period < SECOND:

@@ -15,7 +15,7 @@ from z4j_adapters.transfer.exporting.model import NotHeld, Wanted
 from z4j_adapters.transfer.exporting.python import literal
 from z4j_adapters.transfer.exporting.source import call, instant_code, zone_code
 from z4j_adapters.transfer.exporting.wanted import span_of
-from z4j_adapters.transfer.exporting.zones import check_elapsed, check_time_of_day
+from z4j_adapters.transfer.exporting.zones import check_time_of_day, elapsed_period
 from z4j_adapters.transfer.values import duration, timestamp
 from z4j_adapters.transfer.wall import changes_clock
 from z4j_adapters.transfer.zones import zone_of
@@ -102,7 +102,7 @@ def _interval(wanted: Wanted, library: Library, at: datetime, extra: list[Code])
             check_time_of_day(wanted, wall, Crossing(library.gap, "FIRST"), at)
             code += f".astimezone({zone_code(wanted.time_zone)})"
     else:
-        check_elapsed(wanted, at)
+        elapsed_period(wanted, at)  # Or it is refused.
     whole, rest = divmod(period, timedelta(seconds=1))
     spans = [("seconds", str(whole))]
     if rest and library.by_wall_clock:
