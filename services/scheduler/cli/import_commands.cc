@@ -197,29 +197,26 @@ int RunImportVerb(ImportVerb& verb, absl::Status (*run)(ImportVerb& verb, int& e
 
 void AddImportCommand(CLI::App& app, int& exit_code) {
   const auto verb = std::make_shared<ImportVerb>();
-  CLI::App& import = *app.add_subcommand(
+  CLI::App& command = *app.add_subcommand(
       "import", "Brings schedules over from Celery, RQ, APScheduler, cron, …, with proof");
-  import.footer(kTeaches);
-  AddClientOptions(import, verb->options);
-  AddWhatIsRead(import, *verb);
-  AddWhatIsWritten(import, *verb);
+  command.footer(kTeaches);
+  AddClientOptions(command, verb->options);
+  AddWhatIsRead(command, *verb);
+  AddWhatIsWritten(command, *verb);
   // What is not ours is the reader's, and not the program's to refuse.
-  import.fallthrough(false);
-  import.allow_extras();
-  AddImportShadow(import, verb, exit_code);
-  AddWay(import, "cutover", "Lets what was imported in shadow or paused fire here", Cutover, verb,
+  command.fallthrough(false);
+  command.allow_extras();
+  AddImportShadow(command, verb, exit_code);
+  AddWay(command, "cutover", "Lets what was imported in shadow or paused fire here", Cutover, verb,
          exit_code);
-  AddWay(import, "rollback", "Puts what cutover let fire back into shadow or pause", Rollback, verb,
-         exit_code);
-  import.callback([verb, &import, &exit_code] {
-    if (!import.get_subcommands().empty()) return;  // They run by themselves.
-  verb->read.passed = import.remaining();
-  if (verb->source_help) {
-    exit_code = Finish([&] { return ShowSourceHelp(verb->read, "import"); });
-  } else {
-    exit_code = RunImportVerb(*verb, Import);
-  }
-});
-}  // namespace z4j::scheduler
+  AddWay(command, "rollback", "Puts what cutover let fire back into shadow or pause", Rollback,
+         verb, exit_code);
+  command.callback([verb, &command, &exit_code] {
+    if (!command.get_subcommands().empty()) return;  // They run by themselves.
+    verb->read.passed = command.remaining();
+    exit_code = verb->source_help ? Finish([&] { return ShowSourceHelp(verb->read, "import"); })
+                                  : RunImportVerb(*verb, Import);
+  });
+}
 
 }  // namespace z4j::scheduler
