@@ -104,7 +104,7 @@ class PythonTests:
 def adapter_tests(build: Path) -> list[PythonTests]:
     """Those of the adapters, in the environments of all versions that are tested."""
     # Workers of engines take long to start, and compute little.
-    folder, two = "adapters/tests", ("-n", "2", "--dist", "loadfile")
+    folder, three = "adapters/tests", ("-n", "3", "--dist", "loadfile")
     # Of the oldest versions the contract, and what the table of docs/engines.md says.
     oldest = ("-n", "4", "--dist", "loadfile", "-m", "shows")
     # What the libraries of the arq environment have to do with.
@@ -118,8 +118,8 @@ def adapter_tests(build: Path) -> list[PythonTests]:
         "--ignore-glob=*/test_rq_[!s]*",
     )
     return [
-        PythonTests(f"{folder}/engines", build, (*beside_arq, *two), "venv-arq"),
-        PythonTests(folder, build, two),
+        PythonTests(f"{folder}/engines", build, (*beside_arq, *three), "venv-arq"),
+        PythonTests(folder, build, three),
         PythonTests(folder, build, oldest, environment="venv-oldest"),
     ]
 
@@ -166,7 +166,7 @@ def main() -> int:
         total += adapters
         # Those of integration wait more than they compute; those of chaos want both cores.
         total += PythonTests("tests/differential", build)()
-        total += PythonTests("tests/integration", build, ("-n", "2", "--dist", "loadfile"))()
+        total += PythonTests("tests/integration", build, ("-n", "3", "--dist", "loadfile"))()
         total += PythonTests("tests/chaos", build)()
     print(f"{total.passed} passed, {total.failed} failed")
     return 1 if total.failed or not total.passed else 0
