@@ -113,7 +113,7 @@ inline constexpr BrokenRule kBrokenRules[] = {
     {FireRule::kOutagesAreWrittenDown, "outage not written down", nullptr},
     {FireRule::kChangesAreRead, "leader does not read changes", nullptr},
     {FireRule::kStockEndsAtOwnFires, "take-over that waits for an end of the fires",
-     "most turns have nothing due; TakeOverTest has a fire in every one"},
+     "before long some turn has nothing due; TakeOverTest has a fire in every one"},
     {FireRule::kTakeOverReadsRuns, "take-over without the open runs", nullptr},
     {FireRule::kRepeatedHasNotEnded, "repeated run taken for ended", nullptr},
 

@@ -4,6 +4,11 @@
 #include <utility>
 
 namespace z4j::simulation {
+namespace {
+
+constexpr int kManySchedules = 100;
+
+}  // namespace
 
 void DatabaseLink::Cut(absl::Duration duration) {
   cut_until_ = std::max(cut_until_, world_.now() + duration);
@@ -15,7 +20,9 @@ void DatabaseLink::Calm() {
 }
 
 absl::Duration DatabaseLink::Delay() {
-  if (calm_) return absl::Microseconds(100);
+  // Where many fire it stays as slow, so that some are due in most turns of the loop.
+  if (calm_ && options_.schedules < kManySchedules) return absl::Microseconds(100);
+  if (calm_) return options_.database.delay_mean;
   return world_.Between(options_.database.delay_mean / 2, options_.database.delay_mean * 3 / 2);
 }
 

@@ -114,6 +114,12 @@ Options Draw(SeededRandom& random) {
   o.think = Some(random, absl::Milliseconds(1), absl::Milliseconds(200));
   o.schedules = 1 + static_cast<int>(random.Below(3));
   o.database = DrawDatabase(random);
+  if (random.OneIn(50)) {
+    // In most turns of the loop some are due.
+    o.schedules = 200 + static_cast<int>(random.Below(100));
+    o.database.delay_mean = Some(random, absl::Milliseconds(2), absl::Milliseconds(4));
+    o.database.outcomes = false;
+  }
   if (random.OneIn(25)) {
     o.database.outage = Some(random, absl::Seconds(33), absl::Seconds(50));
     o.safety += o.database.outage;
