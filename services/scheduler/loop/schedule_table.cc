@@ -179,7 +179,7 @@ std::shared_ptr<const DispatchTarget> ScheduleTable::TargetOf(
 
 void ScheduleTable::Refresh(Slot slot, const Cursor& cursor) {
   Record& record = records_[slot];
-  if (cursor.watermark >= CursorOf(record).watermark) SetCursor(record, cursor);
+  SetCursor(record, cursor);
   Arm(slot, record);
 }
 

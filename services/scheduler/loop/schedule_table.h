@@ -65,8 +65,8 @@ class ScheduleTable {
 
   // The cursor moves forward, and the schedule is due again at `next_wake`.
   void Advance(Slot slot, const Cursor& cursor, absl::Time next_wake);
-  // The cursor as the store has it: it never moves back, and the schedule is due as after Upsert.
-  // Only for one with a recurrence.
+  // The cursor as the store has it, which may have lost commits; the schedule is due as after
+  // Upsert. Only for one with a recurrence.
   void Refresh(Slot slot, const Cursor& cursor);
   // Due at `at`, whatever its recurrence says.
   void WakeAt(Slot slot, absl::Time at) { wheel_.Insert(slot, at); }

@@ -154,6 +154,17 @@ TEST_F(ScheduleTableTest, TheCursorNeverMovesBack) {
   EXPECT_THAT(Pop(kStart + absl::Minutes(6)), testing::ElementsAre(slot));
 }
 
+TEST_F(ScheduleTableTest, ARefreshTakesTheCursorOfTheStoreAsItIs) {
+  const StoredSchedule stored = Make(1);
+  ASSERT_OK(table_.Upsert(stored));
+  const ScheduleTable::Slot slot = table_.Find(stored.schedule.id);
+  table_.Advance(slot, {.watermark = kStart + absl::Minutes(5), .fires = 5},
+                 absl::InfiniteFuture());
+  table_.Refresh(slot, stored.cursor);
+  EXPECT_EQ(table_.Get(slot).cursor, stored.cursor);
+  EXPECT_LE(table_.NextWake(), kStart + absl::Minutes(1));
+}
+
 TEST_F(ScheduleTableTest, OnlyEnabledOnesAndEndingPausesAreDue) {
   StoredSchedule finished = Make(1), paused = Make(2), until = Make(3);
   finished.schedule.state = ScheduleState::kFinished;
