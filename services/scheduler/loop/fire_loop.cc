@@ -122,7 +122,7 @@ absl::Duration FireLoop::LeaderTurn(absl::Time now, MonoTime mono) {
   }
   bool more = false;
   if (!(mono < hold_until_)) {
-    more = PlanDue(now);
+    more = PlanDue(PlanUntil());
     if (!CommitPlanned()) return CommitWaits(now, mono);
     // What the store holds off is not decided, and due again within the microsecond.
     const bool held_off = mono < hold_until_;
@@ -140,7 +140,7 @@ absl::Duration FireLoop::LeaderTurn(absl::Time now, MonoTime mono) {
   if (!more && leading()) KeepHouse(now, mono);
   if (!leading()) return kTakeOverPause;
   if (more) return absl::ZeroDuration();
-  const absl::Duration wake = std::max(table_.NextWake() - now, hold_until_ - mono);
+  const absl::Duration wake = std::max(table_.NextWake() - (now - behind_), hold_until_ - mono);
   MonoTime next = std::min({next_mark_, next_poll_, next_prune_});
   if (unended_before_.has_value()) next = std::min(next, next_unended_);
   if (unread_after_.has_value()) next = std::min(next, next_read_on_);
@@ -188,6 +188,7 @@ absl::Duration FireLoop::CommitWaits(absl::Time now, MonoTime mono) {
 bool FireLoop::MarkLive(absl::Time now, MonoTime mono) {
   if (mono < next_mark_) return true;
   next_mark_ = mono + kMarkPeriod;
+  behind_ = behind_ < kClockAheadMax ? absl::ZeroDuration() : behind_ * 7 / 8;
   return Survives(Timed("mark_live", [&] { return store_.MarkLive(token_, now); }), "mark_live");
 }
 

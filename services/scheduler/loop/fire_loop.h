@@ -162,8 +162,10 @@ class FireLoop {
   void ReleaseBuffered(ScheduleId id);
 
   // --- Firing ---
-  // Plans what is due; false if nothing is.
-  bool PlanDue(absl::Time now);
+  // Until when to plan: now, unless the store's clock is behind this node's.
+  absl::Time PlanUntil() { return clock_.Now() - behind_; }
+  // Plans what is due; true if more is.
+  bool PlanDue(absl::Time until);
   void PlanOne(Slot slot, absl::Time now, PlannedBatch& batch);
   OpenRuns OpenRunsOf(const ScheduleTable::View& view, Slot slot);
   // Commits what is planned; false if it must be tried again later.
@@ -224,6 +226,9 @@ class FireLoop {
   absl::Time live_at_;                     // When the last turn ended, by the wall clock.
   std::optional<MonoTime> last_turn_;
   MonoTime hold_until_;  // Of commits, after the store said that this clock is ahead.
+  // Plans stop so long before this clock: twice as long whenever the store says that it is ahead,
+  // an eighth less every second, so that it follows whichever clock is set.
+  absl::Duration behind_;
   MonoTime next_mark_, next_poll_, next_prune_, next_reload_, next_unended_, next_read_on_;
   MonoTime next_take_over_, next_ready_;
   std::optional<MonoTime> store_lost_at_;  // It has not answered since.

@@ -8,6 +8,8 @@
 #include "services/base/testing/status_matchers.h"
 #include "services/scheduler/loop/fire_loop.h"
 #include "services/scheduler/loop/testing/loop_world.h"
+#include "services/scheduler/store/testing/forwarding_store.h"
+#include "services/scheduler/store/write_checks.h"
 
 namespace z4j::scheduler {
 namespace {
@@ -17,6 +19,21 @@ using testing::ElementsAre;
 using testing::SizeIs;
 
 const absl::Time kStart = absl::FromUnixSeconds(1'800'000'000);
+
+// A standby that is made the database may lack commits that the leader was told of.
+class ForgetfulStore final : public ForwardingStore {
+ public:
+  using ForwardingStore::ForwardingStore;
+
+  absl::StatusOr<CommitResult> CommitFires(FencingToken token, const FireBatch& batch) override {
+    ++commits;
+    if (!forgets) return ForwardingStore::CommitFires(token, batch);
+    return CommitResult{1000, std::vector<bool>(batch.cursors.size(), true)};
+  }
+
+  bool forgets = false;
+  int commits = 0;
+};
 
 class FireLoopFaultsTest : public testing::Test {
  protected:
@@ -203,6 +220,56 @@ TEST_F(FireLoopFaultsTest, AClockAheadOfTheStoresWaitsAndFiresThen) {
   ahead = false;
   world_.Run(absl::Seconds(1), absl::Milliseconds(200), {&node});
   ExpectComplete(schedules, 1);
+}
+
+// Many schedules, one of them due every 50 ms, and a node whose clock is far ahead of the store's.
+TEST_F(FireLoopFaultsTest, AClockAheadOfTheStoresHoldsNobodyUpThoughSomethingIsAlwaysDue) {
+  for (const absl::Duration ahead : {absl::Milliseconds(400), absl::Seconds(20)}) {
+    LoopWorld world(kStart);
+    SimulatedClock clock(kStart + ahead);
+    LoopNode node("a", world.store, clock);
+    node.Connect(std::make_shared<MemoryLink>("one"));
+    std::vector<Schedule> schedules;
+    for (int i = 0; i < 20; ++i) {
+      schedules.push_back(world.Make(i));
+      schedules[i].spec = IntervalSpec{absl::Seconds(1), kStart + i * absl::Milliseconds(50),
+                                       Arithmetic::kAbsolute};
+    }
+    world.Insert(schedules);
+    int refused = 0;
+    world.store.set_on_commit([&](const FireBatch& batch) {
+      const absl::Status status = CheckBatch(batch, world.clock.Now());
+      if (!status.ok()) ++refused;
+      return status;
+    });
+    node.elector.Grant(1);
+    for (absl::Duration done; done < absl::Seconds(30); done += absl::Milliseconds(10)) {
+      clock.Advance(absl::Milliseconds(10));
+      world.Run(absl::Milliseconds(10), absl::Milliseconds(10), {&node});
+    }
+    EXPECT_GT(refused, 0);
+    EXPECT_LT(refused, 60);
+    for (const Schedule& schedule : schedules) {
+      EXPECT_GE(world.Rows(schedule).size(), 20) << schedule.name << ", ahead by " << ahead;
+    }
+  }
+}
+
+TEST_F(FireLoopFaultsTest, AStoreThatLostItsLastCommitsIsBelieved) {
+  ForgetfulStore store(world_.memory);
+  LoopNode node("a", store, world_.clock);
+  node.Connect(std::make_shared<MemoryLink>("one"));
+  const std::vector<Schedule> schedules = InsertMany(3);
+  node.elector.Grant(1);
+  node.Settle();
+  world_.Run(absl::Seconds(90), absl::Seconds(1), {&node});
+  store.forgets = true;
+  world_.Run(absl::Seconds(60), absl::Seconds(1), {&node});
+  store.forgets = false;
+  const int commits = store.commits;
+  world_.Run(absl::Seconds(60), absl::Seconds(1), {&node});
+  ExpectComplete(schedules, 3);
+  EXPECT_LE(store.commits, commits + 3);
 }
 
 }  // namespace

@@ -22,18 +22,18 @@ bool IsTransient(const absl::Status& status) {
 
 }  // namespace
 
-bool FireLoop::PlanDue(absl::Time now) {
+bool FireLoop::PlanDue(absl::Time until) {
   PlannedBatch batch;
   std::vector<Slot> due;
   // One at a time, since a schedule may have many fires to decide; and no more schedules than
   // rows, since a schedule without a fire still costs a cursor.
   while (batch.batch.fires.size() < batch_size_ && batch.planned.size() < batch_size_) {
     due.clear();
-    table_.PopDue(now, 1, &due);
+    table_.PopDue(until, 1, &due);
     if (due.empty()) break;
-    PlanOne(due.front(), now, batch);
+    PlanOne(due.front(), until, batch);
   }
-  const bool more = table_.NextWake() <= now;
+  const bool more = table_.NextWake() <= until;
   batch_size_ = more ? std::min(batch_size_ * 2, kFiresPerCommitMax) : kFiresPerFirstCommit;
   if (!batch.planned.empty()) to_commit_.push_back(std::move(batch));
   return more;
@@ -110,7 +110,8 @@ bool FireLoop::CommitPlanned() {
     } else if (absl::IsFailedPrecondition(status)) {
       LogWarning("this node's clock is ahead of the store's", {{"status", status.ToString()}});
       hold_until_ = mono + kClockPause;
-      RearmPlanned(clock_.Now());
+      behind_ = std::max(2 * behind_, kClockPause);
+      RearmPlanned(PlanUntil());
     } else if (absl::IsAborted(status) || absl::IsDataLoss(status)) {
       return Survives(status, "commit_fires");
     } else {
@@ -204,7 +205,7 @@ void FireLoop::Reread(const std::vector<ScheduleId>& ids) {
     // Plan them again: with the old cursor the store will refuse them again, and nothing is lost.
     for (const ScheduleId id : ids) {
       if (const Slot slot = table_.Find(id); slot != ScheduleTable::kNoSlot) {
-        table_.WakeAt(slot, clock_.Now());
+        table_.WakeAt(slot, PlanUntil());
       }
     }
     if (!Survives(cursors.status(), "get_cursors")) return;
@@ -215,7 +216,7 @@ void FireLoop::Reread(const std::vector<ScheduleId>& ids) {
       const ScheduleTable::View view = table_.Get(slot);
       if (view.recurrence == nullptr) continue;
       if (cursor == view.cursor) {
-        table_.WakeAt(slot, clock_.Now() + kClockPause);  // Refused for a reason not yet visible.
+        table_.WakeAt(slot, PlanUntil() + kClockPause);  // Refused for a reason not yet visible.
         continue;
       }
       table_.Refresh(slot, cursor);

@@ -77,6 +77,7 @@ absl::Status FireLoop::TakeOver(FencingToken token, absl::Time now) {
   next_prune_ = mono + kPrunePeriod;
   next_reload_ = mono + kReloadPeriod;
   hold_until_ = mono;
+  behind_ = absl::ZeroDuration();
   LogInfo("leading", {{"token", token.value},
                       {"schedules", table_.size()},
                       {"after_ms", absl::ToInt64Milliseconds(mono - begin)}});
