@@ -100,7 +100,7 @@ absl::Duration FireLoop::Turn(absl::Time now, MonoTime mono) {
     // live.  A wall clock that was merely set does not come here.
     LogWarning("this process stood still", {{"for", absl::FormatDuration(mono - *last_turn_)}});
     if (!std::exchange(catching_up_, true)) outages_.clear();
-    AddOutage(outages_, std::min(live_at_, now), now);
+    AddOutage(outages_, std::min(live_at_, now) - behind_, now - behind_);
     outages_saved_ = false;
   }
   return LeaderTurn(now, mono);
@@ -188,8 +188,15 @@ absl::Duration FireLoop::CommitWaits(absl::Time now, MonoTime mono) {
 bool FireLoop::MarkLive(absl::Time now, MonoTime mono) {
   if (mono < next_mark_) return true;
   next_mark_ = mono + kMarkPeriod;
-  behind_ = behind_ < kClockAheadMax ? absl::ZeroDuration() : behind_ * 7 / 8;
+  if (behind_ > absl::ZeroDuration()) CompareClocks();
   return Survives(Timed("mark_live", [&] { return store_.MarkLive(token_, now); }), "mark_live");
+}
+
+void FireLoop::CompareClocks() {
+  const absl::StatusOr<FenceRow> fence = Timed("read_fence", [&] { return store_.ReadFence(); });
+  if (!fence.ok()) return;
+  const absl::Duration ahead = clock_.Now() - fence->read_at;
+  behind_ = ahead < kClockAheadMax ? absl::ZeroDuration() : ahead;
 }
 
 // Small things that are done when nothing is due.

@@ -164,6 +164,8 @@ class FireLoop {
   // --- Firing ---
   // Until when to plan: now, unless the store's clock is behind this node's.
   absl::Time PlanUntil() { return clock_.Now() - behind_; }
+  // Sets behind_.  The answer's way counts too, so that no plan is too early.
+  void CompareClocks();
   // Plans what is due; true if more is.
   bool PlanDue(absl::Time until);
   void PlanOne(Slot slot, absl::Time now, PlannedBatch& batch);
@@ -226,8 +228,8 @@ class FireLoop {
   absl::Time live_at_;                     // When the last turn ended, by the wall clock.
   std::optional<MonoTime> last_turn_;
   MonoTime hold_until_;  // Of commits, after the store said that this clock is ahead.
-  // Plans stop so long before this clock: twice as long whenever the store says that it is ahead,
-  // an eighth less every second, so that it follows whichever clock is set.
+  // Plans stop so long before this clock, which is so far ahead of the store's: seen on taking
+  // over, whenever the store refuses a plan for it, and every second from then on.
   absl::Duration behind_;
   MonoTime next_mark_, next_poll_, next_prune_, next_reload_, next_unended_, next_read_on_;
   MonoTime next_take_over_, next_ready_;

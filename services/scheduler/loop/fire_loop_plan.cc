@@ -110,7 +110,7 @@ bool FireLoop::CommitPlanned() {
     } else if (absl::IsFailedPrecondition(status)) {
       LogWarning("this node's clock is ahead of the store's", {{"status", status.ToString()}});
       hold_until_ = mono + kClockPause;
-      behind_ = std::max(2 * behind_, kClockPause);
+      CompareClocks();
       RearmPlanned(PlanUntil());
     } else if (absl::IsAborted(status) || absl::IsDataLoss(status)) {
       return Survives(status, "commit_fires");

@@ -39,8 +39,10 @@ absl::Status FireLoop::TakeOver(FencingToken token, absl::Time now) {
                    Timed("raise_fence", [&] { return store_.RaiseFence(token, options_.node); }));
   token_ = token;
   outages_ = previous.outages;
-  // A live_at in the future is that of a clock which was ahead of ours.
-  AddOutage(outages_, std::min(previous.live_at, now), now);
+  // If this clock is ahead of the store's, what is due until now has not all come due.  A live_at
+  // in the future is that of a clock which was ahead of ours.
+  const absl::Time until = std::min(now, previous.read_at);
+  AddOutage(outages_, std::min(previous.live_at, until), until);
   catching_up_ = !outages_.empty();
   outages_saved_ = outages_ == previous.outages;
   if (!outages_saved_ && !Broken(Rule::kOutagesAreWrittenDown)) {
@@ -77,7 +79,7 @@ absl::Status FireLoop::TakeOver(FencingToken token, absl::Time now) {
   next_prune_ = mono + kPrunePeriod;
   next_reload_ = mono + kReloadPeriod;
   hold_until_ = mono;
-  behind_ = absl::ZeroDuration();
+  behind_ = now - until;
   LogInfo("leading", {{"token", token.value},
                       {"schedules", table_.size()},
                       {"after_ms", absl::ToInt64Milliseconds(mono - begin)}});

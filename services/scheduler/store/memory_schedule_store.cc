@@ -133,19 +133,23 @@ void MemoryScheduleStore::Cancel(FireRow& row, FireReason reason, absl::Time now
   NoteWritten(row.fire.key);
 }
 
-absl::StatusOr<FenceRow> MemoryScheduleStore::ReadFence() {
-  absl::MutexLock lock(&mu_);
+FenceRow MemoryScheduleStore::Fence() const {
   FenceRow row = fence_;
   row.revision = head_.seq;
+  row.read_at = clock_.Now();
   return row;
+}
+
+absl::StatusOr<FenceRow> MemoryScheduleStore::ReadFence() {
+  absl::MutexLock lock(&mu_);
+  return Fence();
 }
 
 absl::StatusOr<FenceRow> MemoryScheduleStore::RaiseFence(FencingToken token,
                                                          const std::string& holder) {
   absl::MutexLock lock(&mu_);
   RETURN_IF_ERROR(CheckRaise(fence_, token, holder));
-  FenceRow old = fence_;
-  old.revision = head_.seq;
+  FenceRow old = Fence();
   fence_.token = token;
   fence_.holder = holder;
   return old;
@@ -154,7 +158,7 @@ absl::StatusOr<FenceRow> MemoryScheduleStore::RaiseFence(FencingToken token,
 absl::Status MemoryScheduleStore::MarkLive(FencingToken token, absl::Time at) {
   absl::MutexLock lock(&mu_);
   RETURN_IF_ERROR(CheckFence(fence_, token));
-  fence_.live_at = at;
+  fence_.live_at = std::min(at, clock_.Now());
   return absl::OkStatus();
 }
 
@@ -163,7 +167,7 @@ absl::Status MemoryScheduleStore::SetOutages(FencingToken token, absl::Span<cons
   absl::MutexLock lock(&mu_);
   RETURN_IF_ERROR(CheckFence(fence_, token));
   fence_.outages.assign(outages.begin(), outages.end());
-  fence_.live_at = at;
+  fence_.live_at = std::min(at, clock_.Now());
   return absl::OkStatus();
 }
 

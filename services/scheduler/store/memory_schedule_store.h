@@ -87,6 +87,7 @@ class MemoryScheduleStore final : public ScheduleStore {
   // What makes a write set refused, found before anything is written.
   absl::Status CheckWrite(const WriteSet& write) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Write(const WriteSet& write) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  FenceRow Fence() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Delete(const ScheduleKey& key, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   StoredSchedule* FindSchedule(ScheduleId id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Writes `fire` unless its key exists.

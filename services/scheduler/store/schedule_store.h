@@ -216,6 +216,7 @@ struct FenceRow {
   absl::Time live_at = absl::InfinitePast();  // Until when a leader is known to have been live.
   std::vector<Outage> outages;                // See SetOutages.
   int64_t revision = 0;  // Of the newest change there is, about a schedule or not.
+  absl::Time read_at;    // When this was read, by the store's own clock.
 };
 
 class ScheduleStore {
@@ -296,11 +297,12 @@ class ScheduleStore {
   // Makes `token` the only one whose writes succeed, and returns the row it replaced.  ABORTED if
   // a token >= `token` (other than this holder's own) stands there.
   virtual absl::StatusOr<FenceRow> RaiseFence(FencingToken token, const std::string& holder) = 0;
-  // Notes that the leader was live at `at`; every leader write does so too by the store's clock
-  // (PostgreSQL: at most a few times a second).  ABORTED if fenced.
+  // Notes that the leader was live at `at`, or now by the store's clock if that is sooner; every
+  // leader write does so too by the store's clock (PostgreSQL: at most a few times a second).
+  // ABORTED if fenced.
   virtual absl::Status MarkLive(FencingToken token, absl::Time at) = 0;
-  // Replaces the outages that are not caught up yet, and notes that the leader was live at `at`, at
-  // once: a leader says so before its first write, so that its successor knows of them although
+  // Replaces the outages that are not caught up yet, and notes as MarkLive does that the leader was
+  // live at `at`, at once: a leader says so before its first write, so that its successor knows of them although
   // that write ended them.  They are kept until the next call.  ABORTED if fenced.
   virtual absl::Status SetOutages(FencingToken token, absl::Span<const Outage> outages,
                                   absl::Time at) = 0;

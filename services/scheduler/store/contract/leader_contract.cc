@@ -77,6 +77,23 @@ TEST_P(ScheduleStoreContract, NothingIsWrittenWithAStaleToken) {
   EXPECT_THAT(Pending(), ElementsAre(open));
 }
 
+TEST_P(ScheduleStoreContract, NoLeaderWasLiveInTheFutureThoughItsClockIsAhead) {
+  Lead();
+  const absl::Time future = absl::Now() + absl::Hours(5);
+  ASSERT_OK(store_->MarkLive(kToken, future));
+  EXPECT_LT(store_->ReadFence()->live_at, future - absl::Hours(1));
+  ASSERT_OK(store_->SetOutages(kToken, {}, future));
+  EXPECT_LT(store_->ReadFence()->live_at, future - absl::Hours(1));
+}
+
+TEST_P(ScheduleStoreContract, TellsItsOwnTimeWithTheFence) {
+  const absl::Time now = absl::Now();
+  for (const FenceRow& row : {*store_->ReadFence(), *store_->RaiseFence(kToken, "node-1")}) {
+    EXPECT_GT(row.read_at, now - absl::Minutes(1));
+    EXPECT_LT(row.read_at, now + absl::Minutes(1));
+  }
+}
+
 TEST_P(ScheduleStoreContract, EveryWriteOfTheLeaderNotesThatItWasLive) {
   Lead();
   Insert({Sample("a")});

@@ -19,7 +19,7 @@ using pq::Type;
 const pq::Statement& ReadFenceStatement() {
   static const auto* const statement = new pq::Statement{
       "read_fence",
-      "SELECT f.token, f.holder, l.live_at, h.seq "
+      "SELECT f.token, f.holder, l.live_at, h.seq, clock_timestamp() "
       "FROM fence f JOIN liveness l USING (scope), audit_head h WHERE f.scope = 'tick'"};
   return *statement;
 }
@@ -33,7 +33,8 @@ const pq::Statement& ReadOutagesStatement() {
 // Of both statements above.
 absl::StatusOr<FenceRow> FenceRowOf(const pq::Result& fence, const pq::Result& outages) {
   if (fence.rows() != 1) return absl::DataLossError("the table fence has lost its row");
-  FenceRow row = {{fence.Int(0, 0)}, fence.Text(0, 1), fence.Time(0, 2), {}, fence.Int(0, 3)};
+  FenceRow row = {{fence.Int(0, 0)}, fence.Text(0, 1), fence.Time(0, 2), {},
+                  fence.Int(0, 3),   fence.Time(0, 4)};
   for (int i = 0; i < outages.rows(); ++i) {
     row.outages.push_back({outages.Time(i, 0), outages.Time(i, 1)});
   }
@@ -57,8 +58,9 @@ std::vector<pq::Call> RaiseCalls(FencingToken token, const std::string& holder) 
 }
 
 pq::Call MarkCall(absl::Time at) {
-  static const auto* const mark =
-      new pq::Statement{"mark_live", "UPDATE liveness SET live_at = $1 WHERE scope = 'tick'"};
+  static const auto* const mark = new pq::Statement{
+      "mark_live",
+      "UPDATE liveness SET live_at = LEAST($1, clock_timestamp()) WHERE scope = 'tick'"};
   return {mark, Params().Time(at)};
 }
 

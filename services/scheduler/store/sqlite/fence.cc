@@ -11,7 +11,7 @@ absl::StatusOr<FenceRow> ReadFenceRow(Connection& connection) {
                                       " FROM fence WHERE one = 1"));
   ASSIGN_OR_RETURN(const bool found, read.Step());
   if (!found) return absl::DataLossError("the fence's row is gone");
-  return FenceRow{{read.Int(0)}, read.Text(1), read.Time(2), {}, read.Int(3)};
+  return FenceRow{{read.Int(0)}, read.Text(1), read.Time(2), {}, read.Int(3), {}};
 }
 
 absl::StatusOr<std::vector<Outage>> ReadOutages(Connection& connection) {

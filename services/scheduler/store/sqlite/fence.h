@@ -12,7 +12,7 @@
 // transaction.
 namespace z4j::scheduler::sqlite {
 
-// Without the outages.
+// Without the outages and `read_at`.
 absl::StatusOr<FenceRow> ReadFenceRow(Connection& connection);
 absl::StatusOr<std::vector<Outage>> ReadOutages(Connection& connection);
 absl::Status WriteOutages(Connection& connection, absl::Span<const Outage> outages);

@@ -83,6 +83,7 @@ absl::StatusOr<FenceRow> SqliteScheduleStore::ReadFence() {
   ASSIGN_OR_RETURN(sqlite::Transaction view, reader->Begin());
   ASSIGN_OR_RETURN(FenceRow row, sqlite::ReadFenceRow(*reader));
   ASSIGN_OR_RETURN(row.outages, sqlite::ReadOutages(*reader));
+  row.read_at = clock_.Now();
   return row;
 }
 
@@ -93,6 +94,7 @@ absl::StatusOr<FenceRow> SqliteScheduleStore::RaiseFence(FencingToken token,
   ASSIGN_OR_RETURN(FenceRow old, sqlite::ReadFenceRow(*writer_));
   RETURN_IF_ERROR(CheckRaise(old, token, holder));
   ASSIGN_OR_RETURN(old.outages, sqlite::ReadOutages(*writer_));
+  old.read_at = clock_.Now();
   {
     ASSIGN_OR_RETURN(sqlite::Statement raise,
                      writer_->Prepare("UPDATE fence SET token = ?, holder = ?"));
@@ -105,7 +107,7 @@ absl::StatusOr<FenceRow> SqliteScheduleStore::RaiseFence(FencingToken token,
 absl::Status SqliteScheduleStore::MarkLive(FencingToken token, absl::Time at) {
   absl::MutexLock lock(&writer_mu_);
   ASSIGN_OR_RETURN(sqlite::Transaction transaction, writer_->Begin());
-  RETURN_IF_ERROR(sqlite::HoldFence(*writer_, token, at));
+  RETURN_IF_ERROR(sqlite::HoldFence(*writer_, token, std::min(at, clock_.Now())));
   return transaction.Commit();
 }
 
@@ -113,7 +115,7 @@ absl::Status SqliteScheduleStore::SetOutages(FencingToken token, absl::Span<cons
                                              absl::Time at) {
   absl::MutexLock lock(&writer_mu_);
   ASSIGN_OR_RETURN(sqlite::Transaction transaction, writer_->Begin());
-  RETURN_IF_ERROR(sqlite::HoldFence(*writer_, token, at));
+  RETURN_IF_ERROR(sqlite::HoldFence(*writer_, token, std::min(at, clock_.Now())));
   RETURN_IF_ERROR(sqlite::WriteOutages(*writer_, outages));
   return transaction.Commit();
 }
