@@ -1,13 +1,24 @@
+# What nearly every test includes, compiled once: a quarter of the time that tests take to build.
+# Foreign headers alone, since a file that changes would have all tests built again.
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/test_headers.cc CONTENT "")
+add_library(z4j_test_headers OBJECT ${CMAKE_BINARY_DIR}/test_headers.cc)
+target_link_libraries(z4j_test_headers PRIVATE GTest::gmock absl::flat_hash_map absl::statusor absl::time)
+target_precompile_headers(z4j_test_headers PRIVATE
+  <functional> <map> <memory> <optional> <string> <thread> <vector> <gmock/gmock.h> <gtest/gtest.h>
+  <absl/container/flat_hash_map.h> <absl/status/statusor.h> <absl/strings/str_cat.h>
+  <absl/synchronization/mutex.h> <absl/time/time.h>)
+
 # A room is a folder: its sources make the library z4j_<name>, its *_test.cc the test <name>_test.
 #
 #   z4j_room(scheduler_core DEPS z4j_base absl::time)
 #   TEST_DEPS adds libraries that only the tests need; SOURCES adds generated files;
 #   EXCLUDE (names without ending) leaves sources and tests to another library of the folder.
-#   WITH_POSTGRES runs the tests beside a PostgreSQL cluster of their own.
+#   WITH_POSTGRES runs the tests beside a PostgreSQL cluster of their own; OWN_PCH leaves it to the
+#   folder to say what is precompiled for its tests.
 #
 # main.cc, *_main.cc and *_bench.cc are left to the folder's own CMakeLists.txt.
 function(z4j_room name)
-  cmake_parse_arguments(ROOM "WITH_POSTGRES" "" "DEPS;TEST_DEPS;SOURCES;EXCLUDE" ${ARGN})
+  cmake_parse_arguments(ROOM "WITH_POSTGRES;OWN_PCH" "" "DEPS;TEST_DEPS;SOURCES;EXCLUDE" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cc *.h testing/*.cc testing/*.h)
   file(GLOB tests CONFIGURE_DEPENDS *_test.cc)
   list(FILTER sources EXCLUDE REGEX "(_test|_main|_bench|/main)\\.cc$")
@@ -26,7 +37,11 @@ function(z4j_room name)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE z4j_${name} ${ROOM_TEST_DEPS}
                           GTest::gmock GTest::gtest_main)
-    target_compile_options(${name}_test PRIVATE -Wall -Wextra -Wno-sign-compare)
+    # With the headers precompiled g++ 12 sees bounds exceeded within std::string where there are none.
+    target_compile_options(${name}_test PRIVATE -Wall -Wextra -Wno-sign-compare -Wno-array-bounds)
+    if(NOT ROOM_OWN_PCH)
+      target_precompile_headers(${name}_test REUSE_FROM z4j_test_headers)
+    endif()
     set(around "")
     if(ROOM_WITH_POSTGRES)
       set(around ${PROJECT_SOURCE_DIR}/tools/with-postgres)

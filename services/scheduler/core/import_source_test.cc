@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "absl/strings/str_cat.h"
 #include "services/base/testing/status_matchers.h"
 #include "services/scheduler/core/validate.h"
 #include "services/scheduler/limits.h"
@@ -19,7 +20,7 @@ ImportSource Good() {
   source.locator = "proj.settings";
   source.key = "Grüße an alle";
   source.raw = "{'task': 'mail',\n 'schedule': <crontab: 0 5 * * *>}";
-  source.digest = std::string(60, '0') + "9abf";
+  source.digest = absl::StrCat(std::string(60, '0'), "9abf");
   source.import_id = "2026-11-22-1";
   return source;
 }
