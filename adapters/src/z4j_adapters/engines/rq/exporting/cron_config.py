@@ -10,10 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
 
-from z4j_adapters._options import Parser
 from z4j_adapters.engines.rq.exporting.croniter_text import croniter_text
 from z4j_adapters.engines.rq.exporting.jobs import (
     HOST_ZONE_CHECK,
+    JobExporter,
     as_written,
     call_code,
     default_queue,
@@ -21,10 +21,10 @@ from z4j_adapters.engines.rq.exporting.jobs import (
 )
 from z4j_adapters.engines.rq.importing.hosts import has_host_zone, rq_libraries
 from z4j_adapters.engines.rq.importing.native import RqImporter
-from z4j_adapters.transfer.exporting.model import Exporter, NotHeld, Target, Wanted, Written
+from z4j_adapters.transfer.exporting.model import NotHeld, Target, Wanted, Written
 from z4j_adapters.transfer.exporting.python import literal
 from z4j_adapters.transfer.exporting.reading import host_zone, stand_ins
-from z4j_adapters.transfer.exporting.source import call, imports, module_and_name, zone_code
+from z4j_adapters.transfer.exporting.source import TIMES, call, imports, module_and_name, zone_code
 from z4j_adapters.transfer.exporting.zones import OneZone, elapsed_period
 from z4j_adapters.transfer.model import Found, Note, Refused
 from z4j_adapters.transfer.rq_keywords import RQ_KEYWORDS
@@ -36,12 +36,6 @@ OPTIONS = {
     "result_ttl": "result_ttl",
     "failure_ttl": "failure_ttl",
     "meta": "meta",
-}
-NAMES = {
-    "datetime": "datetime",
-    "timedelta": "datetime",
-    "timezone": "datetime",
-    "ZoneInfo": "zoneinfo",
 }
 HELP = """\
 Write a config module for `rq cron` (RQ 2.4 and newer), with one cron.register for each schedule.
@@ -65,22 +59,12 @@ match, ISO weeks, the sun, start, end and number of runs, crons of another zone,
 ALLOW, retries, at_front, priority."""
 
 
-class RqExporter(Exporter):
+class RqExporter(JobExporter):
     """Cron jobs."""
 
     summary: ClassVar[str] = "RQ: a config module for `rq cron`"
     help: ClassVar[str] = HELP
     packages: ClassVar[Mapping[str, str]] = RqImporter.packages
-    engine: ClassVar[str | None] = "rq"
-
-    @classmethod
-    def arguments(cls, parser: Parser) -> None:
-        parser.option(
-            "queue",
-            metavar="NAME",
-            default="default",
-            help="queue of schedules that name none (default: default)",
-        )
 
     def target(self) -> Target:
         from rq.cron import CronScheduler  # noqa: F401  # Since 2.4.
@@ -140,7 +124,7 @@ class RqExporter(Exporter):
         versions = "3.0 and newer" if self._local else "2.4 to 2.12"
         parts = [
             f'"""Cron jobs for RQ {versions}: give this file to `rq cron`."""',
-            imports(body, NAMES),
+            imports(body, TIMES),
             "from rq import cron",
             "\n".join(modules),
             body.strip("\n"),

@@ -11,10 +11,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar
 
-from z4j_adapters._options import Parser
 from z4j_adapters.engines.rq.exporting.crontab_text import crontab_texts
 from z4j_adapters.engines.rq.exporting.jobs import (
     HOST_ZONE_CHECK,
+    JobExporter,
     as_written,
     call_code,
     default_queue,
@@ -22,10 +22,11 @@ from z4j_adapters.engines.rq.exporting.jobs import (
 )
 from z4j_adapters.engines.rq.importing.repeated import RqSchedulerImporter, scheduler_libraries
 from z4j_adapters.transfer.exporting.boxes import box_of
-from z4j_adapters.transfer.exporting.model import Exporter, NotHeld, Target, Wanted, Written
+from z4j_adapters.transfer.exporting.model import NotHeld, Target, Wanted, Written
 from z4j_adapters.transfer.exporting.python import literal, run_file
 from z4j_adapters.transfer.exporting.reading import host_zone
 from z4j_adapters.transfer.exporting.source import (
+    TIMES,
     call,
     imports,
     instant_code,
@@ -43,12 +44,6 @@ OPTIONS = {
     "result_ttl": "result_ttl",
     "meta": "meta",
     "at_front": "at_front",
-}
-NAMES = {
-    "datetime": "datetime",
-    "timedelta": "datetime",
-    "timezone": "datetime",
-    "ZoneInfo": "zoneinfo",
 }
 KEPT = Note(
     "RESULT_KEPT", "rq-scheduler keeps the result of a repeated job for ever, or it would forget it"
@@ -89,22 +84,12 @@ failure_ttl, priority; expires and a result_ttl that ends on what repeats, as rq
 lose the schedule with the job."""
 
 
-class RqSchedulerExporter(Exporter):
+class RqSchedulerExporter(JobExporter):
     """Jobs of rq-scheduler."""
 
     summary: ClassVar[str] = "rq-scheduler: a module that installs cron, interval and single jobs"
     help: ClassVar[str] = HELP
     packages: ClassVar[Mapping[str, str]] = RqSchedulerImporter.packages
-    engine: ClassVar[str | None] = "rq"
-
-    @classmethod
-    def arguments(cls, parser: Parser) -> None:
-        parser.option(
-            "queue",
-            metavar="NAME",
-            default="default",
-            help="queue of schedules that name none (default: default)",
-        )
 
     def target(self) -> Target:
         libraries = scheduler_libraries()
@@ -181,7 +166,7 @@ class RqSchedulerExporter(Exporter):
         if check:
             text = f"{HOST_ZONE_CHECK.lstrip()}\n\n{text}"
         head = '"""Jobs for rq-scheduler: python FILE redis://…"""'
-        parts = [head, imports(text, NAMES), "", text]
+        parts = [head, imports(text, TIMES), "", text]
         to.write_text("\n\n".join(part for part in parts if part), "utf-8")
 
     def read_back(self, path: Path) -> Iterator[Found | Refused]:
