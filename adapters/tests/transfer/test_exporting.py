@@ -13,8 +13,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from transfer.exports import export, line_of
-from transfer.instants import UTC, Evaluator, evaluator
+from transfer.exports import AT, export, line_of
+from transfer.instants import Evaluator
 from z4j_adapters.engines.celery.exporting.static import CeleryExporter
 from z4j_adapters.transfer.exporting.clocks import Crossing, differs_at, meets_at
 from z4j_adapters.transfer.exporting.days import Days, days_of
@@ -23,7 +23,6 @@ from z4j_adapters.transfer.exporting.targets import TARGETS, exporter_of
 from z4j_adapters.transfer.exporting.wanted import read_wanted
 from z4j_adapters.transfer.model import APPROXIMATE, Found, Note, Refused
 
-AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NINE = {
     "engine": "celery",
     "task": "t",
@@ -32,22 +31,16 @@ NINE = {
 }
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Evaluator]:
-    with evaluator() as running:
-        yield running
-
-
-def cron_of(running: Evaluator, expression: str) -> Cron:
+def cron_of(ours: Evaluator, expression: str) -> Cron:
     schedule = {**NINE, "spec": {"cron": {"expression": expression}}}
-    lines = [line_of("s", schedule, running, AT, ()), '{"type":"end"}']
+    lines = [line_of("s", schedule, ours, AT, ()), '{"type":"end"}']
     (wanted,) = read_wanted(lines, ())
     assert wanted.cron is not None
     return wanted.cron
 
 
 @pytest.fixture
-def export_as(tmp_path: Path, running: Evaluator) -> Any:
+def export_as(tmp_path: Path, ours: Evaluator) -> Any:
     """Exports one schedule to Celery, which then reads it back as `change` has it."""
 
     def run(change: Callable[[Found], Found]) -> dict[str, Any]:
@@ -56,7 +49,7 @@ def export_as(tmp_path: Path, running: Evaluator) -> Any:
                 for entry in super().read_back(path):
                     yield change(entry) if isinstance(entry, Found) else entry
 
-        result = export(Changed, {"s": NINE}, tmp_path / "s.py", running, at=AT, state=None)
+        result = export(Changed, {"s": NINE}, tmp_path / "s.py", ours, at=AT, state=None)
         assert result.path.read_text().endswith("beat_schedule = {}\n")  # Nothing is left there.
         return dict(result.refused["s"])
 
@@ -89,7 +82,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 @pytest.mark.parametrize(
-    ("expression", "ours", "theirs", "expected"),
+    ("expression", "here", "there", "expected"),
     [
         ("30 2 * * *", ("SKIP", "FIRST"), ("SHIFT", "FIRST"), datetime(2026, 3, 29, 2, 30)),
         ("30 2 * * *", ("SHIFT", "FIRST"), ("SHIFT", "BOTH"), datetime(2026, 10, 25, 2, 30)),
@@ -102,28 +95,28 @@ BERLIN = ZoneInfo("Europe/Berlin")
     ],
 )
 def test_policies_differ_only_where_a_time_is_left_out_or_repeated(
-    running: Evaluator, expression: str, ours: Any, theirs: Any, expected: datetime | None
+    ours: Evaluator, expression: str, here: Any, there: Any, expected: datetime | None
 ) -> None:
-    cron = cron_of(running, expression)
-    assert differs_at(cron, BERLIN, AT, Crossing(*ours), Crossing(*theirs)) == expected
+    cron = cron_of(ours, expression)
+    assert differs_at(cron, BERLIN, AT, Crossing(*here), Crossing(*there)) == expected
 
 
 def test_times_that_come_together_when_the_clock_is_put_forward_are_found(
-    running: Evaluator,
+    ours: Evaluator,
 ) -> None:
-    assert meets_at(cron_of(running, "30 2 * * *"), BERLIN, AT) is None
-    assert meets_at(cron_of(running, "30 2,3 * * *"), BERLIN, AT) is None
-    assert meets_at(cron_of(running, "0,30 2 * * *"), BERLIN, AT) == datetime(2026, 3, 29, 2)
-    assert meets_at(cron_of(running, "0 2,3 * * *"), BERLIN, AT) == datetime(2026, 3, 29, 2)
+    assert meets_at(cron_of(ours, "30 2 * * *"), BERLIN, AT) is None
+    assert meets_at(cron_of(ours, "30 2,3 * * *"), BERLIN, AT) is None
+    assert meets_at(cron_of(ours, "0,30 2 * * *"), BERLIN, AT) == datetime(2026, 3, 29, 2)
+    assert meets_at(cron_of(ours, "0 2,3 * * *"), BERLIN, AT) == datetime(2026, 3, 29, 2)
 
 
 @pytest.mark.parametrize("expression", ["0 9 13 * FRI", "0 9 1-7 * 2,5#2,1#5", "0 9 * 2 1#5"])
 def test_days_as_sets_are_the_days_of_the_cron_and_none_twice(
-    running: Evaluator, expression: str
+    ours: Evaluator, expression: str
 ) -> None:
     schedule = {**NINE, "timeZone": "UTC", "spec": {"cron": {"expression": expression}}}
-    sets = days_of(cron_of(running, expression))
-    months = cron_of(running, expression).months
+    sets = days_of(cron_of(ours, expression))
+    months = cron_of(ours, expression).months
 
     def matching(day: datetime) -> list[Days]:
         weekday = day.isoweekday() % 7
@@ -132,7 +125,7 @@ def test_days_as_sets_are_the_days_of_the_cron_and_none_twice(
     days = [AT.replace(hour=9) + timedelta(days=n) for n in range(1, 4000)]
     found = [day for day in days if day.month in months and matching(day)]
     assert all(len(matching(day)) == 1 for day in found)
-    expected = running.next([schedule], AT, len(found))
+    expected = ours.next([schedule], AT, len(found))
     assert [int(day.timestamp()) * 1_000_000 for day in found] == expected
 
 
@@ -145,9 +138,9 @@ def test_each_target_teaches(target: str, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_the_command_writes_the_file_and_tells_of_each_schedule(
-    tmp_path: Path, running: Evaluator
+    tmp_path: Path, ours: Evaluator
 ) -> None:
-    lines = [line_of(name, NINE, running, AT, (AT,)) for name in ("a", "b")]
+    lines = [line_of(name, NINE, ours, AT, (AT,)) for name in ("a", "b")]
     to, state = tmp_path / "schedules.py", tmp_path / "beat"
     command = ["export", "--to", "celery", "--output", str(to), "--state", str(state)]
     done = subprocess.run(
