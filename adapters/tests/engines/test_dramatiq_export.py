@@ -203,6 +203,13 @@ def test_what_only_one_of_the_two_holds_is_refused_by_the_other(
     assert fixed["code"] == "R9_ZONE"
 
 
+def test_most_crons_decide_on_the_zone_but_not_on_one_that_django_lacks(to_crontab: Any) -> None:
+    zones = ("UTC+05:30", "UTC+05:30", "UTC", "Asia/Tokyo", "Asia/Tokyo")
+    given = {f"s{n}": schedule(NINE, timeZone=zone) for n, zone in enumerate(zones)}
+    result = to_crontab(schedules=given)
+    assert result.target["zone"] == "Asia/Tokyo" and result.exported.keys() == {"s3", "s4"}
+
+
 def test_one_expiry_is_for_all_of_periodiq(to_periodiq: Any) -> None:
     both = {"a": schedule(NINE, expires="45s"), "b": schedule(NINE, task="other")}
     result = to_periodiq(schedules=both)

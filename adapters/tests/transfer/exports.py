@@ -66,6 +66,8 @@ def schedules_like(**plain: Any) -> Callable[..., dict[str, Any]]:
 class Export:
     """What became of schedules."""
 
+    target: Mapping[str, Any]
+    """Line."""
     given: Mapping[str, dict[str, Any]]
     exported: Mapping[str, dict[str, Any]]
     """Id → line."""
@@ -96,7 +98,6 @@ def export(
     base = {"at": at, "any_phase": False, "timezone": None}
     writer = exporter(Namespace(**{**base, **options}))
     out = ExportLines(text)
-    out.target(writer.target(), "x")
     after = {name: _instants(schedule, at) for name, schedule in schedules.items()}
     lines = [line_of(name, one, running, at, after[name]) for name, one in schedules.items()]
     run_export(writer, read_wanted([*lines, '{"type":"end"}'], drop), to, out)
@@ -108,7 +109,7 @@ def export(
         assert not isinstance(entry, Refused), entry
         found.setdefault(entry.key, []).append(entry)
     refused = {line["id"]: line for line in answers if line["type"] == "refused"}
-    return Export(schedules, exported, refused, found, to, after)
+    return Export(answers[0], schedules, exported, refused, found, to, after)
 
 
 def exporting(

@@ -102,6 +102,7 @@ def test_crontabs_of_an_app_have_one_zone(exported: Any) -> None:
     both = {"a": schedule(NINE), "b": schedule(NINE, timeZone="Asia/Tokyo")}
     result = exported(schedules=both)
     assert result.exported.keys() == {"a"} and result.refused["b"]["code"] == "R9_ZONE"
+    assert run_file(result.path)["timezone"] == result.target["zone"] == "Europe/Berlin"
 
 
 def test_a_zone_of_fixed_offset_is_one_in_celery(exported: Any, ours: Evaluator) -> None:

@@ -78,6 +78,47 @@ def test_what_would_be_taken_as_finished_is_refused(export_as: Any) -> None:
     assert "finished there" in line["reason"]
 
 
+def in_zones(*zones: str, **fields: Any) -> dict[str, dict[str, Any]]:
+    return {f"s{n}": {**NINE, "timeZone": zone, **fields} for n, zone in enumerate(zones)}
+
+
+TOKYO, KOLKATA = "Asia/Tokyo", "Asia/Kolkata"
+EVERY = {"spec": {"interval": {"period": "60s", "anchorTime": "2026-01-01T00:00:00Z"}}}
+SECONDS = {"spec": {"cron": {"expression": "30 0 9 * * *"}}}
+PAST = {"spec": {"cron": {"minute": "0", "year": "2020"}}}
+
+
+@pytest.mark.parametrize(
+    ("schedules", "zone"),
+    [
+        (in_zones("Asia/Tokyo", "Europe/Berlin", "UTC", "Europe/Berlin"), "Europe/Berlin"),
+        (in_zones("Asia/Tokyo", "Europe/Berlin", "Europe/Berlin", "Asia/Tokyo"), "Asia/Tokyo"),
+        ({"x": {**NINE, **SECONDS, "timeZone": "UTC"}, **in_zones(TOKYO, TOKYO)}, TOKYO),
+        (in_zones(KOLKATA, TOKYO, TOKYO, engine="rq") | {"x": NINE}, "Europe/Berlin"),
+        (in_zones(KOLKATA, TOKYO, TOKYO, **EVERY) | {"x": NINE}, "Europe/Berlin"),
+        (in_zones(KOLKATA, TOKYO, TOKYO, **PAST) | {"x": NINE}, "Europe/Berlin"),
+        (in_zones("UTC", **EVERY), None),
+    ],
+    ids=["most", "tie", "refused", "another engine", "no cron", "never due", "none"],
+)
+def test_the_one_zone_of_a_target_is_that_of_most_crons_that_it_may_hold_and_is_told(
+    tmp_path: Path, ours: Evaluator, schedules: Any, zone: str | None
+) -> None:
+    to = tmp_path / "s.py"
+    result = export(CeleryExporter, schedules, to, ours, at=AT, state=None, any_phase=True)
+    assert result.target.get("zone") == zone
+    crons = (name for name in result.exported if "cron" in schedules[name]["spec"])
+    assert {schedules[name]["timeZone"] for name in crons} == {zone} - {None}
+
+
+def test_a_zone_that_was_given_is_that_of_the_target(tmp_path: Path, ours: Evaluator) -> None:
+    schedules = in_zones("Europe/Berlin", "Europe/Berlin", "Asia/Tokyo")
+    options = {"state": None, "timezone": "Asia/Tokyo"}
+    result = export(CeleryExporter, schedules, tmp_path / "s.py", ours, at=AT, **options)
+    assert "zone" not in result.target and result.exported.keys() == {"s2"}
+    assert "--timezone Europe/Berlin" in result.refused["s0"]["remedy"]
+
+
 BERLIN = ZoneInfo("Europe/Berlin")
 
 

@@ -192,6 +192,16 @@ def test_an_interval_in_any_phase_keeps_its_period(exported: Any) -> None:
     assert "ANY_PHASE" in {note["code"] for note in line["notes"]}
 
 
+def test_a_file_without_a_cron_loads_on_every_host(exported: Any) -> None:
+    given = {
+        "often": schedule({"interval": {"period": "90s"}}),
+        "refused": schedule({"cron": {"hour": "9", "isoWeek": "5"}}),
+    }
+    result = exported(schedules=given, options={"any_phase": True})
+    assert result.exported.keys() == {"often"}
+    assert "check_zone" not in result.path.read_text()
+
+
 def test_nothing_of_the_users_is_imported(exported: Any) -> None:
     result = exported(task="no.such.module_of.yours")
     assert result.exported and "import no.such.module_of" in result.path.read_text()

@@ -116,6 +116,13 @@ def test_either_day_is_jobs_that_never_meet(exported: Any) -> None:
     assert line["becomes"] == "cron 0 9 13 * 0-4,6 and 0 9 * * 5"
 
 
+def test_the_zone_of_most_crons_is_that_of_the_host(exported: Any) -> None:
+    zones = ("Asia/Tokyo", "UTC", "UTC")
+    given = {zone + str(n): schedule(NINE, timeZone=zone) for n, zone in enumerate(zones)}
+    result = exported(schedules=given, options={"timezone": None})
+    assert result.target["zone"] == "UTC" and result.exported.keys() == {"UTC1", "UTC2"}
+
+
 def test_an_id_that_rq_does_not_allow_gets_another_that_stays(exported: Any) -> None:
     schedules = {"a.b": schedule(NINE), "a:b": schedule(NINE), "a-b": schedule(NINE)}
     keys = [exported(schedules=schedules).exported[name]["keys"][0] for name in schedules]

@@ -26,7 +26,6 @@ from z4j_adapters.transfer.usage import (
     parser_of,
     zone_name,
 )
-from z4j_adapters.transfer.zones import tzdata_version
 
 __all__ = ["main"]
 
@@ -70,7 +69,6 @@ def main(argv: Sequence[str]) -> int:
 
 def _run(lines: ExportLines, exporter: Exporter, options: argparse.Namespace) -> int:
     try:
-        lines.target(exporter.target(), tzdata_version())
         dropped = [DROPPABLE[name] for name in options.drop]
         run_export(exporter, read_wanted(sys.stdin, dropped), options.output, lines)
     except SourceError as error:

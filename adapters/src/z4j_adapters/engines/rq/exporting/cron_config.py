@@ -45,7 +45,7 @@ examples:
   rq cron cron_config.py
 
 RQ before 3.0 runs all crons in UTC.  From 3.0 on their hours are those of the host's clock: say its
-zone with --timezone, else it is that of the first cron; the module refuses to load on a host whose
+zone with --timezone, else it is that of most crons; the module refuses to load on a host whose
 clock is another.  Each task becomes an import of its function; here it is not imported.
 
 what becomes of it:
@@ -71,7 +71,7 @@ class RqExporter(JobExporter):
 
         libraries = rq_libraries(croniter=True)
         self._local = has_host_zone(libraries["rq"])
-        self._zone = OneZone(self.options.timezone if self._local else "UTC")
+        self.zone = OneZone(self.options.timezone if self._local else "UTC")
         return Target("rq", libraries["rq"], libraries)
 
     def add(self, wanted: Wanted) -> Written:
@@ -87,7 +87,7 @@ class RqExporter(JobExporter):
             text = croniter_text(wanted.cron)
             becomes = f"cron {text}"
             code.append(("cron", literal(text)))
-            self._zone.take(wanted, self.options.at)
+            self.zone.check(wanted, self.options.at)
         elif wanted.kind == "interval":
             seconds = self._period(wanted)
             becomes = f"every {seconds} s"
@@ -117,7 +117,8 @@ class RqExporter(JobExporter):
     def write(self, written: Sequence[Written], to: Path) -> None:
         self._written = list(written)
         body = "\n".join(one.entry[1] for one in written)
-        zone = self._zone.chosen if self._local else None
+        has_crons = any(one.wanted.kind == "cron" for one in written)
+        zone = self.zone.chosen if self._local and has_crons else None
         if zone is not None:
             body = f"{HOST_ZONE_CHECK}\n\ncheck_zone({zone_code(zone)})\n\n{body}"
         modules = sorted({f"import {one.entry[0].partition(':')[0]}" for one in written})
@@ -132,7 +133,7 @@ class RqExporter(JobExporter):
         to.write_text("\n\n".join(part for part in parts if part) + "\n", "utf-8")
 
     def read_back(self, path: Path) -> Iterator[Found | Refused]:
-        zone = self._zone.chosen if self._local else None
+        zone = self.zone.chosen if self._local else None
         functions = [one.entry[0] for one in self._written]
         with TemporaryDirectory() as folder, host_zone(zone), stand_ins(functions):
             copy = Path(folder, "cron_config.py")  # RQ loads a file of such a name only.

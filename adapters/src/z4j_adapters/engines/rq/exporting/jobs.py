@@ -10,6 +10,7 @@ from typing import ClassVar
 from z4j_adapters._options import Parser
 from z4j_adapters.transfer.exporting.model import Exporter, NotHeld, Wanted, Written
 from z4j_adapters.transfer.exporting.python import literal
+from z4j_adapters.transfer.exporting.zones import OneZone
 from z4j_adapters.transfer.model import Found, Note, Refused
 
 __all__ = [
@@ -37,6 +38,7 @@ class JobExporter(Exporter):
     """For what enqueues jobs of RQ."""
 
     engine: ClassVar[str | None] = "rq"
+    zone: OneZone
 
     @classmethod
     def arguments(cls, parser: Parser) -> None:

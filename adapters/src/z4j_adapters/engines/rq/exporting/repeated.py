@@ -67,7 +67,7 @@ examples:
   python schedules.py redis://localhost:6379/0
 
 rq-scheduler reads crons by the clock of its host: say its zone with --timezone, else it is that of
-the first cron; install refuses to run on a host whose clock is another.  Nothing is written to a
+most crons; install refuses to run on a host whose clock is another.  Nothing is written to a
 Redis before you run the module.  Run it close to the export: an interval begins with the next run
 that was known then.
 
@@ -93,7 +93,7 @@ class RqSchedulerExporter(JobExporter):
 
     def target(self) -> Target:
         libraries = scheduler_libraries()
-        self._zone = OneZone(self.options.timezone)
+        self.zone = OneZone(self.options.timezone)
         self._ids = _JobIds()
         return Target("rq-scheduler", libraries["rq-scheduler"], libraries)
 
@@ -130,7 +130,7 @@ class RqSchedulerExporter(JobExporter):
                 f"it becomes {len(texts)} jobs there, and max_fires counts them together",
                 "set an end by date in the task, or clear max_fires",
             )
-        self._zone.take(wanted, self.options.at)
+        self.zone.check(wanted, self.options.at)
         return [[("", literal(text))] for text in texts], "cron " + " and ".join(texts)
 
     def _more(self, wanted: Wanted) -> tuple[list[tuple[str, str]], tuple[Note, ...]]:
@@ -155,7 +155,7 @@ class RqSchedulerExporter(JobExporter):
     def write(self, written: Sequence[Written], to: Path) -> None:
         self._written = list(written)
         calls = [f"    {code}" for one in written for code in one.entry]
-        check = self._zone.chosen if any(one.wanted.kind == "cron" for one in written) else None
+        check = self.zone.chosen if any(one.wanted.kind == "cron" for one in written) else None
         body = [
             "def install(scheduler):",
             '    """Add the jobs to an rq_scheduler.Scheduler, or replace those of the same id."""',
@@ -175,10 +175,10 @@ class RqSchedulerExporter(JobExporter):
         from z4j_adapters.engines.rq.exporting.memory import MemoryRedis
 
         client = MemoryRedis()
-        with host_zone(self._zone.chosen), warnings.catch_warnings():
+        with host_zone(self.zone.chosen), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # Of the package crontab, each time.
             run_file(path)["install"](Scheduler(connection=client))
-        zone = self._zone.chosen
+        zone = self.zone.chosen
         options = {"at": self.options.at, "timezone": zone, "engine": None, "redis_url": None}
         importer = RqSchedulerImporter(
             Namespace(scheduled_key=Scheduler.scheduled_jobs_key, **options)
