@@ -59,7 +59,7 @@ SOURCES: dict[str, tuple[Comparison, ...]] = {
     "rq": (
         Comparison(
             "rq",
-            "transfer/test_rq_importing.py::test_random_expressions_have_croniters_instants",
+            "transfer/test_rq_expressions.py::test_random_expressions_have_croniters_instants",
         ),
     ),
     "rq-scheduler": (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -70,6 +71,22 @@ def ours() -> Iterator[Evaluator]:
 
     with evaluator() as running:
         yield running
+
+
+@pytest.fixture
+def drawn(
+    tmp_path: Path, ours: Evaluator, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Counter[str]]:
+    """Exports random schedules and checks them; tells how many of what there were."""
+    from transfer.exports import export_drawn, report
+
+    def run(title: str, *args: Any, **given: Any) -> Counter[str]:
+        tally = export_drawn(*args, tmp_path, ours, **given)
+        with capsys.disabled():
+            print(report(title, tally))
+        return tally
+
+    return run
 
 
 @pytest.fixture

@@ -105,6 +105,17 @@ def test_the_proof_reaches_the_next_changes_of_the_clock(
     assert said["schedules"][0]["proof"] == {"compared": 9, "identical": True}
 
 
+def test_the_zone_of_most_crons_is_taken_unless_another_is_given_and_told(project: Project) -> None:
+    project.create("early", "--cron", "0 12 * * *", "--time-zone", "Asia/Tokyo")
+    said = project.json(code=1)
+    assert [(x["object"], x["code"]) for x in said["refused"]] == [("early", "R9_ZONE")]
+    assert said["target"]["zone"] == "UTC" and project.names() == {"noon", "five"}
+    report = project.run("--force").stdout
+    assert "the zone of all crons there: UTC" in report and "--timezone chooses" in report
+    report = project.run("--force", "--timezone", "Asia/Tokyo").stdout
+    assert "the zone of all crons there" not in report and project.names() == {"early"}
+
+
 def test_what_celery_does_not_hold_stays_here_with_reason_and_remedy(project: Project) -> None:
     project.create("seconds", "--cron", "*/10 * * * * *", "--time-zone", "UTC")
     project.create("alone", "--cron", "0 5 * * *", "--time-zone", "UTC", "--overlap", "skip")

@@ -4,52 +4,20 @@ from __future__ import annotations
 
 import json
 import random
-from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import huey
 import pytest
 from transfer.clocks import ZONES, draw_start
-from transfer.exports import Export, check, draw_schedules, export, report
-from transfer.instants import COUNT, SEED, UTC, Evaluator, evaluator, lines_of
+from transfer.exports import AT, NINE, NOT_IN_CRONS, Batch, cron, exporting, schedules_like
+from transfer.instants import COUNT, lines_of
 from z4j_adapters.engines.huey.exporting.exporter import HueyExporter
 from z4j_adapters.engines.huey.importing.importer import HueyImporter
 from z4j_adapters.transfer.exporting.python import run_file
 
-AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
-BATCH = 30
-NINE = {"cron": {"expression": "0 9 * * *"}}
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Evaluator]:
-    with evaluator() as running:
-        yield running
-
-
-@pytest.fixture
-def exported(tmp_path: Path, running: Evaluator) -> Any:
-    """Exports one schedule, or several by their ids."""
-
-    def run(spec: dict[str, Any] | None = None, **fields: Any) -> Export:
-        timezone = fields.pop("zone", None)
-        schedules = fields.pop("schedules", None) or {"s": schedule(spec or NINE, **fields)}
-        to = tmp_path / "schedules.py"
-        return export(HueyExporter, schedules, to, running, at=AT, timezone=timezone)
-
-    return run
-
-
-def schedule(spec: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    plain = {"engine": "huey", "task": "shop.tasks.report", "timeZone": "UTC"}
-    return {**plain, "spec": spec, **fields}
-
-
-def cron(expression: str, **more: Any) -> dict[str, Any]:
-    return {"cron": {"expression": expression, **more}}
+schedule = schedules_like(engine="huey", task="shop.tasks.report", timeZone="UTC")
+exported = exporting(HueyExporter, schedule)
 
 
 def shop(**options: Any) -> Any:
@@ -78,21 +46,12 @@ def of_huey(draw: random.Random) -> dict[str, Any]:
 
 
 @pytest.mark.timeout(900)
-def test_what_is_exported_is_hueys(
-    tmp_path: Path, running: Evaluator, capsys: pytest.CaptureFixture[str]
-) -> None:
-    draw = random.Random(SEED)
-    tally: Counter[str] = Counter()
-    for number in range(COUNT // BATCH):
-        zones = ("UTC" if number % 3 == 0 else draw.choice(ZONES), *draw.sample(ZONES, 2))
-        at = draw_start(draw, zones[0])
-        schedules = draw_schedules(
-            draw, running, BATCH, at=at, engine="huey", zones=zones, more=of_huey
-        )
-        result = export(HueyExporter, schedules, tmp_path / f"s{number}.py", running, at=at)
-        tally += check(result, running)
-    with capsys.disabled():
-        print(report(f"--to huey, Z4J_SEED={SEED}", tally))
+def test_what_is_exported_is_hueys(drawn: Any) -> None:
+    def batch(draw: random.Random) -> Batch:
+        zones = (draw.choice(("UTC", *draw.sample(ZONES, 2))), *draw.sample(ZONES, 2))
+        return Batch("huey", draw_start(draw, zones[0]), zones, of_huey)
+
+    tally = drawn("--to huey", HueyExporter, batch)
     assert tally["exported: cron"] > COUNT / 5
 
 
@@ -170,9 +129,7 @@ def test_either_day_is_two_periodic_tasks_that_never_meet(exported: Any) -> None
     ("spec", "fields", "says"),
     [
         (cron("30 0 9 * * *"), {}, "no seconds"),
-        ({"cron": {"hour": "9", "minute": "0", "year": "2027"}}, {}, "no years"),
-        ({"cron": {"hour": "9", "minute": "0", "isoWeek": "5"}}, {}, "no ISO weeks"),
-        (cron("0 9 L * *"), {}, "L or W"),
+        *NOT_IN_CRONS,
         ({"oneShot": {"fireTime": "2026-05-01T00:00:00Z"}}, {}, "a one-shot, and Huey has none"),
         (
             {"interval": {"period": "60s", "anchorTime": "2026-01-01T00:00:00Z"}},
@@ -183,12 +140,7 @@ def test_either_day_is_two_periodic_tasks_that_never_meet(exported: Any) -> None
         (NINE, {"priority": 5}, "huey_priority"),
         (NINE, {"queue": "low"}, "queue is low"),
         (NINE, {"engineOptions": {"delay": "5"}}, "no delay"),
-        (NINE, {"state": "STATE_PAUSED"}, "state is STATE_PAUSED"),
         (NINE, {"overlap": "OVERLAP_SKIP"}, "overlap is OVERLAP_SKIP"),
-        (NINE, {"startTime": "2026-05-01T00:00:00Z"}, "start_time has no place"),
-        (NINE, {"endTime": "2026-05-01T00:00:00Z"}, "end_time has no place"),
-        (NINE, {"maxFires": 3}, "max_fires has no place"),
-        (NINE, {"engine": "rq"}, "it is for rq"),
     ],
 )
 def test_what_is_refused_says_why(
@@ -214,7 +166,7 @@ def test_one_instance_has_one_zone(exported: Any) -> None:
     both = {"a": schedule(NINE, timeZone="Asia/Tokyo"), "b": schedule(NINE)}
     result = exported(schedules=both)
     assert result.exported.keys() == {"a"} and result.refused["b"]["code"] == "R9_ZONE"
-    assert exported(schedules=both, zone="UTC").exported.keys() == {"b"}
+    assert exported(schedules=both, options={"timezone": "UTC"}).exported.keys() == {"b"}
 
 
 def test_an_instance_with_another_clock_does_not_take_them(exported: Any) -> None:

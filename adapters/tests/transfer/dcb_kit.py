@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -92,9 +93,12 @@ def simulated(now: Callable[[], datetime]) -> Iterator[None]:
         def now(cls, tz: Any = None) -> Any:
             return now().astimezone(tz)
 
+    module = SimpleNamespace(datetime=Simulated, timedelta=timedelta)  # As it is used there.
     with (
         mock.patch.object(tzcrontab, "datetime", Simulated),
-        mock.patch.object(schedulers.datetime, "datetime", Simulated),
+        mock.patch.object(schedulers, "datetime", module),
+        mock.patch.object(schedulers, "aware_now", now, create=True),
+        mock.patch.object(schedulers, "now", now),
         mock.patch.object(models, "now", now),
         mock.patch.object(clockedschedule.clocked, "now", lambda self: now()),
     ):

@@ -1,4 +1,4 @@
-"""What tests of exporters share: random schedules, an export of them, and what must hold of it."""
+"""What tests of exporters share: schedules, an export of them, and what must hold of it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import random
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from transfer.instants import Evaluator
-from z4j_adapters.transfer.cron_fields import BOUNDS
+import pytest
+from transfer.drawn_schedules import draw_schedules
+from transfer.instants import COUNT, SEED, UTC, Evaluator
 from z4j_adapters.transfer.exporting.lines import ExportLines
 from z4j_adapters.transfer.exporting.model import Exporter
 from z4j_adapters.transfer.exporting.run import run_export
@@ -23,19 +24,50 @@ from z4j_adapters.transfer.exporting.wanted import read_wanted
 from z4j_adapters.transfer.lines import CALENDAR_END_US
 from z4j_adapters.transfer.model import Found, Refused
 from z4j_adapters.transfer.nominal import changes
-from z4j_adapters.transfer.values import duration, micros, timestamp
+from z4j_adapters.transfer.values import micros
 from z4j_adapters.transfer.zones import zone_of
 
-COUNT = 60  # Due times that are compared after each instant.
+FIRES = 60  # Due times that are compared after each instant.
 CALL = ("engine", "task", "argsJson", "kwargsJson", "queue", "priority", "expires")
 EMPTY = {"argsJson": "[]", "kwargsJson": "{}", "queue": "", "priority": 0}
-SHORT_S = 7 * 86_400  # Of a period.
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def cron(expression: str, **more: Any) -> dict[str, Any]:
+    """The spec of a cron."""
+    return {"cron": {"expression": expression, **more}}
+
+
+NINE = cron("0 9 * * *")
+MINUTE = {"interval": {"period": "60s", "anchorTime": "2026-01-01T00:00:00Z"}}
+# Spec, further fields, and what is said of it where a target has five fields of a cron and no more.
+NOT_IN_CRONS = [
+    ({"cron": {"hour": "9", "minute": "0", "year": "2027"}}, {}, "no years"),
+    ({"cron": {"hour": "9", "minute": "0", "isoWeek": "5"}}, {}, "no ISO weeks"),
+    (cron("0 9 L * *"), {}, "L or W"),
+    (NINE, {"state": "STATE_PAUSED"}, "state is STATE_PAUSED"),
+    (NINE, {"startTime": "2026-05-01T00:00:00Z"}, "start_time has no place"),
+    (NINE, {"endTime": "2026-05-01T00:00:00Z"}, "end_time has no place"),
+    (NINE, {"maxFires": 3}, "max_fires has no place"),
+    (NINE, {"engine": "rq"}, "it is for rq"),
+]
+
+
+def schedules_like(**plain: Any) -> Callable[..., dict[str, Any]]:
+    """What makes schedules, of a spec and of fields that are other than the plain ones."""
+
+    def schedule(spec: Mapping[str, Any] = NINE, **fields: Any) -> dict[str, Any]:
+        return {**plain, "spec": spec, **fields}
+
+    return schedule
 
 
 @dataclass(frozen=True)
 class Export:
     """What became of schedules."""
 
+    target: Mapping[str, Any]
+    """Line."""
     given: Mapping[str, dict[str, Any]]
     exported: Mapping[str, dict[str, Any]]
     """Id → line."""
@@ -66,7 +98,6 @@ def export(
     base = {"at": at, "any_phase": False, "timezone": None}
     writer = exporter(Namespace(**{**base, **options}))
     out = ExportLines(text)
-    out.target(writer.target(), "x")
     after = {name: _instants(schedule, at) for name, schedule in schedules.items()}
     lines = [line_of(name, one, running, at, after[name]) for name, one in schedules.items()]
     run_export(writer, read_wanted([*lines, '{"type":"end"}'], drop), to, out)
@@ -78,7 +109,75 @@ def export(
         assert not isinstance(entry, Refused), entry
         found.setdefault(entry.key, []).append(entry)
     refused = {line["id"]: line for line in answers if line["type"] == "refused"}
-    return Export(schedules, exported, refused, found, to, after)
+    return Export(answers[0], schedules, exported, refused, found, to, after)
+
+
+def exporting(
+    exporter: type[Exporter],
+    schedule: Callable[..., dict[str, Any]],
+    *,
+    at: datetime = AT,
+    file: str = "schedules.py",
+    **plain: Any,
+) -> Any:
+    """A fixture that exports one schedule, of a spec and fields, or `schedules` by their ids.
+
+    `options` are those of the command, which are `plain` where nothing is said of them.
+    """
+
+    @pytest.fixture
+    def exported(tmp_path: Path, ours: Evaluator) -> Callable[..., Export]:
+        def run(
+            spec: Mapping[str, Any] = NINE,
+            *,
+            schedules: Mapping[str, dict[str, Any]] | None = None,
+            options: Mapping[str, Any] | None = None,
+            drop: Iterable[str] = (),
+            **fields: Any,
+        ) -> Export:
+            given = schedules or {"s": schedule(spec, **fields)}
+            chosen = {**plain, **(options or {})}
+            return export(exporter, given, tmp_path / file, ours, at=at, drop=drop, **chosen)
+
+        return run
+
+    return exported
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What the schedules of one random export have in common; most are in the first zone."""
+
+    engine: str
+    at: datetime
+    zones: tuple[str, ...]
+    more: Callable[[random.Random], dict[str, Any]] = lambda draw: {}
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def export_drawn(
+    exporter: type[Exporter],
+    draw_batch: Callable[[random.Random], Batch],
+    folder: Path,
+    ours: Evaluator,
+    *,
+    size: int = 30,
+    file: str = "schedules.py",
+    also: Callable[[Export], None] = lambda result: None,
+) -> Counter[str]:
+    """Export schedules by the batch and check each export, and `also` what only its target has."""
+    draw = random.Random(SEED)
+    tally: Counter[str] = Counter()
+    while tally.total() < COUNT:
+        batch = draw_batch(draw)
+        schedules = draw_schedules(
+            draw, ours, size, at=batch.at, engine=batch.engine, zones=batch.zones, more=batch.more
+        )
+        to = folder / f"{tally.total()}-{file}"
+        result = export(exporter, schedules, to, ours, at=batch.at, **batch.options)
+        tally += check(result, ours)
+        also(result)
+    return tally
 
 
 def line_of(
@@ -89,7 +188,7 @@ def line_of(
         "export": schedule,
         "now_us": micros(at),
         "after_us": [micros(instant) for instant in after],
-        "count": COUNT,
+        "count": FIRES,
     }
     fields = running.ask(question)
     assert "error" not in fields, (schedule, fields)
@@ -119,8 +218,8 @@ def check(result: Export, running: Evaluator) -> Counter[str]:
 def _check_times(result: Export, name: str, running: Evaluator) -> None:
     line, schedule, found = result.exported[name], result.given[name], result.found_of(name)
     for number, after in enumerate(result.after[name]):
-        ours = [at for at in running.next([schedule], after, COUNT) if at < CALENDAR_END_US]
-        theirs = running.next([dict(one.schedule) for one in found], after, COUNT)
+        ours = [at for at in running.next([schedule], after, FIRES) if at < CALENDAR_END_US]
+        theirs = running.next([dict(one.schedule) for one in found], after, FIRES)
         assert ours == theirs, (after, schedule, [one.schedule for one in found])
         if "fires" in line:
             assert ours == line["fires"][number], (after, schedule, line)
@@ -129,13 +228,13 @@ def _check_times(result: Export, name: str, running: Evaluator) -> None:
 def _check_call(result: Export, name: str) -> None:
     given = result.given[name]
     for one in result.found_of(name):
-        for field in CALL:
+        for part in CALL:
             ours, theirs = (
-                schedule.get(field, EMPTY.get(field)) for schedule in (given, one.schedule)
+                schedule.get(part, EMPTY.get(part)) for schedule in (given, one.schedule)
             )
-            if field.endswith("Json"):
+            if part.endswith("Json"):
                 ours, theirs = json.loads(ours), json.loads(theirs)
-            assert ours == theirs, (field, given, one.schedule)
+            assert ours == theirs, (part, given, one.schedule)
 
 
 def _instants(schedule: dict[str, Any], at: datetime) -> tuple[datetime, ...]:
@@ -147,146 +246,7 @@ def _instants(schedule: dict[str, Any], at: datetime) -> tuple[datetime, ...]:
     return at, *(max(at, change - timedelta(hours=30)) for change in islice(following, 1))
 
 
-def draw_schedules(
-    draw: random.Random,
-    running: Evaluator,
-    n: int,
-    *,
-    at: datetime,
-    engine: str,
-    zones: tuple[str, ...],
-    more: Callable[[random.Random], dict[str, Any]] = lambda draw: {},
-) -> dict[str, dict[str, Any]]:
-    """n schedules that the scheduler takes, by their ids; most of them plain, in the first zone.
-
-    `more` gives further fields, which only this engine has.
-    """
-    found: dict[str, dict[str, Any]] = {}
-    while len(found) < n:
-        schedule = _draw(draw, at, zones) | {"engine": engine, "task": draw.choice(TASKS)}
-        schedule |= more(draw)
-        if "error" not in running.ask({"export": schedule, "now_us": micros(at)}):
-            found[f"s{len(found)}"] = schedule
-    return found
-
-
-TASKS = ("proj.tasks.report", "send", "a.b:c")
-
-
-def _draw(draw: random.Random, at: datetime, zones: tuple[str, ...]) -> dict[str, Any]:
-    zone = zones[0] if draw.random() < 0.85 else draw.choice(zones)
-    kind = draw.random()
-    if kind < 0.68:
-        spec = {"cron": _draw_cron(draw)}
-    elif kind < 0.86:
-        spec = {"interval": _draw_interval(draw, at)}
-    elif kind < 0.92:
-        spec = {"oneShot": {"fireTime": timestamp(at + _span(draw, 2e7))}}
-    elif kind < 0.97:
-        spec = {"calendarInterval": _draw_calendar(draw, at)}
-    else:
-        spec = {"solar": {"event": "EVENT_SUNSET", "latitude": 52.5, "longitude": 13.4}}
-    return {
-        "spec": spec,
-        "timeZone": zone,
-        "gap": "GAP_POLICY_" + draw.choice(["NEXT_VALID", "SHIFT", "SHIFT", "SKIP"]),
-        "fold": "FOLD_POLICY_" + draw.choice(["AUTO", "FIRST", "FIRST", "SECOND", "BOTH"]),
-        **_draw_call(draw),
-        **_draw_bounds(draw, at),
-    }
-
-
-def _draw_cron(draw: random.Random) -> dict[str, Any]:
-    stars = {"minute": 0.15, "hour": 0.3, "dayOfMonth": 0.6, "month": 0.7, "dayOfWeek": 0.6}
-    fields = {name: draw_field(draw, name) for name, star in stars.items() if draw.random() >= star}
-    if draw.random() < 0.4:  # At night, when the clocks are changed.
-        hour = draw.choice(["2", "1,2", "2,3", "0", "0,23", "*/2", "1-3", "0-4", "*", "23"])
-        fields = {"minute": fields.get("minute", "0"), "hour": hour}
-    rare = draw.random()
-    if rare < 0.04:
-        fields["second"] = draw.choice(["30", "*/15", "0,59"])
-    elif rare < 0.08:
-        fields["dayOfMonth"] = draw.choice(["L", "L-3", "15W", "LW", "1,L"])
-    elif rare < 0.14:
-        fields["dayOfWeek"] = draw.choice(["5#2", "5L", "1#1,3#3", "MON#5", "2,5#2"])
-    elif rare < 0.18:
-        fields["year"] = draw.choice(["2026-2040", "2027,2029"])
-    elif rare < 0.2:
-        fields["isoWeek"] = draw.choice(["1-26", "53", "*/2"])
-    match = draw.choice(["AND", "OR"])
-    return {**fields, "dayMatch": f"DAY_MATCH_{match}"}
-
-
-def draw_field(draw: random.Random, name: str) -> str:
-    """A field of a cron, as people write them."""
-    low, high = BOUNDS[name]
-    kind = draw.random()
-    if kind < 0.4:
-        return str(draw.randint(low, high))
-    if kind < 0.6:
-        return f"*/{draw.randint(2, (high - low) // 2 + 2)}"
-    first, last = sorted((draw.randint(low, high), draw.randint(low, high)))
-    if kind < 0.8:
-        return f"{first}-{last}"
-    return ",".join(str(draw.randint(low, high)) for _ in range(draw.randint(2, 4)))
-
-
-def _draw_interval(draw: random.Random, at: datetime) -> dict[str, Any]:
-    period = draw.choice([1, 30, 60, 90, 3600, 7200, 86_400, 0, 0])
-    span = timedelta(seconds=period or draw.randint(2, SHORT_S))
-    if draw.random() < 0.1:
-        span += timedelta(microseconds=draw.randint(1, 999_999))
-    anchor = at - _span(draw, 2e6)
-    interval = {"period": duration(span), "anchorTime": timestamp(anchor)}
-    if draw.random() < 0.1:
-        days = draw.randint(1, 9)
-        interval |= {"period": f"{days * 86_400}s", "arithmetic": "ARITHMETIC_WALL"}
-    return interval
-
-
-def _draw_calendar(draw: random.Random, at: datetime) -> dict[str, Any]:
-    unit = draw.choice(["days", "weeks", "months", "years"])
-    start = (at - _span(draw, 4e7)).date()
-    time = draw.choice(["00:00", "02:30", "12:00:05"])
-    return {unit: draw.randint(1, 4), "startDate": start.isoformat(), "atTime": time}
-
-
-def _draw_call(draw: random.Random) -> dict[str, Any]:
-    return _some(
-        draw,
-        (0.5, "argsJson", lambda: json.dumps([1, "zwei", None, {"x": [2.5, True]}])),
-        (0.4, "kwargsJson", lambda: json.dumps({"to": "a@b", "n": draw.randrange(10**20)})),
-        (0.3, "queue", lambda: draw.choice(["reports", "low"])),
-        (0.03, "priority", lambda: draw.choice([-50, 10])),
-        (0.15, "expires", lambda: draw.choice(["90s", "3600s", "1.5s"])),
-    )
-
-
-def _draw_bounds(draw: random.Random, at: datetime) -> dict[str, Any]:
-    return _some(
-        draw,
-        (0.03, "startTime", lambda: timestamp(at + _span(draw, 4e6))),
-        (0.03, "endTime", lambda: timestamp(at + _span(draw, 4e7) + timedelta(days=1))),
-        (0.03, "maxFires", lambda: draw.choice([1, 5])),
-        (0.02, "jitter", lambda: "30s"),
-        (0.02, "overlap", lambda: "OVERLAP_SKIP"),
-        (0.02, "runRetry", lambda: {"maxAttempts": 3}),
-        (0.03, "state", lambda: "STATE_PAUSED"),
-        (0.1, "description", lambda: "of the night"),
-        (0.1, "labels", lambda: {"team": "billing"}),
-        (0.1, "catchUp", lambda: "CATCH_UP_SKIP"),
-    )
-
-
-def _some(draw: random.Random, *choices: tuple[float, str, Callable[[], Any]]) -> dict[str, Any]:
-    return {name: value() for chance, name, value in choices if draw.random() < chance}
-
-
-def _span(draw: random.Random, most_s: float) -> timedelta:
-    return timedelta(seconds=draw.randrange(1, int(most_s)))
-
-
 def report(title: str, tally: Counter[str]) -> str:
     """What to print of a random test."""
     lines = (f"  {count:5}  {what}" for what, count in sorted(tally.items()))
-    return "\n".join([f"\n{title}: {tally.total()} schedules", *lines])
+    return "\n".join([f"\n{title}, Z4J_SEED={SEED}: {tally.total()} schedules", *lines])

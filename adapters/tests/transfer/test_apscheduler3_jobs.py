@@ -16,7 +16,8 @@ if not version("apscheduler").startswith("3."):
     pytest.skip("this is another APScheduler than 3", allow_module_level=True)
 
 from apscheduler.triggers.cron import CronTrigger
-from transfer.apscheduler_kit import AT, Harmful, read, state, store
+from transfer.apscheduler_kit import AT, read, state, store
+from transfer.harmful import Harmful
 from transfer.instants import UTC
 
 NEW_YORK = ZoneInfo("America/New_York")

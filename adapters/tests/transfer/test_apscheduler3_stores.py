@@ -20,7 +20,8 @@ if not version("apscheduler").startswith("3."):
     pytest.skip("this is another APScheduler than 3", allow_module_level=True)
 
 from apscheduler.triggers.cron import CronTrigger
-from transfer.apscheduler_kit import Harmful, read, state, store
+from transfer.apscheduler_kit import read, state, store
+from transfer.harmful import Harmful
 from transfer.instants import UTC, contents
 from z4j_adapters.transfer.databases import open_database
 from z4j_adapters.transfer.model import SourceError

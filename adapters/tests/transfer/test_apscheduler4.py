@@ -30,8 +30,9 @@ from apscheduler.triggers.combining import OrTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
-from transfer.apscheduler_kit import AT, RANGES, WEEKDAYS, Harmful, draw_fields, read
+from transfer.apscheduler_kit import AT, RANGES, WEEKDAYS, draw_fields, read
 from transfer.clocks import NAMED_ZONES, draw_start
+from transfer.harmful import Harmful
 from transfer.instants import COUNT, FIRES, SEED, UTC, Evaluator, definitions, distinct, micros
 from transfer.tally import tally
 

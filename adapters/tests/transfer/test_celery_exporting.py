@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,59 +11,34 @@ import pytest
 from celery.beat import PersistentScheduler
 from transfer.celery_kit import make_app
 from transfer.clocks import NAMED_ZONES, draw_start
-from transfer.exports import Export, check, draw_schedules, export, report
-from transfer.instants import COUNT, SEED, UTC, Evaluator
+from transfer.exports import (
+    NINE,
+    NOT_IN_CRONS,
+    Batch,
+    check,
+    cron,
+    exporting,
+    schedules_like,
+)
+from transfer.instants import COUNT, UTC, Evaluator
 from z4j_adapters.engines.celery.exporting.static import CeleryExporter
 from z4j_adapters.transfer.exporting.python import run_file
 from z4j_adapters.transfer.model import SourceError
 
-AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
-BATCH = 30  # In one app, with one zone and one start.
+schedule = schedules_like(
+    engine="celery", task="t", timeZone="Europe/Berlin", gap="GAP_POLICY_SHIFT"
+)
+exported = exporting(CeleryExporter, schedule, state=None)
 
 
-@pytest.fixture
-def exported(tmp_path: Path, ours: Evaluator) -> Any:
-    """Exports one schedule, or several by their ids."""
-
-    def run(spec: dict[str, Any] | None = None, **fields: Any) -> Export:
-        state = fields.pop("beat_file", None)
-        schedules = fields.pop("schedules", None) or {"s": schedule(spec or NINE, **fields)}
-        to = tmp_path / "schedules.py"
-        return export(CeleryExporter, schedules, to, ours, at=AT, state=state)
-
-    return run
-
-
-NINE = {"cron": {"expression": "0 9 * * *"}}
-
-
-def schedule(spec: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    plain = {"engine": "celery", "task": "t", "timeZone": "Europe/Berlin"}
-    return {**plain, "spec": spec, "gap": "GAP_POLICY_SHIFT", **fields}
-
-
-def cron(expression: str, **more: Any) -> dict[str, Any]:
-    return {"cron": {"expression": expression, **more}}
-
-
-def test_what_is_exported_is_celerys(
-    tmp_path: Path, ours: Evaluator, capsys: pytest.CaptureFixture[str]
-) -> None:
-    draw = random.Random(SEED)
-    tally: Counter[str] = Counter()
-    for number in range(COUNT // BATCH):
+def test_what_is_exported_is_celerys(drawn: Any, tmp_path: Path) -> None:
+    def batch(draw: random.Random) -> Batch:
         zones = tuple(draw.sample(NAMED_ZONES, 3))
-        at = draw_start(draw, zones[0])
-        state = tmp_path / f"state{number}" if draw.random() < 0.7 else None
-        schedules = draw_schedules(draw, ours, BATCH, at=at, engine="celery", zones=zones)
-        to = tmp_path / f"schedules{number}.py"
-        any_phase = draw.random() < 0.5
-        result = export(
-            CeleryExporter, schedules, to, ours, at=at, any_phase=any_phase, state=state
-        )
-        tally += check(result, ours)
-    with capsys.disabled():
-        print(report(f"--to celery, Z4J_SEED={SEED}", tally))
+        state = tmp_path / f"state{draw.randrange(10**9)}" if draw.random() < 0.7 else None
+        options = {"state": state, "any_phase": draw.random() < 0.5}
+        return Batch("celery", draw_start(draw, zones[0]), zones, options=options)
+
+    tally = drawn("--to celery", CeleryExporter, batch)
     assert tally["exported: cron"] > COUNT / 5 and tally["exported: interval"] > COUNT / 30
 
 
@@ -94,21 +68,14 @@ def test_the_second_friday_is_a_friday_of_the_second_week(exported: Any) -> None
     ("spec", "fields", "says"),
     [
         (cron("30 0 9 * * *"), {}, "no seconds"),
-        ({"cron": {"hour": "9", "minute": "0", "year": "2027"}}, {}, "no years"),
-        ({"cron": {"hour": "9", "minute": "0", "isoWeek": "5"}}, {}, "no ISO weeks"),
-        (cron("0 9 L * *"), {}, "L or W"),
+        *NOT_IN_CRONS,
         ({"oneShot": {"fireTime": "2026-05-01T00:00:00Z"}}, {}, "nothing that runs once"),
         ({"calendarInterval": {"months": 2, "startDate": "2026-01-31"}}, {}, "calendar"),
         ({"solar": {"event": "EVENT_SUNSET", "latitude": 1}}, {}, "computes the sun"),
         (cron("30 2 * * *"), {"gap": "GAP_POLICY_SKIP"}, "gap SKIP is another thing"),
         (cron("30 2 * * *"), {"fold": "FOLD_POLICY_BOTH"}, "2026-10-25 02:30 in Europe/Berlin"),
         (NINE, {"priority": 5}, "celery_priority"),
-        (NINE, {"state": "STATE_PAUSED"}, "state is STATE_PAUSED"),
         (NINE, {"overlap": "OVERLAP_SKIP"}, "overlap is OVERLAP_SKIP"),
-        (NINE, {"startTime": "2026-05-01T00:00:00Z"}, "start_time has no place"),
-        (NINE, {"endTime": "2026-05-01T00:00:00Z"}, "end_time has no place"),
-        (NINE, {"maxFires": 3}, "max_fires has no place"),
-        (NINE, {"engine": "rq"}, "it is for rq"),
         (NINE, {"engineOptions": {"countdown": "5"}}, "countdown"),
         ({"interval": {"period": "60s"}}, {"createTime": "2026-01-01T00:00:00Z"}, "--state"),
         (
@@ -135,6 +102,7 @@ def test_crontabs_of_an_app_have_one_zone(exported: Any) -> None:
     both = {"a": schedule(NINE), "b": schedule(NINE, timeZone="Asia/Tokyo")}
     result = exported(schedules=both)
     assert result.exported.keys() == {"a"} and result.refused["b"]["code"] == "R9_ZONE"
+    assert run_file(result.path)["timezone"] == result.target["zone"] == "Europe/Berlin"
 
 
 def test_a_zone_of_fixed_offset_is_one_in_celery(exported: Any, ours: Evaluator) -> None:
@@ -147,7 +115,8 @@ def test_beat_itself_goes_on_from_the_last_run_in_the_state(exported: Any, tmp_p
     state = tmp_path / "celerybeat-schedule"
     anchor = {"period": "7200s", "anchorTime": "2026-03-01T00:30:00Z"}
     result = exported(
-        beat_file=state, schedules={"i": schedule({"interval": anchor}), "c": schedule(NINE)}
+        options={"state": state},
+        schedules={"i": schedule({"interval": anchor}), "c": schedule(NINE)},
     )
     module = run_file(result.path)
     app = make_app(module["timezone"], beat_schedule=module["beat_schedule"])
@@ -161,8 +130,8 @@ def test_beat_itself_goes_on_from_the_last_run_in_the_state(exported: Any, tmp_p
 def test_a_state_that_beat_has_used_is_not_replaced(exported: Any, tmp_path: Path) -> None:
     state = tmp_path / "celerybeat-schedule"
     every = {"interval": {"period": "60s", "anchorTime": "2026-03-01T00:00:00Z"}}
-    exported(every, beat_file=state)
-    result = exported(every, beat_file=state)  # Nothing has run: it is written anew.
+    exported(every, options={"state": state})
+    result = exported(every, options={"state": state})  # Nothing has run: it is written anew.
     module = run_file(result.path)
     app = make_app(module["timezone"], beat_schedule=module["beat_schedule"])
     beat = PersistentScheduler(app=app, schedule_filename=str(state), lazy=True)
@@ -170,7 +139,7 @@ def test_a_state_that_beat_has_used_is_not_replaced(exported: Any, tmp_path: Pat
     beat.schedule["s"] = next(beat.schedule["s"])
     beat.close()
     with pytest.raises(SourceError, match="beat has run schedules from it"):
-        exported(every, beat_file=state)
+        exported(every, options={"state": state})
 
 
 def test_a_call_that_no_module_can_hold_is_refused(exported: Any) -> None:

@@ -6,43 +6,27 @@ import json
 import random
 import shutil
 import subprocess
-from collections import Counter
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from transfer import cron_daemon
 from transfer.clocks import ZONES, draw_start, shown
-from transfer.exports import Export, check, draw_schedules, export, report
-from transfer.instants import COUNT, SEED, UTC, Evaluator, lines_of
+from transfer.exports import AT, NINE, Batch, Export, cron, exporting, schedules_like
+from transfer.instants import COUNT, Evaluator, lines_of
 from z4j_adapters.transfer.cron.exporter import CronExporter
 from z4j_adapters.transfer.cron.importer import CronImporter
 from z4j_adapters.transfer.model import SourceError
 from z4j_adapters.transfer.values import micros
 from z4j_adapters.transfer.zones import zone_of
 
-AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
-BATCH = 30  # In one table, with one zone and one start.
 DAYS = timedelta(days=4)
-GIVEN = {"command": None, "task": None, "user_column": None, "cron_flavour": "debian"}
 RUN = "run {task} {args} {kwargs} {queue}"
-
-
-@pytest.fixture
-def exported(tmp_path: Path, ours: Evaluator) -> Any:
-    """Exports schedules by their ids."""
-
-    def run(options: dict[str, Any] | None = None, **schedules: dict[str, Any]) -> Export:
-        given = {**GIVEN, "command": RUN, "timezone": "Europe/Berlin", **(options or {})}
-        return export(CronExporter, schedules, tmp_path / "table", ours, at=AT, **given)
-
-    return run
-
-
-def schedule(expression: str, **fields: Any) -> dict[str, Any]:
-    spec = {"cron": {"expression": expression}}
-    return {"engine": "rq", "task": "t", "timeZone": "Europe/Berlin", "spec": spec, **fields}
+GIVEN = {"command": RUN, "task": None, "user_column": None, "cron_flavour": "debian"}
+SHELL = {"task": "shell.run", "command": "run {task}"}
+schedule = schedules_like(engine="rq", task="t", timeZone="Europe/Berlin")
+exported = exporting(CronExporter, schedule, file="table", timezone="Europe/Berlin", **GIVEN)
 
 
 def lines(result: Export) -> list[str]:
@@ -50,42 +34,43 @@ def lines(result: Export) -> list[str]:
 
 
 def test_debians_cron_runs_each_line_when_the_schedule_fires_and_once(
-    tmp_path: Path, ours: Evaluator, capsys: pytest.CaptureFixture[str]
+    drawn: Any, ours: Evaluator
 ) -> None:
-    draw = random.Random(SEED)
-    tally: Counter[str] = Counter()
-    for number in range(COUNT // BATCH):
+    batches: list[Batch] = []
+
+    def batch(draw: random.Random) -> Batch:
         zones = tuple(draw.sample(ZONES, 3))
-        at, to = draw_start(draw, zones[0]), tmp_path / f"table{number}"
-        schedules = draw_schedules(draw, ours, BATCH, at=at, engine="celery", zones=zones)
-        given = {**GIVEN, "command": RUN, "timezone": zones[0]}
-        result = export(CronExporter, schedules, to, ours, at=at, **given)
-        tally += check(result, ours)
+        options = {**GIVEN, "timezone": zones[0]}
+        batches.append(Batch("celery", draw_start(draw, zones[0]), zones, options=options))
+        return batches[-1]
+
+    def runs_when_due(result: Export) -> None:
+        at, zone = batches[-1].at, batches[-1].zones[0]
         for name, line in result.exported.items():
             job = cron_daemon.job_of(line["becomes"])
-            ran = cron_daemon.run_each(job, zone_of(zones[0]), at, at + DAYS)
-            here = ours.next([schedules[name]], at, len(ran) + 1)
+            ran = cron_daemon.run_each(job, zone_of(zone), at, at + DAYS)
+            here = ours.next([result.given[name]], at, len(ran) + 1)
             here = [us for us in here if us <= micros(at + DAYS)]
             theirs = [micros(one) for one in ran]
-            assert here == theirs, (schedules[name], line["becomes"], shown(theirs[:9], zones[0]))
-    with capsys.disabled():
-        print(report(f"--to cron, Z4J_SEED={SEED}", tally))
+            assert here == theirs, (result.given[name], line["becomes"], shown(theirs[:9], zone))
+
+    tally = drawn("--to cron", CronExporter, batch, file="table", also=runs_when_due)
     assert tally["exported: cron, without an oracle"] > COUNT / 6
 
 
 def test_a_command_is_made_of_the_call_and_quoted(exported: Any) -> None:
     call = {"argsJson": '["it\'s 5%"]', "kwargsJson": '{"x": 1}', "queue": "low"}
-    result = exported(s=schedule("*/5 9-17 * * MON-FRI", **call))
+    result = exported(cron("*/5 9-17 * * MON-FRI"), **call)
     quoted = """run t '["it'"'"'s 5\\%"]' '{"x": 1}' low"""
     assert lines(result) == [f"*/5 9-17 * * 1-5 {quoted}"]
 
 
 def test_a_template_that_leaves_out_part_of_a_call_is_not_used_for_it(exported: Any) -> None:
-    given = {"plain": schedule("0 9 * * *"), "more": schedule("0 9 * * *", argsJson="[1]")}
-    result = exported({"command": "run {task}"}, **given)
+    given = {"plain": schedule(NINE), "more": schedule(NINE, argsJson="[1]")}
+    result = exported(schedules=given, options={"command": "run {task}"})
     assert result.exported.keys() == {"plain"}
     assert result.refused["more"]["remedy"] == "write {args} into the template"
-    assert len(exported({"command": "run-by-id {id}"}, **given).exported) == 2
+    assert len(exported(schedules=given, options={"command": "run-by-id {id}"}).exported) == 2
 
 
 TABLE = """\
@@ -119,27 +104,28 @@ def test_a_crontab_that_was_imported_comes_out_again(
 
     before = imported(table)
     options = {"task": "shell.run", "command": None, "cron_flavour": flavour}
-    result = exported(options, **{f"s{n}": one for n, one in enumerate(before)})
+    given = {f"s{n}": one for n, one in enumerate(before)}
+    result = exported(schedules=given, options=options)
     assert not result.refused
     assert imported(result.path) == before
 
 
 def test_a_table_for_cron_d_names_users(exported: Any) -> None:
     call = {"task": "shell.run", "kwargsJson": json.dumps({"command": "x", "user": "alice"})}
-    given = {"a": schedule("0 9 * * *", **call), "b": schedule("0 10 * * *")}
-    result = exported({"task": "shell.run", "command": "run {task}", "user_column": "ops"}, **given)
+    given = {"a": schedule(NINE, **call), "b": schedule(cron("0 10 * * *"))}
+    result = exported(schedules=given, options={**SHELL, "user_column": "ops"})
     assert lines(result) == ["0 9 * * * alice x", "0 10 * * * ops run t"]
-    result = exported({"task": "shell.run", "command": "run {task}"}, **given)
+    result = exported(schedules=given, options=SHELL)
     assert "--user-column" in result.refused["a"]["remedy"]
 
 
 def test_lines_below_settings_of_others_are_refused(exported: Any) -> None:
     def with_env(**env: str) -> dict[str, Any]:
         call = json.dumps({"command": "x", "env": env})
-        return schedule("0 9 * * *", task="shell.run", kwargsJson=call)
+        return schedule(NINE, task="shell.run", kwargsJson=call)
 
-    given = {"a": with_env(A="1"), "b": with_env(A="2"), "c": schedule("0 8 * * *")}
-    result = exported({"task": "shell.run", "command": "run {task}"}, **given)
+    given = {"a": with_env(A="1"), "b": with_env(A="2"), "c": schedule(cron("0 8 * * *"))}
+    result = exported(schedules=given, options=SHELL)
     assert lines(result) == ["0 8 * * * run t", "A=1", "0 9 * * * x"]
     assert "other settings" in result.refused["b"]["reason"]
 
@@ -147,33 +133,33 @@ def test_lines_below_settings_of_others_are_refused(exported: Any) -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        (schedule("0 9 13 * FRI", **{"spec": {"cron": {
-            "minute": "0", "hour": "9", "dayOfMonth": "13", "dayOfWeek": "FRI",
-            "dayMatch": "DAY_MATCH_AND"}}}), "both its day"),
-        (schedule("0 9 * * 5#2"), "no L, W and #"),
-        (schedule("30 0 9 * * *"), "no seconds"),
-        (schedule("0 9 * * *", timeZone="Asia/Tokyo"), "the host's clock"),
-        (schedule("0,30 2 * * *"), "each of them"),
-        (schedule("30 2 * * *", gap="GAP_POLICY_SKIP"), "2026-03-29 02:30 in Europe/Berlin"),
-        (schedule("* * * * *", fold="FOLD_POLICY_FIRST"), "2026-03-29 02:00 in Europe/Berlin"),
-        (schedule("0 9 * * *", expires="60s"), "--drop expires"),
-        (schedule("0 9 * * *", state="STATE_PAUSED"), "state is STATE_PAUSED"),
-        (schedule("0 9 * * *", task="a\nb"), "does not take the line"),
-        (schedule("0 9 * * *", argsJson=json.dumps(["x" * 1000])), "command too long"),
+        (schedule(cron("0 9 13 * FRI", dayMatch="DAY_MATCH_AND")), "both its day"),
+        (schedule(cron("0 9 * * 5#2")), "no L, W and #"),
+        (schedule(cron("30 0 9 * * *")), "no seconds"),
+        (schedule(NINE, timeZone="Asia/Tokyo"), "the host's clock"),
+        (schedule(cron("0,30 2 * * *")), "each of them"),
+        (schedule(cron("30 2 * * *"), gap="GAP_POLICY_SKIP"), "2026-03-29 02:30 in Europe/Berlin"),
+        (schedule(cron("* * * * *"), fold="FOLD_POLICY_FIRST"),
+         "2026-03-29 02:00 in Europe/Berlin"),
+        (schedule(NINE, expires="60s"), "--drop expires"),
+        (schedule(NINE, state="STATE_PAUSED"), "state is STATE_PAUSED"),
+        (schedule(NINE, task="a\nb"), "does not take the line"),
+        (schedule(NINE, argsJson=json.dumps(["x" * 1000])), "command too long"),
     ],
 )  # fmt: skip
 def test_what_is_refused_says_why(exported: Any, given: dict[str, Any], says: str) -> None:
-    line = exported(s=given).refused["s"]
+    line = exported(schedules={"s": given}).refused["s"]
     assert says in line["reason"] + line["remedy"]
 
 
 def test_a_wildcard_job_follows_the_clock_and_a_fixed_one_does_not(exported: Any) -> None:
     policies = {"gap": "GAP_POLICY_SKIP", "fold": "FOLD_POLICY_BOTH"}
-    result = exported(
-        wild=schedule("*/30 * * * *", **policies),
-        fixed=schedule("0 0-23/6 * * *"),
-        once=schedule("5 2 * * *"),
-    )
+    given = {
+        "wild": schedule(cron("*/30 * * * *"), **policies),
+        "fixed": schedule(cron("0 0-23/6 * * *")),
+        "once": schedule(cron("5 2 * * *")),
+    }
+    result = exported(schedules=given)
     assert [line.partition(" run")[0] for line in lines(result)] == [
         "*/30 * * * *",
         "0 */6 * * *",
@@ -183,10 +169,10 @@ def test_a_wildcard_job_follows_the_clock_and_a_fixed_one_does_not(exported: Any
 
 def test_the_zone_of_the_host_must_be_named(exported: Any) -> None:
     with pytest.raises(SourceError, match="zone of its host"):
-        exported({"timezone": None}, s=schedule("0 9 * * *"))
+        exported(options={"timezone": None})
 
 
 @pytest.mark.skipif(not shutil.which("crontab"), reason="there is no crontab here")
 def test_crontab_itself_takes_the_table(exported: Any) -> None:
-    result = exported(s=schedule("*/5 9-17 * * MON-FRI"))
+    result = exported(cron("*/5 9-17 * * MON-FRI"))
     subprocess.run(["crontab", "-T", result.path], check=True)

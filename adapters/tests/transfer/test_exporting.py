@@ -13,8 +13,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from transfer.exports import export, line_of
-from transfer.instants import UTC, Evaluator, evaluator
+from transfer.exports import AT, export, line_of
+from transfer.instants import Evaluator
 from z4j_adapters.engines.celery.exporting.static import CeleryExporter
 from z4j_adapters.transfer.exporting.clocks import Crossing, differs_at, meets_at
 from z4j_adapters.transfer.exporting.days import Days, days_of
@@ -23,7 +23,6 @@ from z4j_adapters.transfer.exporting.targets import TARGETS, exporter_of
 from z4j_adapters.transfer.exporting.wanted import read_wanted
 from z4j_adapters.transfer.model import APPROXIMATE, Found, Note, Refused
 
-AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NINE = {
     "engine": "celery",
     "task": "t",
@@ -32,22 +31,16 @@ NINE = {
 }
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Evaluator]:
-    with evaluator() as running:
-        yield running
-
-
-def cron_of(running: Evaluator, expression: str) -> Cron:
+def cron_of(ours: Evaluator, expression: str) -> Cron:
     schedule = {**NINE, "spec": {"cron": {"expression": expression}}}
-    lines = [line_of("s", schedule, running, AT, ()), '{"type":"end"}']
+    lines = [line_of("s", schedule, ours, AT, ()), '{"type":"end"}']
     (wanted,) = read_wanted(lines, ())
     assert wanted.cron is not None
     return wanted.cron
 
 
 @pytest.fixture
-def export_as(tmp_path: Path, running: Evaluator) -> Any:
+def export_as(tmp_path: Path, ours: Evaluator) -> Any:
     """Exports one schedule to Celery, which then reads it back as `change` has it."""
 
     def run(change: Callable[[Found], Found]) -> dict[str, Any]:
@@ -56,7 +49,7 @@ def export_as(tmp_path: Path, running: Evaluator) -> Any:
                 for entry in super().read_back(path):
                     yield change(entry) if isinstance(entry, Found) else entry
 
-        result = export(Changed, {"s": NINE}, tmp_path / "s.py", running, at=AT, state=None)
+        result = export(Changed, {"s": NINE}, tmp_path / "s.py", ours, at=AT, state=None)
         assert result.path.read_text().endswith("beat_schedule = {}\n")  # Nothing is left there.
         return dict(result.refused["s"])
 
@@ -85,11 +78,52 @@ def test_what_would_be_taken_as_finished_is_refused(export_as: Any) -> None:
     assert "finished there" in line["reason"]
 
 
+def in_zones(*zones: str, **fields: Any) -> dict[str, dict[str, Any]]:
+    return {f"s{n}": {**NINE, "timeZone": zone, **fields} for n, zone in enumerate(zones)}
+
+
+TOKYO, KOLKATA = "Asia/Tokyo", "Asia/Kolkata"
+EVERY = {"spec": {"interval": {"period": "60s", "anchorTime": "2026-01-01T00:00:00Z"}}}
+SECONDS = {"spec": {"cron": {"expression": "30 0 9 * * *"}}}
+PAST = {"spec": {"cron": {"minute": "0", "year": "2020"}}}
+
+
+@pytest.mark.parametrize(
+    ("schedules", "zone"),
+    [
+        (in_zones("Asia/Tokyo", "Europe/Berlin", "UTC", "Europe/Berlin"), "Europe/Berlin"),
+        (in_zones("Asia/Tokyo", "Europe/Berlin", "Europe/Berlin", "Asia/Tokyo"), "Asia/Tokyo"),
+        ({"x": {**NINE, **SECONDS, "timeZone": "UTC"}, **in_zones(TOKYO, TOKYO)}, TOKYO),
+        (in_zones(KOLKATA, TOKYO, TOKYO, engine="rq") | {"x": NINE}, "Europe/Berlin"),
+        (in_zones(KOLKATA, TOKYO, TOKYO, **EVERY) | {"x": NINE}, "Europe/Berlin"),
+        (in_zones(KOLKATA, TOKYO, TOKYO, **PAST) | {"x": NINE}, "Europe/Berlin"),
+        (in_zones("UTC", **EVERY), None),
+    ],
+    ids=["most", "tie", "refused", "another engine", "no cron", "never due", "none"],
+)
+def test_the_one_zone_of_a_target_is_that_of_most_crons_that_it_may_hold_and_is_told(
+    tmp_path: Path, ours: Evaluator, schedules: Any, zone: str | None
+) -> None:
+    to = tmp_path / "s.py"
+    result = export(CeleryExporter, schedules, to, ours, at=AT, state=None, any_phase=True)
+    assert result.target.get("zone") == zone
+    crons = (name for name in result.exported if "cron" in schedules[name]["spec"])
+    assert {schedules[name]["timeZone"] for name in crons} == {zone} - {None}
+
+
+def test_a_zone_that_was_given_is_that_of_the_target(tmp_path: Path, ours: Evaluator) -> None:
+    schedules = in_zones("Europe/Berlin", "Europe/Berlin", "Asia/Tokyo")
+    options = {"state": None, "timezone": "Asia/Tokyo"}
+    result = export(CeleryExporter, schedules, tmp_path / "s.py", ours, at=AT, **options)
+    assert "zone" not in result.target and result.exported.keys() == {"s2"}
+    assert "--timezone Europe/Berlin" in result.refused["s0"]["remedy"]
+
+
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
 @pytest.mark.parametrize(
-    ("expression", "ours", "theirs", "expected"),
+    ("expression", "here", "there", "expected"),
     [
         ("30 2 * * *", ("SKIP", "FIRST"), ("SHIFT", "FIRST"), datetime(2026, 3, 29, 2, 30)),
         ("30 2 * * *", ("SHIFT", "FIRST"), ("SHIFT", "BOTH"), datetime(2026, 10, 25, 2, 30)),
@@ -102,28 +136,28 @@ BERLIN = ZoneInfo("Europe/Berlin")
     ],
 )
 def test_policies_differ_only_where_a_time_is_left_out_or_repeated(
-    running: Evaluator, expression: str, ours: Any, theirs: Any, expected: datetime | None
+    ours: Evaluator, expression: str, here: Any, there: Any, expected: datetime | None
 ) -> None:
-    cron = cron_of(running, expression)
-    assert differs_at(cron, BERLIN, AT, Crossing(*ours), Crossing(*theirs)) == expected
+    cron = cron_of(ours, expression)
+    assert differs_at(cron, BERLIN, AT, Crossing(*here), Crossing(*there)) == expected
 
 
 def test_times_that_come_together_when_the_clock_is_put_forward_are_found(
-    running: Evaluator,
+    ours: Evaluator,
 ) -> None:
-    assert meets_at(cron_of(running, "30 2 * * *"), BERLIN, AT) is None
-    assert meets_at(cron_of(running, "30 2,3 * * *"), BERLIN, AT) is None
-    assert meets_at(cron_of(running, "0,30 2 * * *"), BERLIN, AT) == datetime(2026, 3, 29, 2)
-    assert meets_at(cron_of(running, "0 2,3 * * *"), BERLIN, AT) == datetime(2026, 3, 29, 2)
+    assert meets_at(cron_of(ours, "30 2 * * *"), BERLIN, AT) is None
+    assert meets_at(cron_of(ours, "30 2,3 * * *"), BERLIN, AT) is None
+    assert meets_at(cron_of(ours, "0,30 2 * * *"), BERLIN, AT) == datetime(2026, 3, 29, 2)
+    assert meets_at(cron_of(ours, "0 2,3 * * *"), BERLIN, AT) == datetime(2026, 3, 29, 2)
 
 
 @pytest.mark.parametrize("expression", ["0 9 13 * FRI", "0 9 1-7 * 2,5#2,1#5", "0 9 * 2 1#5"])
 def test_days_as_sets_are_the_days_of_the_cron_and_none_twice(
-    running: Evaluator, expression: str
+    ours: Evaluator, expression: str
 ) -> None:
     schedule = {**NINE, "timeZone": "UTC", "spec": {"cron": {"expression": expression}}}
-    sets = days_of(cron_of(running, expression))
-    months = cron_of(running, expression).months
+    sets = days_of(cron_of(ours, expression))
+    months = cron_of(ours, expression).months
 
     def matching(day: datetime) -> list[Days]:
         weekday = day.isoweekday() % 7
@@ -132,7 +166,7 @@ def test_days_as_sets_are_the_days_of_the_cron_and_none_twice(
     days = [AT.replace(hour=9) + timedelta(days=n) for n in range(1, 4000)]
     found = [day for day in days if day.month in months and matching(day)]
     assert all(len(matching(day)) == 1 for day in found)
-    expected = running.next([schedule], AT, len(found))
+    expected = ours.next([schedule], AT, len(found))
     assert [int(day.timestamp()) * 1_000_000 for day in found] == expected
 
 
@@ -145,9 +179,9 @@ def test_each_target_teaches(target: str, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_the_command_writes_the_file_and_tells_of_each_schedule(
-    tmp_path: Path, running: Evaluator
+    tmp_path: Path, ours: Evaluator
 ) -> None:
-    lines = [line_of(name, NINE, running, AT, (AT,)) for name in ("a", "b")]
+    lines = [line_of(name, NINE, ours, AT, (AT,)) for name in ("a", "b")]
     to, state = tmp_path / "schedules.py", tmp_path / "beat"
     command = ["export", "--to", "celery", "--output", str(to), "--state", str(state)]
     done = subprocess.run(

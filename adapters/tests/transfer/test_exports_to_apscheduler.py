@@ -6,8 +6,6 @@ import asyncio
 import random
 import subprocess
 import sys
-from collections import Counter
-from collections.abc import Callable
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,64 +16,36 @@ import pytest
 pytest.importorskip("apscheduler")
 
 from transfer.clocks import NAMED_ZONES, draw_start
-from transfer.exports import Export, check, draw_schedules, export, report
-from transfer.instants import COUNT, SEED, UTC, Evaluator, lines_of
+from transfer.exports import NINE, Batch, exporting, schedules_like
+from transfer.instants import COUNT, UTC, lines_of
 from z4j_adapters.transfer.apscheduler.exporting.exporter import ApschedulerExporter
 from z4j_adapters.transfer.apscheduler.importing import ApschedulerImporter, apscheduler_version
 from z4j_adapters.transfer.exporting.python import run_file
 from z4j_adapters.transfer.exporting.reading import stand_ins
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
-BATCH = 50
 VERSION = apscheduler_version()
 IS_3 = VERSION.startswith("3.")
 APP = "shop.celery:app"
-NINE = {"cron": {"hour": "9", "minute": "0"}}
 EVERY = {"interval": {"period": "90s", "anchorTime": "2026-11-22T00:00:30Z"}}
-
-
-def schedule(spec: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    plain = {"engine": "celery", "task": "shop.tasks.clean", "timeZone": "Europe/Berlin"}
-    return {**plain, "gap": "GAP_POLICY_SHIFT", "spec": spec, **fields}
-
-
-@pytest.fixture
-def exported(tmp_path: Path, ours: Evaluator) -> Callable[..., Export]:
-    """Exports one schedule, or several by their ids."""
-
-    def run(spec: dict[str, Any] | None = None, **fields: Any) -> Export:
-        given = {"celery_app": APP, "rq_queue": None, "module": None}
-        options = {name: fields.pop(name, value) for name, value in given.items()}
-        schedules = fields.pop("schedules", None) or {"s": schedule(spec or NINE, **fields)}
-        to = tmp_path / "output"
-        return export(ApschedulerExporter, schedules, to, ours, at=AT, **options)
-
-    return run
+schedule = schedules_like(
+    engine="celery", task="shop.tasks.clean", timeZone="Europe/Berlin", gap="GAP_POLICY_SHIFT"
+)
+GIVEN = {"celery_app": APP, "rq_queue": None, "module": None}
+exported = exporting(ApschedulerExporter, schedule, at=AT, **GIVEN)
 
 
 @pytest.mark.timeout(3600)
-def test_random_schedules_fire_there_as_here_or_are_refused(
-    tmp_path: Path, ours: Evaluator, capsys: pytest.CaptureFixture[str]
-) -> None:
-    draw = random.Random(SEED)
-    tally: Counter[str] = Counter()
-    while tally.total() < COUNT:
+def test_random_schedules_fire_there_as_here_or_are_refused(drawn: Any) -> None:
+    def batch(draw: random.Random) -> Batch:
         zones = tuple(draw.sample(NAMED_ZONES, 3))
-        at = draw_start(draw, zones[0])
         engine = draw.choice(("celery", "dramatiq", "taskiq", "huey", "rq"))
-        task = "shop.tasks:clean" if engine == "taskiq" else "shop.tasks.clean"
-        schedules = draw_schedules(
-            draw, ours, BATCH, at=at, engine=engine, zones=zones,
-            more=lambda _, task=task, engine=engine: (
-                {"task": "clean" if engine == "dramatiq" else task}
-            ),
-        )  # fmt: skip
-        options = {"celery_app": APP, "rq_queue": None, "module": "shop.tasks"}
-        to = tmp_path / "output"
-        result = export(ApschedulerExporter, schedules, to, ours, at=at, **options)
-        tally += check(result, ours)
-    with capsys.disabled():
-        print(report(f"--to apscheduler ({VERSION}), Z4J_SEED={SEED}", tally))
+        tasks = {"dramatiq": "clean", "taskiq": "shop.tasks:clean"}
+        fields = {"task": tasks.get(engine, "shop.tasks.clean")}
+        options = {**GIVEN, "module": "shop.tasks"}
+        return Batch(engine, draw_start(draw, zones[0]), zones, lambda _: fields, options)
+
+    tally = drawn(f"--to apscheduler ({VERSION})", ApschedulerExporter, batch, size=50)
     assert tally["exported: cron"] > COUNT / 8 and tally["exported: interval"] > COUNT / 40
 
 
@@ -119,9 +89,8 @@ def test_a_run_of_a_stored_job_sends_the_task_that_the_schedule_describes(
     text = "from celery import Celery\napp = Celery(broker='memory://')\n"
     (tmp_path / "kept_shop.py").write_text(text)
     monkeypatch.syspath_prepend(str(tmp_path))
-    result = exported(
-        celery_app="kept_shop:app", argsJson='[1,"x"]', kwargsJson='{"deep":null}', queue="low"
-    )
+    call = {"argsJson": '[1,"x"]', "kwargsJson": '{"deep":null}', "queue": "low"}
+    result = exported(options={"celery_app": "kept_shop:app"}, **call)
     for is_first in (True, False):
         store = {"type": "sqlalchemy", "url": f"sqlite:///{tmp_path / 'jobs.sqlite'}"}
         scheduler = BackgroundScheduler(jobstores={"default": store}, timezone="UTC")
@@ -139,7 +108,9 @@ def test_a_run_of_a_stored_job_sends_the_task_that_the_schedule_describes(
 
 
 def test_an_argument_with_the_name_of_an_option_of_rq_stays_an_argument(exported: Any) -> None:
-    result = exported(engine="rq", rq_queue="shop:low", argsJson="[1]", kwargsJson='{"ttl":5}')
+    result = exported(
+        options={"rq_queue": "shop:low"}, engine="rq", argsJson="[1]", kwargsJson='{"ttl":5}'
+    )
     (found,) = result.found_of("s")
     assert (found.schedule["argsJson"], found.schedule["kwargsJson"]) == ("[1]", '{"ttl":5}')
 
@@ -221,7 +192,7 @@ def test_days_that_no_single_trigger_holds_become_jobs_that_never_meet(exported:
 def test_a_job_calls_what_hands_the_task_to_its_engine(
     exported: Any, engine: str, task: str, options: dict[str, str], function: str
 ) -> None:
-    result = exported(engine=engine, task=task, argsJson="[1]", **options)
+    result = exported(options=options, engine=engine, task=task, argsJson="[1]")
     assert not result.refused
     written = function if IS_3 else function.replace(":", ".")
     assert written in result.path.read_text()
@@ -260,7 +231,7 @@ def test_a_job_calls_what_hands_the_task_to_its_engine(
 def test_r9_what_apscheduler_cannot_hold_is_refused(
     exported: Any, fields: dict[str, Any], code: str, says: str
 ) -> None:
-    line = exported(schedules={"s": {**schedule(NINE), **fields}}).refused["s"]
+    line = exported(**fields).refused["s"]
     assert line["code"] == code and says in line["reason"] and line["remedy"], line
 
 
@@ -272,7 +243,7 @@ def test_a_time_that_version_3_forgets_when_clocks_change_is_refused(exported: A
 
 @pytest.mark.skipif(not IS_3, reason="of version 3")
 def test_celerys_delay_is_refused_in_version_3_which_breaks_it_in_a_store(exported: Any) -> None:
-    line = exported(celery_app=None).refused["s"]
+    line = exported(options={"celery_app": None}).refused["s"]
     assert line["code"] == "R9_NO_FUNCTION" and "--celery-app" in line["remedy"]
 
 

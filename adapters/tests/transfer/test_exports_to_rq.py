@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,8 +18,8 @@ import redis
 from rq import Queue
 from rq.cron import CronJob, CronScheduler
 from transfer.clocks import NAMED_ZONES, draw_start
-from transfer.exports import Export, check, draw_schedules, export, report
-from transfer.instants import COUNT, SEED, UTC, Evaluator, micros
+from transfer.exports import NINE, Batch, exporting, schedules_like
+from transfer.instants import COUNT, SEED, UTC, micros
 from z4j_adapters.engines.rq.exporting.cron_config import RqExporter
 from z4j_adapters.engines.rq.importing.croniters import cron_fires
 from z4j_adapters.engines.rq.importing.hosts import has_host_zone
@@ -32,29 +29,13 @@ from z4j_adapters.transfer.model import SourceError
 from z4j_adapters.transfer.zones import zone_of
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
-BATCH = 50
 IS_LOCAL = has_host_zone(version("rq"))
 ZONE = "Europe/Berlin" if IS_LOCAL else "UTC"
-NINE = {"cron": {"hour": "9", "minute": "0"}}
 TASK = "shop.tasks.clean"
-
-
-def schedule(spec: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    plain = {"engine": "rq", "task": TASK, "timeZone": ZONE, "gap": "GAP_POLICY_SHIFT"}
-    return {**plain, "fold": "FOLD_POLICY_FIRST", "spec": spec, **fields}
-
-
-@pytest.fixture
-def exported(tmp_path: Path, ours: Evaluator) -> Callable[..., Export]:
-    """Exports one schedule, or several by their ids."""
-
-    def run(spec: dict[str, Any] | None = None, **fields: Any) -> Export:
-        options = {name: fields.pop(name) for name in ("timezone", "any_phase") if name in fields}
-        schedules = fields.pop("schedules", None) or {"s": schedule(spec or NINE, **fields)}
-        to = tmp_path / "output"
-        return export(RqExporter, schedules, to, ours, at=AT, queue="default", **options)
-
-    return run
+schedule = schedules_like(
+    engine="rq", task=TASK, timeZone=ZONE, gap="GAP_POLICY_SHIFT", fold="FOLD_POLICY_FIRST"
+)
+exported = exporting(RqExporter, schedule, at=AT, file="cron_config.py", queue="default")
 
 
 def more(draw: random.Random) -> dict[str, Any]:
@@ -64,25 +45,14 @@ def more(draw: random.Random) -> dict[str, Any]:
 
 
 @pytest.mark.timeout(3600)
-def test_random_schedules_fire_there_as_here_or_are_refused(
-    tmp_path: Path, ours: Evaluator, capsys: pytest.CaptureFixture[str]
-) -> None:
-    draw = random.Random(SEED)
-    tally: Counter[str] = Counter()
-    while tally.total() < COUNT:
-        drawn = draw.sample(NAMED_ZONES, 3)
-        zones = tuple(drawn) if IS_LOCAL else ("UTC", *drawn[1:])
-        at = draw_start(draw, zones[0])
-        schedules = draw_schedules(draw, ours, BATCH, at=at, engine="rq", zones=zones, more=more)
-        any_phase = draw.random() < 0.5
-        to = tmp_path / "output"
-        result = export(
-            RqExporter, schedules, to, ours,
-            at=at, queue="default", timezone=zones[0], any_phase=any_phase,
-        )  # fmt: skip
-        tally += check(result, ours)
-    with capsys.disabled():
-        print(report(f"--to rq ({version('rq')}), Z4J_SEED={SEED}", tally))
+def test_random_schedules_fire_there_as_here_or_are_refused(drawn: Any) -> None:
+    def batch(draw: random.Random) -> Batch:
+        names = draw.sample(NAMED_ZONES, 3)
+        zones = tuple(names) if IS_LOCAL else ("UTC", *names[1:])
+        options = {"queue": "default", "timezone": zones[0], "any_phase": draw.random() < 0.5}
+        return Batch("rq", draw_start(draw, zones[0]), zones, more, options)
+
+    tally = drawn(f"--to rq ({version('rq')})", RqExporter, batch, size=50)
     assert tally["exported: cron"] > COUNT / 5
 
 
@@ -110,11 +80,9 @@ def test_the_file_is_one_that_a_cron_scheduler_loads(exported: Any) -> None:
         expires="90s", engineOptions={"timeout": "60", "meta": '{"a":1}', "failure_ttl": "600"},
     )  # fmt: skip
     assert result.exported["s"]["becomes"] == "cron 0 9 * * *"
-    config = result.path.with_suffix(".py")
-    result.path.rename(config)
     scheduler = CronScheduler(connection=None)
     with host_zone(ZONE if IS_LOCAL else None), stand_ins(["shop.tasks:clean"]):
-        scheduler.load_config_from_file(str(config))
+        scheduler.load_config_from_file(str(result.path))
     (job,) = scheduler.get_jobs()
     assert (job.func_name, job.queue_name, job.cron) == (TASK, "low", "0 9 * * *")
     assert job.args == (1, "x") and job.job_options == {
@@ -126,12 +94,11 @@ def test_a_run_of_it_is_the_job_that_the_schedule_describes(
     exported: Any, redis_server: Any
 ) -> None:
     result = exported(queue="low", argsJson='[1,"x"]', kwargsJson='{"deep":null}', expires="90s")
-    config = result.path.rename(result.path.with_suffix(".py"))
     with redis.Redis.from_url(redis_server.url) as client:
         client.flushall()
         scheduler = CronScheduler(connection=client)
         with host_zone(ZONE if IS_LOCAL else None), stand_ins(["shop.tasks:clean"]):
-            scheduler.load_config_from_file(str(config))
+            scheduler.load_config_from_file(str(result.path))
             scheduler.get_jobs()[0].next_enqueue_time = AT - timedelta(days=365)  # It is due.
             scheduler.enqueue_jobs()
         (job,) = Queue("low", connection=client).jobs
@@ -209,7 +176,7 @@ def test_a_schedule_without_a_queue_goes_to_the_default_one_and_says_so(exported
 def test_r9_what_rq_cannot_hold_is_refused(
     exported: Any, spec: dict[str, Any], fields: dict[str, Any], code: str, says: str
 ) -> None:
-    result = exported(spec, timezone=ZONE, **fields)
+    result = exported(spec, options={"timezone": ZONE}, **fields)
     line = result.refused["s"]
     assert line["code"] == code and says in line["reason"] and line["remedy"], line
 
@@ -220,11 +187,21 @@ def test_an_argument_that_rq_takes_for_itself_is_refused(exported: Any) -> None:
 
 
 def test_an_interval_in_any_phase_keeps_its_period(exported: Any) -> None:
-    line = exported({"interval": {"period": "90s"}}, any_phase=True).exported["s"]
+    line = exported({"interval": {"period": "90s"}}, options={"any_phase": True}).exported["s"]
     assert line["becomes"] == "every 90 s" and "fires" not in line
     assert "ANY_PHASE" in {note["code"] for note in line["notes"]}
 
 
-def test_nothing_of_the_users_is_imported(exported: Any, tmp_path: Path) -> None:
-    assert exported(task="no.such.module_of.yours").exported
-    assert "import no.such.module_of" in (tmp_path / "output").read_text()
+def test_a_file_without_a_cron_loads_on_every_host(exported: Any) -> None:
+    given = {
+        "often": schedule({"interval": {"period": "90s"}}),
+        "refused": schedule({"cron": {"hour": "9", "isoWeek": "5"}}),
+    }
+    result = exported(schedules=given, options={"any_phase": True})
+    assert result.exported.keys() == {"often"}
+    assert "check_zone" not in result.path.read_text()
+
+
+def test_nothing_of_the_users_is_imported(exported: Any) -> None:
+    result = exported(task="no.such.module_of.yours")
+    assert result.exported and "import no.such.module_of" in result.path.read_text()

@@ -5,11 +5,8 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-from collections import Counter
-from collections.abc import Callable
 from datetime import datetime
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,46 +18,18 @@ import redis
 from rq import Queue
 from rq_scheduler import Scheduler
 from transfer.clocks import NAMED_ZONES, draw_start
-from transfer.exports import Export, check, draw_schedules, export, report
-from transfer.instants import (
-    COUNT,
-    SEED,
-    UTC,
-    Evaluator,
-    contents,
-    lines_of,
-)
+from transfer.exports import NINE, Batch, exporting, schedules_like
+from transfer.instants import COUNT, UTC, contents, lines_of
 from z4j_adapters.engines.rq.exporting.repeated import RqSchedulerExporter
 from z4j_adapters.engines.rq.importing.repeated import RqSchedulerImporter
 from z4j_adapters.transfer.exporting.python import run_file
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
-BATCH = 50
 ZONE = "Europe/Berlin"
-NINE = {"cron": {"hour": "9", "minute": "0"}}
 EVERY = {"interval": {"period": "90s", "anchorTime": "2026-11-22T00:00:30Z"}}
 TASK = "shop.tasks.clean"
-
-
-def schedule(spec: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    plain = {"engine": "rq", "task": TASK, "timeZone": ZONE, "fold": "FOLD_POLICY_FIRST"}
-    return {**plain, "spec": spec, **fields}
-
-
-@pytest.fixture
-def exported(tmp_path: Path, ours: Evaluator) -> Callable[..., Export]:
-    """Exports one schedule, or several by their ids."""
-
-    def run(spec: dict[str, Any] | None = None, **fields: Any) -> Export:
-        drop = fields.pop("drop", ())
-        schedules = fields.pop("schedules", None) or {"s": schedule(spec or NINE, **fields)}
-        to = tmp_path / "output"
-        return export(
-            RqSchedulerExporter, schedules, to, ours,
-            at=AT, queue="default", timezone=ZONE, drop=drop,
-        )  # fmt: skip
-
-    return run
+schedule = schedules_like(engine="rq", task=TASK, timeZone=ZONE, fold="FOLD_POLICY_FIRST")
+exported = exporting(RqSchedulerExporter, schedule, at=AT, queue="default", timezone=ZONE)
 
 
 def more(draw: random.Random) -> dict[str, Any]:
@@ -70,22 +39,13 @@ def more(draw: random.Random) -> dict[str, Any]:
 
 
 @pytest.mark.timeout(3600)
-def test_random_schedules_fire_there_as_here_or_are_refused(
-    tmp_path: Path, ours: Evaluator, capsys: pytest.CaptureFixture[str]
-) -> None:
-    draw = random.Random(SEED)
-    tally: Counter[str] = Counter()
-    while tally.total() < COUNT:
+def test_random_schedules_fire_there_as_here_or_are_refused(drawn: Any) -> None:
+    def batch(draw: random.Random) -> Batch:
         zones = tuple(draw.sample(NAMED_ZONES, 3))
-        at = draw_start(draw, zones[0])
-        schedules = draw_schedules(draw, ours, BATCH, at=at, engine="rq", zones=zones, more=more)
-        to = tmp_path / "output"
-        result = export(
-            RqSchedulerExporter, schedules, to, ours, at=at, queue="default", timezone=zones[0]
-        )
-        tally += check(result, ours)
-    with capsys.disabled():
-        print(report(f"--to rq-scheduler, Z4J_SEED={SEED}", tally))
+        options = {"queue": "default", "timezone": zones[0]}
+        return Batch("rq", draw_start(draw, zones[0]), zones, more, options)
+
+    tally = drawn("--to rq-scheduler", RqSchedulerExporter, batch, size=50)
     assert tally["exported: cron"] > COUNT / 6 and tally["exported: interval"] > COUNT / 30
 
 
@@ -154,6 +114,13 @@ def test_either_day_is_jobs_that_never_meet(exported: Any) -> None:
     line = exported({"cron": {**days, "dayMatch": "DAY_MATCH_OR"}}).exported["s"]
     assert line["keys"] == ["s", "s-2"]
     assert line["becomes"] == "cron 0 9 13 * 0-4,6 and 0 9 * * 5"
+
+
+def test_the_zone_of_most_crons_is_that_of_the_host(exported: Any) -> None:
+    zones = ("Asia/Tokyo", "UTC", "UTC")
+    given = {zone + str(n): schedule(NINE, timeZone=zone) for n, zone in enumerate(zones)}
+    result = exported(schedules=given, options={"timezone": None})
+    assert result.target["zone"] == "UTC" and result.exported.keys() == {"UTC1", "UTC2"}
 
 
 def test_an_id_that_rq_does_not_allow_gets_another_that_stays(exported: Any) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-from collections import Counter
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,51 +17,30 @@ from harness import RedisServer
 from redbeat import RedBeatSchedulerEntry
 from transfer.celery_kit import make_app
 from transfer.clocks import NAMED_ZONES, draw_start
-from transfer.exports import Export, check, draw_schedules, export, report
-from transfer.instants import COUNT, SEED, UTC, Evaluator
+from transfer.exports import NINE, Batch, check, exporting, schedules_like
+from transfer.instants import COUNT, UTC, Evaluator
 from z4j_adapters.engines.celery.exporting.redbeat import RedBeatExporter
 from z4j_adapters.transfer.exporting.python import run_file
 
-AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
-BATCH = 30  # In one app, with one zone and one start.
-NINE = {"cron": {"expression": "0 9 * * *"}}
 EVERY = {"interval": {"period": "7200s", "anchorTime": "2026-03-01T00:30:00Z"}}
+schedule = schedules_like(
+    engine="celery", task="t", timeZone="Europe/Berlin", gap="GAP_POLICY_SHIFT"
+)
+exported = exporting(RedBeatExporter, schedule)
 
 
-@pytest.fixture
-def exported(tmp_path: Path, ours: Evaluator) -> Any:
-    """Exports schedules by their ids."""
-
-    def run(**schedules: dict[str, Any]) -> Export:
-        return export(RedBeatExporter, schedules, tmp_path / "entries.py", ours, at=AT)
-
-    return run
-
-
-def schedule(spec: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    plain = {"engine": "celery", "task": "t", "timeZone": "Europe/Berlin"}
-    return {**plain, "spec": spec, "gap": "GAP_POLICY_SHIFT", **fields}
-
-
-def test_what_is_exported_is_redbeats(
-    tmp_path: Path, ours: Evaluator, capsys: pytest.CaptureFixture[str]
-) -> None:
-    draw = random.Random(SEED)
-    tally: Counter[str] = Counter()
-    for number in range(COUNT // BATCH):
+def test_what_is_exported_is_redbeats(drawn: Any) -> None:
+    def batch(draw: random.Random) -> Batch:
         zones = tuple(draw.sample(NAMED_ZONES, 3))
-        at = draw_start(draw, zones[0])
-        schedules = draw_schedules(draw, ours, BATCH, at=at, engine="celery", zones=zones)
-        result = export(RedBeatExporter, schedules, tmp_path / f"e{number}.py", ours, at=at)
-        tally += check(result, ours)
-    with capsys.disabled():
-        print(report(f"--to redbeat, Z4J_SEED={SEED}", tally))
+        return Batch("celery", draw_start(draw, zones[0]), zones)
+
+    tally = drawn("--to redbeat", RedBeatExporter, batch)
     assert tally["exported: cron"] > COUNT / 5 and tally["exported: interval"] > COUNT / 30
     assert tally["exported: oneShot"] > 0
 
 
 def test_the_file_saves_its_entries_into_a_redis(exported: Any, redis_server: RedisServer) -> None:
-    result = exported(daily=schedule(NINE, argsJson="[1]"), every=schedule(EVERY))
+    result = exported(schedules={"daily": schedule(NINE, argsJson="[1]"), "every": schedule(EVERY)})
     client = redis.Redis.from_url(redis_server.url)
     client.flushall()
     subprocess.run([sys.executable, result.path, redis_server.url], check=True)
@@ -77,7 +54,7 @@ def test_the_file_saves_its_entries_into_a_redis(exported: Any, redis_server: Re
 
 
 def test_saving_twice_keeps_the_last_run(exported: Any, redis_server: RedisServer) -> None:
-    module = run_file(exported(every=schedule(EVERY)).path)
+    module = run_file(exported(schedules={"every": schedule(EVERY)}).path)
     app = make_app("UTC", redbeat_redis_url=redis_server.url)
     redis.Redis.from_url(redis_server.url).flushall()
     module["add_to"](app)
@@ -88,7 +65,7 @@ def test_saving_twice_keeps_the_last_run(exported: Any, redis_server: RedisServe
 
 
 def test_an_app_of_another_zone_is_not_written_to(exported: Any, redis_server: RedisServer) -> None:
-    module = run_file(exported(daily=schedule(NINE)).path)
+    module = run_file(exported(NINE).path)
     app = make_app("Asia/Tokyo", redbeat_redis_url=redis_server.url)
     with pytest.raises(SystemExit, match="these are for Europe/Berlin"):
         module["add_to"](app)
@@ -96,19 +73,20 @@ def test_an_app_of_another_zone_is_not_written_to(exported: Any, redis_server: R
 
 def test_start_end_and_number_of_runs_are_an_rrule(exported: Any, ours: Evaluator) -> None:
     bounds = {"startTime": "2026-03-02T00:00:00Z", "endTime": "2026-04-01T00:00:00Z"}
-    result = exported(
-        bounded=schedule(EVERY, **bounds),
-        three=schedule(EVERY, maxFires=3),
-        once=schedule({"oneShot": {"fireTime": "2026-05-01T00:00:00Z"}}),
-    )
+    given = {
+        "bounded": schedule(EVERY, **bounds),
+        "three": schedule(EVERY, maxFires=3),
+        "once": schedule({"oneShot": {"fireTime": "2026-05-01T00:00:00Z"}}),
+    }
+    result = exported(schedules=given)
     assert check(result, ours).total() == 3
     assert not result.refused
     assert "count=3" in result.exported["three"]["becomes"]
 
 
 def test_a_paused_schedule_is_disabled(exported: Any) -> None:
-    result = exported(off=schedule(NINE, state="STATE_PAUSED"))
-    assert run_file(result.path)["entries"]["off"]["enabled"] is False
+    result = exported(state="STATE_PAUSED")
+    assert run_file(result.path)["entries"]["s"]["enabled"] is False
 
 
 @pytest.mark.parametrize(
@@ -122,5 +100,5 @@ def test_a_paused_schedule_is_disabled(exported: Any) -> None:
     ],
 )  # fmt: skip
 def test_what_is_refused_says_why(exported: Any, given: dict[str, Any], says: str) -> None:
-    line = exported(s=given).refused["s"]
+    line = exported(schedules={"s": given}).refused["s"]
     assert says in line["reason"] + line["remedy"]

@@ -24,6 +24,7 @@ from crontab import CronTab
 from rq_scheduler import Scheduler
 from rq_scheduler.utils import to_unix
 from transfer.clocks import NAMED_ZONES, draw_start
+from transfer.harmful import Harmful
 from transfer.instants import (
     COUNT,
     FIRES,
@@ -237,16 +238,6 @@ def test_trap_21_repeat_counts_all_runs_that_are_left(
     }
     assert line["fires"] == [micros(at) + 60_000_000 * number for number in range(3)]
     assert schedule["engineOptions"]["result_ttl"] == "-1" and schedule["queue"] == "low"
-
-
-class Harmful:
-    """Writes a file when it is read by pickle.loads."""
-
-    def __init__(self, proof: Path) -> None:
-        self.proof = proof
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return exec, (f"open({str(self.proof)!r}, 'w').close()",)
 
 
 def test_redis_stays_as_it_was_and_hostile_meta_runs_nothing(

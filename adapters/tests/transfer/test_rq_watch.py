@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from argparse import Namespace
 from datetime import datetime, timedelta, timezone
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +21,9 @@ from rq import Queue
 from transfer.instants import contents
 from transfer.watching import watching
 from z4j_adapters import cli
+from z4j_adapters.engines.rq.importing.watch import RqWatcher
+from z4j_adapters.transfer.polled import now_us
+from z4j_adapters.transfer.watcher import Lost
 
 UTC = timezone.utc
 SIMPLE = ("--worker-class", "rq.SimpleWorker")  # Runs jobs itself, without a fork.
@@ -102,17 +106,18 @@ def test_a_watch_leaves_redis_byte_for_byte_as_it_was(tmp_path: Path, server: Re
     assert contents(server.client()) == before
 
 
-def test_a_redis_that_was_away_is_told_as_a_span(tmp_path: Path, server: RedisServer) -> None:
-    with watching(tmp_path, "--from", "rq", "--redis-url", server.url) as watch:
-        server.stop()
-        wait_for("a failed look", lambda: _fails(server))
-        server.start()
-        wait_for("the span", lambda: watch.lines("lost"), 30)
-
-
-def _fails(server: RedisServer) -> bool:
-    time.sleep(1.2)  # Two looks.
-    return server.child is not None and server.child.poll() is not None
+def test_a_redis_that_was_away_is_told_as_a_span(server: RedisServer) -> None:
+    watcher = RqWatcher(Namespace(redis_url=server.url))
+    watcher.open()
+    opened_us = now_us()
+    server.stop()
+    assert list(watcher.look(0)) == []  # It is not there.
+    server.start()
+    back_us = now_us()
+    (lost,) = watcher.look(0)
+    assert isinstance(lost, Lost)
+    assert lost.begin <= opened_us <= back_us <= lost.end
+    assert list(watcher.look(0)) == []
 
 
 def test_a_redis_that_does_not_answer_is_an_error_line(capfd: pytest.CaptureFixture[str]) -> None:

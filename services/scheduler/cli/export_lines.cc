@@ -11,6 +11,7 @@ TargetInfo ReadTargetLine(const Json& line) {
   TargetInfo target{line.at("kind"), line.value("version", "")};
   target.libraries = line.value("libraries", target.libraries);
   target.tzdata = line.value("tzdata", "");
+  target.zone = line.value("zone", "");
   return target;
 }
 

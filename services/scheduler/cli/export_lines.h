@@ -20,6 +20,7 @@ struct TargetInfo {
   std::string kind, version;
   std::map<std::string, std::string> libraries = {};
   std::string tzdata = {};
+  std::string zone = {};  // That was taken for all crons, without being given; empty: none was.
 };
 
 // A schedule that was written.

@@ -22,10 +22,12 @@ Line Read(const std::string& text) {
 TEST(ExportLinesTest, ReadsWhatIsWrittenFor) {
   const auto target = Read<TargetInfo>(
       R"({"type":"target","kind":"celery","version":"5.7.0","libraries":{"kombu":"5.5"},)"
-      R"("tzdata":"2026e"})");
+      R"("tzdata":"2026e","zone":"Asia/Tokyo"})");
   EXPECT_EQ(target.kind, "celery");
   EXPECT_EQ(target.libraries.at("kombu"), "5.5");
   EXPECT_EQ(target.tzdata, "2026e");
+  EXPECT_EQ(target.zone, "Asia/Tokyo");
+  EXPECT_EQ(Read<TargetInfo>(R"({"type":"target","kind":"taskiq"})").zone, "");
 }
 
 TEST(ExportLinesTest, ReadsAScheduleThatWasWrittenWithItsFiresAfterEachInstant) {

@@ -41,6 +41,10 @@ std::string TotalsText(const ExportOutcome& outcome, const ExportTotals& totals)
   const TargetInfo& target = outcome.exported.target;
   std::string text = absl::StrCat(totals.exported, " exported, ", totals.refused, " refused; for ",
                                   target.kind, target.version.empty() ? "" : " ", target.version);
+  if (!target.zone.empty()) {
+    absl::StrAppend(&text, "\nthe zone of all crons there: ", target.zone,
+                    ", the most frequent one here; --timezone chooses another");
+  }
   if (outcome.is_proved) {
     absl::StrAppend(&text, "\nproof: ", totals.identical, " identical, ", totals.unproved,
                     " not proved; ", totals.fires_compared, " fires compared; tzdata ",
@@ -73,6 +77,7 @@ Json DocumentOf(const ExportOutcome& outcome) {
         {"identical", totals.identical},
         {"notProved", totals.unproved},
         {"firesCompared", totals.fires_compared}}}};
+  if (!target.zone.empty()) json["target"]["zone"] = target.zone;
   for (const ExportedSchedule& one : outcome.exported.schedules) {
     const Schedule& schedule = ScheduleOf(outcome, one);
     Json item = {{"id", schedule.name},

@@ -14,11 +14,12 @@ from z4j_adapters.transfer.lines import LineWriter
 from z4j_adapters.transfer.model import Importer, SourceError
 from z4j_adapters.transfer.sources import SOURCES, importer_of
 from z4j_adapters.transfer.usage import (
-    RaisingParser,
     WrongUsage,
-    first_option,
+    chosen,
     instant,
+    listed,
     missing,
+    parser_of,
     zone_name,
 )
 from z4j_adapters.transfer.zones import tzdata_version
@@ -103,27 +104,20 @@ def _writer(out: TextIO, options: argparse.Namespace | None) -> LineWriter:
 
 
 def _parse(argv: list[str]) -> tuple[argparse.Namespace, type[Importer]]:
-    name = first_option(argv, "from")["from"]
-    if name is None:
-        if "--help" in argv or "-h" in argv:
-            print(f"usage: {USAGE}\n\n{HELP.format(sources=_list())}", end="")
-            raise SystemExit(0)
-        raise WrongUsage(f"give --from SOURCE, one of {', '.join(SOURCES)}")
-    if name not in SOURCES:
-        raise WrongUsage(f"--from {name}: no such source; there are {', '.join(SOURCES)}")
+    name = chosen(argv, "from", "source", SOURCES, _teach)
     importer = importer_of(name)
-    parser = RaisingParser(
-        prog="z4j-adapter import",
-        usage=f"z4j-adapter import --from {name} [option …]",
-        description=importer.help,
-    )
-    parser.add_argument("--from", dest="source", required=True, help=argparse.SUPPRESS)
+    parser = parser_of("import", "from", name, importer.help)
     importer.arguments(parser)
     _common(parser)
     options = parser.parse_args(argv)
     if options.fires > FIRES_MAX:
         raise WrongUsage(f"--fires {options.fires} is more than {FIRES_MAX}")
     return options, importer
+
+
+def _teach() -> str:
+    sources = listed({name: importer_of(name).summary for name in SOURCES})
+    return f"usage: {USAGE}\n\n{HELP.format(sources=sources)}"
 
 
 def _common(parser: Parser) -> None:
@@ -153,8 +147,3 @@ def _common(parser: Parser) -> None:
         metavar="NAME",
         help="the engine that will run the tasks, where the source does not say it",
     )
-
-
-def _list() -> str:
-    width = max(map(len, SOURCES), default=0)
-    return "\n".join(f"  {name:{width}}  {importer_of(name).summary}" for name in SOURCES)

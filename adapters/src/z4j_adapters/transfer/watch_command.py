@@ -8,14 +8,22 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
 from z4j_adapters._options import seconds
 from z4j_adapters.transfer.isolate import own_stdout
 from z4j_adapters.transfer.model import Source, SourceError
 from z4j_adapters.transfer.sources import SOURCES
-from z4j_adapters.transfer.usage import RaisingParser, WrongUsage, first_option, missing
+from z4j_adapters.transfer.usage import (
+    WrongUsage,
+    check_known,
+    first_options,
+    listed,
+    missing,
+    none_chosen,
+    parser_of,
+)
 from z4j_adapters.transfer.values import Inexact, json_text
 from z4j_adapters.transfer.watcher import Lost, Seen, Sight, Watcher
 from z4j_adapters.transfer.watchers import NATURAL, NO_WATCHER, WATCHERS, watcher_of
@@ -156,23 +164,14 @@ def _now_us() -> int:
 
 
 def _parse(argv: list[str]) -> tuple[argparse.Namespace, type[Watcher]]:
-    first = first_option(argv, "from", "watch")
+    first = first_options(argv, "from", "watch")
     source, name = first["from"], first["watch"]
     if source is None and name is None:
-        if "--help" in argv or "-h" in argv:
-            print(f"usage: {USAGE}\n\n{HELP.format(watchers=_list())}", end="")
-            raise SystemExit(0)
-        raise WrongUsage(f"give --from SOURCE, one of {', '.join(SOURCES)}")
+        raise none_chosen(argv, "from", "source", SOURCES, _teach)
     name = name or _natural(str(source))
-    if name not in WATCHERS:
-        raise WrongUsage(f"--watch {name}: no such engine; there are {', '.join(WATCHERS)}")
+    check_known(name, "watch", "engine", WATCHERS)
     watcher = watcher_of(name)
-    parser = RaisingParser(
-        prog="z4j-adapter watch",
-        usage=f"z4j-adapter watch --from {source or name} [option …]",
-        description=watcher.help,
-    )
-    parser.add_argument("--from", dest="source", help=argparse.SUPPRESS)
+    parser = parser_of("watch", "from", source or name, watcher.help)
     parser.add_argument("--watch", help=argparse.SUPPRESS)
     watcher.arguments(parser)
     parser.add_argument(
@@ -195,17 +194,14 @@ def _natural(source: str) -> str:
             f"--from {source}: {why}; if its jobs send tasks of an engine, name that: --watch "
             + "|".join(WATCHERS)
         )
-    if source not in NATURAL:
-        raise WrongUsage(f"--from {source}: no such source; there are {', '.join(SOURCES)}")
+    check_known(source, "from", "source", SOURCES)
     return NATURAL[source]
 
 
-def _list() -> str:
-    def sources_of(name: str) -> Iterator[str]:
-        return (source for source, engine in NATURAL.items() if engine == name)
+def _teach() -> str:
+    def summary(name: str) -> str:
+        sources = ", ".join(source for source, engine in NATURAL.items() if engine == name)
+        return f"{watcher_of(name).summary} (--from {sources})"
 
-    width = max(map(len, WATCHERS))
-    return "\n".join(
-        f"  {name:{width}}  {watcher_of(name).summary} (--from {', '.join(sources_of(name))})"
-        for name in WATCHERS
-    )
+    watchers = listed({name: summary(name) for name in WATCHERS})
+    return f"usage: {USAGE}\n\n{HELP.format(watchers=watchers)}"

@@ -19,12 +19,13 @@ from z4j_adapters.transfer.model import SourceError
 from z4j_adapters.transfer.usage import (
     RaisingParser,
     WrongUsage,
-    first_option,
+    chosen,
     instant,
+    listed,
     missing,
+    parser_of,
     zone_name,
 )
-from z4j_adapters.transfer.zones import tzdata_version
 
 __all__ = ["main"]
 
@@ -68,7 +69,6 @@ def main(argv: Sequence[str]) -> int:
 
 def _run(lines: ExportLines, exporter: Exporter, options: argparse.Namespace) -> int:
     try:
-        lines.target(exporter.target(), tzdata_version())
         dropped = [DROPPABLE[name] for name in options.drop]
         run_export(exporter, read_wanted(sys.stdin, dropped), options.output, lines)
     except SourceError as error:
@@ -87,24 +87,17 @@ def _run(lines: ExportLines, exporter: Exporter, options: argparse.Namespace) ->
 
 
 def _parse(argv: list[str]) -> tuple[argparse.Namespace, type[Exporter]]:
-    name = first_option(argv, "to")["to"]
-    if name is None:
-        if "--help" in argv or "-h" in argv:
-            print(f"usage: {USAGE}\n\n{HELP.format(targets=_list())}", end="")
-            raise SystemExit(0)
-        raise WrongUsage(f"give --to TARGET, one of {', '.join(TARGETS)}")
-    if name not in TARGETS:
-        raise WrongUsage(f"--to {name}: no such target; there are {', '.join(TARGETS)}")
+    name = chosen(argv, "to", "target", TARGETS, _teach)
     exporter = exporter_of(name)
-    parser = RaisingParser(
-        prog="z4j-adapter export",
-        usage=f"z4j-adapter export --to {name} --output FILE [option …]",
-        description=exporter.help,
-    )
-    parser.add_argument("--to", dest="target", required=True, help=argparse.SUPPRESS)
+    parser = parser_of("export", "to", name, exporter.help, "--output FILE")
     exporter.arguments(parser)
     _common(parser)
     return parser.parse_args(argv), exporter
+
+
+def _teach() -> str:
+    targets = listed({name: exporter_of(name).summary for name in TARGETS})
+    return f"usage: {USAGE}\n\n{HELP.format(targets=targets)}"
 
 
 def _common(parser: RaisingParser) -> None:
@@ -146,8 +139,3 @@ def _dropped(text: str) -> list[str]:
                 f"{name!r} cannot be dropped; there are {', '.join(DROPPABLE)}"
             )
     return names
-
-
-def _list() -> str:
-    width = max(map(len, TARGETS), default=0)
-    return "\n".join(f"  {name:{width}}  {exporter_of(name).summary}" for name in TARGETS)

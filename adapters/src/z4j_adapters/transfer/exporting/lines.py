@@ -20,14 +20,15 @@ class ExportLines:
         self._exported = 0
         self._refused = 0
 
-    def target(self, target: Target, tzdata: str) -> None:
-        """The first line."""
+    def target(self, target: Target, tzdata: str, zone: str | None = None) -> None:
+        """The first line; `zone` if it was taken for all crons, without being given."""
         self._write(
             "target",
             kind=target.kind,
             version=target.version,
             libraries=dict(target.libraries),
             tzdata=tzdata,
+            **({} if zone is None else {"zone": zone}),
         )
 
     def progress(self, done: int, total: int | None = None) -> None:

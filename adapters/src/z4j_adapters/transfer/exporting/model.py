@@ -8,10 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from z4j_adapters._options import Parser
 from z4j_adapters.transfer.model import Found, Note, Refused
+
+if TYPE_CHECKING:
+    from z4j_adapters.transfer.exporting.zones import OneZone
 
 __all__ = ["Cron", "Exporter", "NotHeld", "Target", "Wanted", "Written"]
 
@@ -169,6 +172,8 @@ class Exporter(ABC):
     """Module → what pip installs it."""
     engine: ClassVar[str | None]
     """The engine whose schedules it takes; None: those of any."""
+    zone: OneZone | None = None
+    """That of all crons there, which `target` sets; None: each has its own."""
 
     @classmethod  # noqa: B027  # Most targets have none.
     def arguments(cls, parser: Parser) -> None:

@@ -15,7 +15,7 @@ from z4j_adapters.transfer.exporting.lines import ExportLines
 from z4j_adapters.transfer.exporting.model import Exporter, NotHeld, Wanted, Written
 from z4j_adapters.transfer.lines import CALENDAR_END_US
 from z4j_adapters.transfer.model import APPROXIMATE, Found, Note, Refused
-from z4j_adapters.transfer.zones import zone_of
+from z4j_adapters.transfer.zones import tzdata_version, zone_of
 
 __all__ = ["run_export"]
 
@@ -25,8 +25,14 @@ Result = tuple[Written, tuple[Note, ...], list[list[int]] | None]
 
 
 def run_export(exporter: Exporter, wanted: Iterable[Wanted], to: Path, lines: ExportLines) -> None:
-    """Write to `to` what the target holds of `wanted`, and tell of each schedule."""
-    written = list(_translate(exporter, wanted, lines))
+    """Write to `to` what the target holds of `wanted`, and tell of it and of each schedule."""
+    target = exporter.target()
+    given = list(wanted)
+    zone = None
+    if exporter.zone is not None:
+        zone = exporter.zone.choose(one for one in given if _unfit(exporter, one) is None)
+    lines.target(target, tzdata_version(), zone)
+    written = list(_translate(exporter, given, lines))
     while True:
         exporter.write(written, to)
         compared, bad = _read_back(exporter, written, to)
@@ -46,21 +52,27 @@ def _translate(
 ) -> Iterator[Written]:
     for number, one in enumerate(wanted, 1):
         try:
-            if exporter.engine not in (None, one.engine):
-                raise NotHeld(
-                    f"it is for {one.engine}, and {exporter.engine} cannot run it",
-                    "leave it out with --only, or export it to a scheduler of its engine",
-                    "R9_ENGINE",
-                )
-            if one.next_due is None:
-                raise NotHeld(
-                    "it never comes due again", "delete it, or leave it", "R6_NEVER_FIRES"
-                )
+            unfit = _unfit(exporter, one)
+            if unfit is not None:
+                raise unfit
             yield exporter.add(one)
         except NotHeld as why:
             lines.refused(one.id, why)
         if number % PROGRESS_EVERY == 0:
             lines.progress(number)
+
+
+def _unfit(exporter: Exporter, one: Wanted) -> NotHeld | None:
+    """Why no target of this kind has a use for a schedule; None if one may have."""
+    if exporter.engine not in (None, one.engine):
+        return NotHeld(
+            f"it is for {one.engine}, and {exporter.engine} cannot run it",
+            "leave it out with --only, or export it to a scheduler of its engine",
+            "R9_ENGINE",
+        )
+    if one.next_due is None:
+        return NotHeld("it never comes due again", "delete it, or leave it", "R6_NEVER_FIRES")
+    return None
 
 
 def _read_back(

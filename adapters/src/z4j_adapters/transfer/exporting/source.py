@@ -11,7 +11,16 @@ from z4j_adapters.transfer.exporting.model import NotHeld
 from z4j_adapters.transfer.exporting.python import literal
 from z4j_adapters.transfer.zones import zone_of
 
-__all__ = ["call", "imports", "instant_code", "module_and_name", "zone_code"]
+__all__ = ["TIMES", "call", "imports", "instant_code", "module_and_name", "zone_code"]
+
+TIMES = {
+    "date": "datetime",
+    "datetime": "datetime",
+    "timedelta": "datetime",
+    "timezone": "datetime",
+    "ZoneInfo": "zoneinfo",
+}
+"""Names of instants and zones → where they are imported from."""
 
 _LINE_MAX = 100
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime, time, timedelta, timezone
 
 from z4j_adapters.transfer.exporting.clocks import Crossing, differs_at, not_held
 from z4j_adapters.transfer.exporting.model import Cron, NotHeld, Wanted
@@ -10,38 +12,58 @@ from z4j_adapters.transfer.exporting.wanted import span_of
 from z4j_adapters.transfer.wall import changes_clock
 from z4j_adapters.transfer.zones import zone_of
 
-__all__ = ["OneZone", "check_time_of_day", "elapsed_period"]
+__all__ = ["OneZone", "check_time_of_day", "elapsed_period", "is_offset"]
 
 
 class OneZone:
-    """The zone that all schedules of a target share: the given one, else that of the first."""
+    """The zone that all crons of a target share: the given one, else that of most of them."""
 
-    def __init__(self, given: str | None) -> None:
+    def __init__(self, given: str | None, *, offsets: bool = True) -> None:
+        """`offsets`: whether it may be nothing but an offset, such as UTC+05:30."""
         self.chosen = given
-        """None: no schedule has asked yet."""
+        """None: there is no cron."""
+        self._offsets = offsets
 
     @property
     def name(self) -> str:
-        """The zone; UTC as long as no schedule has asked."""
+        """The zone; UTC if there is no cron."""
         return self.chosen or "UTC"
 
-    def take(self, wanted: Wanted, at: datetime) -> None:
-        """Make sure that a schedule is in that zone, or in one of the same clock from `at` on.
+    def choose(self, wanted: Iterable[Wanted]) -> str | None:
+        """Take the zone that most crons of `wanted` have, of several such the first one's.
+
+        Returns:
+            It; None if one was given, or there is no cron.
+        """
+        if self.chosen is not None:
+            return None
+        zones = Counter(one.time_zone for one in wanted if one.kind == "cron")
+        for zone, _ in zones.most_common():
+            if self._offsets or not is_offset(zone):
+                self.chosen = zone
+                break
+        return self.chosen
+
+    def check(self, wanted: Wanted, at: datetime) -> None:
+        """Make sure that a cron is in that zone, or in one of the same clock from `at` on.
 
         Raises:
             NotHeld: It is in another.
         """
-        if self.chosen is None:
-            self.chosen = wanted.time_zone
-        if not _same_clock(wanted.time_zone, self.chosen, at):
+        if not _same_clock(wanted.time_zone, self.name, at):
             raise NotHeld(
                 f"it is in {wanted.time_zone}, and the other scheduler has one zone for all, "
-                f"{self.chosen}",
-                f"set its time_zone to {self.chosen} with the hours of that zone, or export those "
+                f"{self.name}",
+                f"set its time_zone to {self.name} with the hours of that zone, or export those "
                 f"of each zone to a file of their own, with --only and --timezone "
                 f"{wanted.time_zone}",
                 "R9_ZONE",
             )
+
+
+def is_offset(name: str) -> bool:
+    """Whether a zone is nothing but an offset from UTC, such as UTC+05:30."""
+    return name != "UTC" and isinstance(zone_of(name), timezone)
 
 
 def _same_clock(one: str, other: str, at: datetime) -> bool:

@@ -41,7 +41,7 @@ what is written: the numbers of each field, down to seconds and the microsecond;
 Each job runs the function of the worker that has the name of its task, with that function's own
 timeout, tries and results.  Where either day field suffices here, there are two jobs, `id` and
 `id (2)`, which never come due together.  A worker has one zone and one queue: those of
---timezone, or else of the first schedule, and of --arq-queue; other schedules are refused.
+--timezone, or else of most schedules, and of --arq-queue; other schedules are refused.
 
 what is refused, by name: positional args (a cron job has but its context; kwargs are held);
 years, ISO weeks, L and W; intervals, one-shots, solar and calendar intervals; start_time,
@@ -60,6 +60,7 @@ class ArqExporter(Exporter):
     help = HELP
     packages = {"arq": "arq"}  # noqa: RUF012
     engine = "arq"
+    zone: OneZone
 
     @classmethod
     def arguments(cls, parser: Parser) -> None:
@@ -70,7 +71,7 @@ class ArqExporter(Exporter):
     def target(self) -> Target:
         import arq  # noqa: F401
 
-        self._zone = OneZone(self.options.timezone)
+        self.zone = OneZone(self.options.timezone)
         installed = version("arq")
         return Target("arq", installed, {"arq": installed})
 
@@ -89,7 +90,7 @@ class ArqExporter(Exporter):
                 "export each queue to a file of its own, with --arq-queue",
             )
         parts = days_of(cron)
-        self._zone.take(wanted, self.options.at)
+        self.zone.check(wanted, self.options.at)
         keys = keys_of(wanted, len(parts))
         call: dict[str, Any] = {"task": wanted.task}
         if wanted.kwargs:
@@ -113,7 +114,7 @@ class ArqExporter(Exporter):
 
     def write(self, written: Sequence[Written], to: Path) -> None:
         schedules = {key: one for each in written for key, one in each.entry.items()}
-        text = _MODULE.format(zone=_zone_source(self._zone.name), schedules=literal(schedules))
+        text = _MODULE.format(zone=_zone_source(self.zone.name), schedules=literal(schedules))
         to.write_text(text, encoding="utf-8")
 
     def read_back(self, path: Path) -> Iterator[Found | Refused]:

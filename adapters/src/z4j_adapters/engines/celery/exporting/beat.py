@@ -7,6 +7,7 @@ from typing import Any
 
 from z4j_adapters.transfer.exporting.model import Exporter, NotHeld, Wanted, Written
 from z4j_adapters.transfer.exporting.python import Source
+from z4j_adapters.transfer.exporting.zones import OneZone
 
 __all__ = ["BeatExporter", "no_kind", "numbered"]
 
@@ -16,14 +17,8 @@ class BeatExporter(Exporter):
 
     packages = {"celery": "celery"}  # noqa: RUF012
     engine = "celery"
-    _zone: str | None = None
-    """Of --timezone, or of the first cron."""
-
-    @property
-    def zone(self) -> str:
-        """The app's."""
-        zone: str = self.options.timezone or self._zone or "UTC"
-        return zone
+    zone: OneZone
+    """The app's."""
 
     def call(self, wanted: Wanted) -> dict[str, Any]:
         """Task, and what there is of args, kwargs and options, as an entry has them.
@@ -45,15 +40,8 @@ class BeatExporter(Exporter):
         """
         from z4j_adapters.engines.celery.exporting.crontabs import crontabs
 
-        zone = self.options.timezone or self._zone
-        if zone not in (None, wanted.time_zone):
-            raise NotHeld(
-                f"it is in {wanted.time_zone}, and all crontabs of the app are in {zone}",
-                f"export it for an app of its own, with --timezone {wanted.time_zone}",
-                "R9_ZONE",
-            )
+        self.zone.check(wanted, self.options.at)
         found = [str(one) for one in crontabs(wanted, self.options.at)]
-        self._zone = wanted.time_zone
         return dict(zip(numbered(wanted.id, len(found)), found, strict=True))
 
     def written(self, wanted: Wanted, schedules: dict[str, str], **more: Any) -> Written:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any
 
 from z4j_adapters.engines.celery.exporting.calls import check_call, options_of
 from z4j_adapters.engines.celery.exporting.crontabs import Crontab
 from z4j_adapters.transfer.exporting.model import NotHeld, Wanted
+from z4j_adapters.transfer.exporting.zones import is_offset
 from z4j_adapters.transfer.values import timestamp
-from z4j_adapters.transfer.zones import zone_of
 
 __all__ = ["NAME_HEADER", "Row", "crontab_row", "fixture", "interval_row", "name_of", "task_fields"]
 
@@ -41,7 +41,7 @@ def crontab_row(crontab: Crontab, zone: str) -> Row:
     Raises:
         NotHeld: The zone has no name there.
     """
-    if zone != "UTC" and isinstance(zone_of(zone), timezone):
+    if is_offset(zone):
         raise NotHeld(
             f"the zone {zone} is an offset, and its crontabs have zones with names",
             "give the schedule a time_zone such as Asia/Kolkata",

@@ -16,7 +16,7 @@ from z4j_adapters.engines.celery.exporting.sources import (
 )
 from z4j_adapters.transfer.exporting.model import NotHeld, Target, Wanted, Written
 from z4j_adapters.transfer.exporting.python import Source, literal, run_file
-from z4j_adapters.transfer.exporting.zones import elapsed_period
+from z4j_adapters.transfer.exporting.zones import OneZone, elapsed_period
 from z4j_adapters.transfer.model import Found, Refused
 
 __all__ = ["RedBeatExporter"]
@@ -60,6 +60,7 @@ class RedBeatExporter(BeatExporter):
 
         from z4j_adapters.engines.celery.importing.apps import libraries
 
+        self.zone = OneZone(self.options.timezone)
         versions = libraries("celery-redbeat", "redis", "python-dateutil", "tzdata")
         return Target("redbeat", versions["celery-redbeat"], versions)
 
@@ -82,8 +83,8 @@ class RedBeatExporter(BeatExporter):
     def write(self, written: Sequence[Written], to: Path) -> None:
         """Write the module."""
         text = _MODULE.format(
-            zone=zone_source(self.zone),
-            zone_name=self.zone,
+            zone=zone_source(self.zone.name),
+            zone_name=self.zone.name,
             entries=literal(self.entries(written)),
         )
         to.write_text(text, encoding="utf-8")

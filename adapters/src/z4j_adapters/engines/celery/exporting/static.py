@@ -13,7 +13,7 @@ from z4j_adapters.engines.celery.exporting.beat import BeatExporter, no_kind
 from z4j_adapters.engines.celery.exporting.sources import timedelta_source, zone_source
 from z4j_adapters.transfer.exporting.model import NotHeld, Target, Wanted, Written
 from z4j_adapters.transfer.exporting.python import literal, run_file
-from z4j_adapters.transfer.exporting.zones import elapsed_period
+from z4j_adapters.transfer.exporting.zones import OneZone, elapsed_period
 from z4j_adapters.transfer.model import Found, Refused
 
 __all__ = ["CeleryExporter"]
@@ -35,7 +35,7 @@ how it is loaded:
 what is written:
   cron       crontab, field by field.  Where either day field suffices here, there are two
              entries, `id` and `id (2)`, which never come due together.  All crontabs of an app have
-             one zone: that of --timezone, or else of the first cron; others are refused.
+             one zone: that of --timezone, or else of most crons; others are refused.
   interval   timedelta.  Celery counts it from the last run, which the file of --state holds;
              without --state it is refused, or, with --any-phase, begins when beat starts.
 
@@ -65,6 +65,7 @@ class CeleryExporter(BeatExporter):
         from z4j_adapters.engines.celery.exporting.beat_file import check_unused
         from z4j_adapters.engines.celery.importing.apps import libraries
 
+        self.zone = OneZone(self.options.timezone)
         if self.options.state:
             check_unused(self.options.state)
         versions = libraries("kombu", "tzdata")
@@ -93,7 +94,7 @@ class CeleryExporter(BeatExporter):
     def write(self, written: Sequence[Written], to: Path) -> None:
         """Write the module, and beat's file."""
         schedule = literal(self.entries(written))
-        text = _MODULE.format(zone=zone_source(self.zone), schedule=schedule)
+        text = _MODULE.format(zone=zone_source(self.zone.name), schedule=schedule)
         to.write_text(text, encoding="utf-8")
         if self.options.state:
             self._write_state([one.wanted for one in written], run_file(to)["timezone"])

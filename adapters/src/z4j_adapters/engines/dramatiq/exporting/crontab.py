@@ -20,7 +20,7 @@ from z4j_adapters.transfer.exporting.limits import (
 )
 from z4j_adapters.transfer.exporting.model import Cron, Exporter, NotHeld, Target, Wanted, Written
 from z4j_adapters.transfer.exporting.python import literal, run_file
-from z4j_adapters.transfer.exporting.zones import OneZone, elapsed_period
+from z4j_adapters.transfer.exporting.zones import OneZone, elapsed_period, is_offset
 from z4j_adapters.transfer.model import Found, Refused
 
 __all__ = ["CrontabExporter"]
@@ -42,8 +42,8 @@ what is written:
              field suffices here, there are two jobs, which never come due together.
   interval   seconds.  dramatiq-crontab counts from the start of its scheduler; so it is refused,
              or, with --any-phase, written with its period alone.
-Crons have one zone, TIME_ZONE of Django's settings: that of --timezone, or else of the first
-cron; those of other zones are refused.
+Crons have one zone, TIME_ZONE of Django's settings: that of --timezone, or else of most crons;
+those of other zones are refused.
 
 what is refused, by name: arguments; seconds, years, ISO weeks, L and W; one-shots, solar and
 calendar intervals; start_time, end_time, max_fires, expires; paused schedules; times that a
@@ -66,11 +66,12 @@ class CrontabExporter(Exporter):
         "apscheduler": "APScheduler",
     }
     engine = "dramatiq"
+    zone: OneZone
 
     def target(self) -> Target:
         import django  # noqa: F401
 
-        self._zone = OneZone(self.options.timezone)
+        self.zone = OneZone(self.options.timezone, offsets=False)
         self._actors = Actors()
         self._periods: dict[str, timedelta] = {}
         self._keys: list[str] = []
@@ -88,14 +89,14 @@ class CrontabExporter(Exporter):
             entry = [{**self._actors.add(wanted), "seconds": seconds}]
             return Written(wanted, (wanted.id,), entry, f"interval(seconds={seconds})", (note,))
         cron = cron_of(wanted, "dramatiq-crontab")
-        if wanted.time_zone.startswith("UTC") and wanted.time_zone != "UTC":
+        if is_offset(wanted.time_zone):
             raise NotHeld(
                 f"Django's settings have no zone {wanted.time_zone}",
                 "use a zone by name, such as Asia/Kolkata",
                 "R9_ZONE",
             )
         texts = [_text(cron, part) for part in days_of(cron)]
-        self._zone.take(wanted, self.options.at)
+        self.zone.check(wanted, self.options.at)
         actor = self._actors.add(wanted)
         entry = [{**actor, "cron": text} for text in texts]
         becomes = " and ".join(f"cron({text!r})" for text in texts)
@@ -104,13 +105,13 @@ class CrontabExporter(Exporter):
     def write(self, written: Sequence[Written], to: Path) -> None:
         self._keys = [key for each in written for key in each.keys]
         schedules = [one for each in written for one in each.entry]
-        text = _MODULE.format(zone=self._zone.name, schedules=literal(schedules))
+        text = _MODULE.format(zone=self.zone.name, schedules=literal(schedules))
         to.write_text(text, encoding="utf-8")
 
     def read_back(self, path: Path) -> Iterator[Found | Refused]:
         from z4j_adapters.engines.dramatiq.importing.crontab import crontab_entry
 
-        with _django_in(self._zone.name), _own_scheduler() as scheduler:
+        with _django_in(self.zone.name), _own_scheduler() as scheduler:
             module = run_file(path)
             with stub_broker(module["SCHEDULES"]) as broker:
                 module["install"](broker)

@@ -35,8 +35,8 @@ how it is loaded, below the imports of your actors, where `periodiq` and the wor
   schedules.install(broker)
 
 what is written: cron texts, with lists for all fields; Sunday is 7.  An actor has one schedule.
-periodiq follows the clock of its host, which is to be that of --timezone, or else of the first
-schedule; those of other zones are refused.  The expiry, which all of them share, is the
+periodiq follows the clock of its host, which is to be that of --timezone, or else of most
+schedules; those of other zones are refused.  The expiry, which all of them share, is the
 skip_delay of its middleware.
 
 what is refused, by name: arguments; a second schedule of an actor; crons whose day fields both
@@ -62,11 +62,12 @@ class PeriodiqExporter(Exporter):
     help = HELP
     packages = {"dramatiq": "dramatiq", "periodiq": "periodiq"}  # noqa: RUF012
     engine = "dramatiq"
+    zone: OneZone
 
     def target(self) -> Target:
         import periodiq  # noqa: F401
 
-        self._zone = OneZone(self.options.timezone)
+        self.zone = OneZone(self.options.timezone)
         self._actors = Actors()
         self._ids: dict[str, str] = {}
         self._expires: timedelta | None = _NONE_YET
@@ -87,7 +88,7 @@ class PeriodiqExporter(Exporter):
                 f"for all: {self._expires or 'none'}",
                 "export it to a file of its own, or let all expire alike",
             )
-        self._zone.take(wanted, self.options.at)
+        self.zone.check(wanted, self.options.at)
         self._expires = wanted.expires
         self._ids[wanted.task] = wanted.id
         entry = {**self._actors.add(wanted), "cron": text}
@@ -96,7 +97,7 @@ class PeriodiqExporter(Exporter):
     def write(self, written: Sequence[Written], to: Path) -> None:
         expires = None if self._expires == _NONE_YET else self._expires
         text = _MODULE.format(
-            zone=self._zone.name,
+            zone=self.zone.name,
             skip_delay=None if expires is None else expires.total_seconds(),
             schedules=literal([each.entry for each in written]),
         )
@@ -111,16 +112,14 @@ class PeriodiqExporter(Exporter):
             specs = {name: actor.options["periodic"] for name, actor in broker.actors.items()}
             never_sleeps = any(str(spec) == EACH_MINUTE for spec in specs.values())
             for name, actor in broker.actors.items():
-                entry = periodiq_entry(
-                    self._ids[name], actor, module["SKIP_DELAY"], self._zone.name
-                )
+                entry = periodiq_entry(self._ids[name], actor, module["SKIP_DELAY"], self.zone.name)
                 yield entry if never_sleeps else self._awake(entry, specs[name])
 
     def _awake(self, entry: Found | Refused, spec: Any) -> Found | Refused:
         """Refuse what periodiq itself would sleep over."""
         if not isinstance(entry, Found) or entry.fires is None:
             return entry
-        zone = zone_of(self._zone.name)
+        zone = zone_of(self.zone.name)
         for start in _starts(entry.fires, zone, self.options.at):
             missed = _missed(spec, entry.fires(start, FIRES), zone)
             if missed is not None:

@@ -33,7 +33,7 @@ what is written: crontab(…), all of whose fields must match, and the arguments
 and timeout of each.  Messages bear the name of the task itself, so that workers need nothing
 new.  Where either day field suffices here, there are two periodic tasks, `id` and `id (2)`,
 which never come due together.  Huey has one zone for all: UTC, or, with utc=False, that of its
-consumer's host.  It is that of --timezone, or else of the first schedule; those of other zones
+consumer's host.  It is that of --timezone, or else of most schedules; those of other zones
 are refused.
 
 what is refused, by name: seconds, years, ISO weeks, L and W; intervals, one-shots, solar and
@@ -61,12 +61,13 @@ class HueyExporter(Exporter):
     help = HELP
     packages = {"huey": "huey"}  # noqa: RUF012
     engine = "huey"
+    zone: OneZone
 
     def target(self) -> Target:
         from huey.api import Task
 
         self._known = {name for name, held in _SETTINGS.items() if hasattr(Task, held)}
-        self._zone = OneZone(self.options.timezone)
+        self.zone = OneZone(self.options.timezone)
         installed = version("huey")
         return Target("huey", installed, {"huey": installed})
 
@@ -84,7 +85,7 @@ class HueyExporter(Exporter):
             )
         call = self._call(wanted)
         parts = days_of(cron)
-        self._zone.take(wanted, self.options.at)
+        self.zone.check(wanted, self.options.at)
         entry = {}
         keys = keys_of(wanted, len(parts))
         for key, part in zip(keys, parts, strict=True):
@@ -116,7 +117,7 @@ class HueyExporter(Exporter):
 
     def write(self, written: Sequence[Written], to: Path) -> None:
         schedules = {key: one for each in written for key, one in each.entry.items()}
-        zone = self._zone.name
+        zone = self.zone.name
         text = _MODULE.format(zone=zone, utc=zone == "UTC", schedules=literal(schedules))
         to.write_text(text, encoding="utf-8")
 
@@ -130,7 +131,7 @@ class HueyExporter(Exporter):
         for task in {one["task"] for one in module["SCHEDULES"].values()}:
             _stand_in(app, task)
         module["install"](app)
-        importer = HueyImporter(Namespace(timezone=self._zone.name))
+        importer = HueyImporter(Namespace(timezone=self.zone.name))
         importer.open(app)
         yield from importer.read()
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
 
-from z4j_adapters._options import Parser
 from z4j_adapters.engines.rq.exporting.croniter_text import croniter_text
 from z4j_adapters.engines.rq.exporting.jobs import (
     HOST_ZONE_CHECK,
+    JobExporter,
     as_written,
     call_code,
     default_queue,
@@ -21,10 +21,10 @@ from z4j_adapters.engines.rq.exporting.jobs import (
 )
 from z4j_adapters.engines.rq.importing.hosts import has_host_zone, rq_libraries
 from z4j_adapters.engines.rq.importing.native import RqImporter
-from z4j_adapters.transfer.exporting.model import Exporter, NotHeld, Target, Wanted, Written
+from z4j_adapters.transfer.exporting.model import NotHeld, Target, Wanted, Written
 from z4j_adapters.transfer.exporting.python import literal
 from z4j_adapters.transfer.exporting.reading import host_zone, stand_ins
-from z4j_adapters.transfer.exporting.source import call, imports, module_and_name, zone_code
+from z4j_adapters.transfer.exporting.source import TIMES, call, imports, module_and_name, zone_code
 from z4j_adapters.transfer.exporting.zones import OneZone, elapsed_period
 from z4j_adapters.transfer.model import Found, Note, Refused
 from z4j_adapters.transfer.rq_keywords import RQ_KEYWORDS
@@ -37,12 +37,6 @@ OPTIONS = {
     "failure_ttl": "failure_ttl",
     "meta": "meta",
 }
-NAMES = {
-    "datetime": "datetime",
-    "timedelta": "datetime",
-    "timezone": "datetime",
-    "ZoneInfo": "zoneinfo",
-}
 HELP = """\
 Write a config module for `rq cron` (RQ 2.4 and newer), with one cron.register for each schedule.
 
@@ -51,7 +45,7 @@ examples:
   rq cron cron_config.py
 
 RQ before 3.0 runs all crons in UTC.  From 3.0 on their hours are those of the host's clock: say its
-zone with --timezone, else it is that of the first cron; the module refuses to load on a host whose
+zone with --timezone, else it is that of most crons; the module refuses to load on a host whose
 clock is another.  Each task becomes an import of its function; here it is not imported.
 
 what becomes of it:
@@ -65,29 +59,19 @@ match, ISO weeks, the sun, start, end and number of runs, crons of another zone,
 ALLOW, retries, at_front, priority."""
 
 
-class RqExporter(Exporter):
+class RqExporter(JobExporter):
     """Cron jobs."""
 
     summary: ClassVar[str] = "RQ: a config module for `rq cron`"
     help: ClassVar[str] = HELP
     packages: ClassVar[Mapping[str, str]] = RqImporter.packages
-    engine: ClassVar[str | None] = "rq"
-
-    @classmethod
-    def arguments(cls, parser: Parser) -> None:
-        parser.option(
-            "queue",
-            metavar="NAME",
-            default="default",
-            help="queue of schedules that name none (default: default)",
-        )
 
     def target(self) -> Target:
         from rq.cron import CronScheduler  # noqa: F401  # Since 2.4.
 
         libraries = rq_libraries(croniter=True)
         self._local = has_host_zone(libraries["rq"])
-        self._zone = OneZone(self.options.timezone if self._local else "UTC")
+        self.zone = OneZone(self.options.timezone if self._local else "UTC")
         return Target("rq", libraries["rq"], libraries)
 
     def add(self, wanted: Wanted) -> Written:
@@ -103,7 +87,7 @@ class RqExporter(Exporter):
             text = croniter_text(wanted.cron)
             becomes = f"cron {text}"
             code.append(("cron", literal(text)))
-            self._zone.take(wanted, self.options.at)
+            self.zone.check(wanted, self.options.at)
         elif wanted.kind == "interval":
             seconds = self._period(wanted)
             becomes = f"every {seconds} s"
@@ -133,14 +117,15 @@ class RqExporter(Exporter):
     def write(self, written: Sequence[Written], to: Path) -> None:
         self._written = list(written)
         body = "\n".join(one.entry[1] for one in written)
-        zone = self._zone.chosen if self._local else None
+        has_crons = any(one.wanted.kind == "cron" for one in written)
+        zone = self.zone.chosen if self._local and has_crons else None
         if zone is not None:
             body = f"{HOST_ZONE_CHECK}\n\ncheck_zone({zone_code(zone)})\n\n{body}"
         modules = sorted({f"import {one.entry[0].partition(':')[0]}" for one in written})
         versions = "3.0 and newer" if self._local else "2.4 to 2.12"
         parts = [
             f'"""Cron jobs for RQ {versions}: give this file to `rq cron`."""',
-            imports(body, NAMES),
+            imports(body, TIMES),
             "from rq import cron",
             "\n".join(modules),
             body.strip("\n"),
@@ -148,7 +133,7 @@ class RqExporter(Exporter):
         to.write_text("\n\n".join(part for part in parts if part) + "\n", "utf-8")
 
     def read_back(self, path: Path) -> Iterator[Found | Refused]:
-        zone = self._zone.chosen if self._local else None
+        zone = self.zone.chosen if self._local else None
         functions = [one.entry[0] for one in self._written]
         with TemporaryDirectory() as folder, host_zone(zone), stand_ins(functions):
             copy = Path(folder, "cron_config.py")  # RQ loads a file of such a name only.

@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from typing import ClassVar
 
-from z4j_adapters.transfer.exporting.model import NotHeld, Wanted, Written
+from z4j_adapters._options import Parser
+from z4j_adapters.transfer.exporting.model import Exporter, NotHeld, Wanted, Written
 from z4j_adapters.transfer.exporting.python import literal
+from z4j_adapters.transfer.exporting.zones import OneZone
 from z4j_adapters.transfer.model import Found, Note, Refused
 
-__all__ = ["HOST_ZONE_CHECK", "as_written", "call_code", "default_queue", "seconds_of"]
+__all__ = [
+    "HOST_ZONE_CHECK",
+    "JobExporter",
+    "as_written",
+    "call_code",
+    "default_queue",
+    "seconds_of",
+]
 
 HOST_ZONE_CHECK = '''
 def check_zone(zone):
@@ -22,6 +32,23 @@ def check_zone(zone):
             raise RuntimeError(f"the clock of this host is not that of {zone}: set TZ")
 '''
 """A function for modules whose hours follow the clock of the host."""
+
+
+class JobExporter(Exporter):
+    """For what enqueues jobs of RQ."""
+
+    engine: ClassVar[str | None] = "rq"
+    zone: OneZone
+
+    @classmethod
+    def arguments(cls, parser: Parser) -> None:
+        """Add --queue."""
+        parser.option(
+            "queue",
+            metavar="NAME",
+            default="default",
+            help="queue of schedules that name none (default: default)",
+        )
 
 
 def seconds_of(span: timedelta, what: str) -> int:

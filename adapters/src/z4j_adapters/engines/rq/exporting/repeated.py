@@ -11,10 +11,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar
 
-from z4j_adapters._options import Parser
 from z4j_adapters.engines.rq.exporting.crontab_text import crontab_texts
 from z4j_adapters.engines.rq.exporting.jobs import (
     HOST_ZONE_CHECK,
+    JobExporter,
     as_written,
     call_code,
     default_queue,
@@ -22,10 +22,11 @@ from z4j_adapters.engines.rq.exporting.jobs import (
 )
 from z4j_adapters.engines.rq.importing.repeated import RqSchedulerImporter, scheduler_libraries
 from z4j_adapters.transfer.exporting.boxes import box_of
-from z4j_adapters.transfer.exporting.model import Exporter, NotHeld, Target, Wanted, Written
+from z4j_adapters.transfer.exporting.model import NotHeld, Target, Wanted, Written
 from z4j_adapters.transfer.exporting.python import literal, run_file
 from z4j_adapters.transfer.exporting.reading import host_zone
 from z4j_adapters.transfer.exporting.source import (
+    TIMES,
     call,
     imports,
     instant_code,
@@ -43,12 +44,6 @@ OPTIONS = {
     "result_ttl": "result_ttl",
     "meta": "meta",
     "at_front": "at_front",
-}
-NAMES = {
-    "datetime": "datetime",
-    "timedelta": "datetime",
-    "timezone": "datetime",
-    "ZoneInfo": "zoneinfo",
 }
 KEPT = Note(
     "RESULT_KEPT", "rq-scheduler keeps the result of a repeated job for ever, or it would forget it"
@@ -72,7 +67,7 @@ examples:
   python schedules.py redis://localhost:6379/0
 
 rq-scheduler reads crons by the clock of its host: say its zone with --timezone, else it is that of
-the first cron; install refuses to run on a host whose clock is another.  Nothing is written to a
+most crons; install refuses to run on a host whose clock is another.  Nothing is written to a
 Redis before you run the module.  Run it close to the export: an interval begins with the next run
 that was known then.
 
@@ -89,26 +84,16 @@ failure_ttl, priority; expires and a result_ttl that ends on what repeats, as rq
 lose the schedule with the job."""
 
 
-class RqSchedulerExporter(Exporter):
+class RqSchedulerExporter(JobExporter):
     """Jobs of rq-scheduler."""
 
     summary: ClassVar[str] = "rq-scheduler: a module that installs cron, interval and single jobs"
     help: ClassVar[str] = HELP
     packages: ClassVar[Mapping[str, str]] = RqSchedulerImporter.packages
-    engine: ClassVar[str | None] = "rq"
-
-    @classmethod
-    def arguments(cls, parser: Parser) -> None:
-        parser.option(
-            "queue",
-            metavar="NAME",
-            default="default",
-            help="queue of schedules that name none (default: default)",
-        )
 
     def target(self) -> Target:
         libraries = scheduler_libraries()
-        self._zone = OneZone(self.options.timezone)
+        self.zone = OneZone(self.options.timezone)
         self._ids = _JobIds()
         return Target("rq-scheduler", libraries["rq-scheduler"], libraries)
 
@@ -145,7 +130,7 @@ class RqSchedulerExporter(Exporter):
                 f"it becomes {len(texts)} jobs there, and max_fires counts them together",
                 "set an end by date in the task, or clear max_fires",
             )
-        self._zone.take(wanted, self.options.at)
+        self.zone.check(wanted, self.options.at)
         return [[("", literal(text))] for text in texts], "cron " + " and ".join(texts)
 
     def _more(self, wanted: Wanted) -> tuple[list[tuple[str, str]], tuple[Note, ...]]:
@@ -170,7 +155,7 @@ class RqSchedulerExporter(Exporter):
     def write(self, written: Sequence[Written], to: Path) -> None:
         self._written = list(written)
         calls = [f"    {code}" for one in written for code in one.entry]
-        check = self._zone.chosen if any(one.wanted.kind == "cron" for one in written) else None
+        check = self.zone.chosen if any(one.wanted.kind == "cron" for one in written) else None
         body = [
             "def install(scheduler):",
             '    """Add the jobs to an rq_scheduler.Scheduler, or replace those of the same id."""',
@@ -181,7 +166,7 @@ class RqSchedulerExporter(Exporter):
         if check:
             text = f"{HOST_ZONE_CHECK.lstrip()}\n\n{text}"
         head = '"""Jobs for rq-scheduler: python FILE redis://…"""'
-        parts = [head, imports(text, NAMES), "", text]
+        parts = [head, imports(text, TIMES), "", text]
         to.write_text("\n\n".join(part for part in parts if part), "utf-8")
 
     def read_back(self, path: Path) -> Iterator[Found | Refused]:
@@ -190,10 +175,10 @@ class RqSchedulerExporter(Exporter):
         from z4j_adapters.engines.rq.exporting.memory import MemoryRedis
 
         client = MemoryRedis()
-        with host_zone(self._zone.chosen), warnings.catch_warnings():
+        with host_zone(self.zone.chosen), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # Of the package crontab, each time.
             run_file(path)["install"](Scheduler(connection=client))
-        zone = self._zone.chosen
+        zone = self.zone.chosen
         options = {"at": self.options.at, "timezone": zone, "engine": None, "redis_url": None}
         importer = RqSchedulerImporter(
             Namespace(scheduled_key=Scheduler.scheduled_jobs_key, **options)

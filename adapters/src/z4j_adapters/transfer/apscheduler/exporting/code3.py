@@ -14,16 +14,13 @@ from z4j_adapters.transfer.apscheduler.jobs import Job
 from z4j_adapters.transfer.apscheduler.version3 import job_of_pickle
 from z4j_adapters.transfer.exporting.model import Wanted
 from z4j_adapters.transfer.exporting.python import literal
+from z4j_adapters.transfer.exporting.source import TIMES
 from z4j_adapters.transfer.exporting.source import call as code_of
 
 __all__ = ["NAMES", "job", "load", "module", "own_imports"]
 
 NAMES = {
-    "date": "datetime",
-    "datetime": "datetime",
-    "timedelta": "datetime",
-    "timezone": "datetime",
-    "ZoneInfo": "zoneinfo",
+    **TIMES,
     "CalendarIntervalTrigger": "apscheduler.triggers.calendarinterval",
     "CronTrigger": "apscheduler.triggers.cron",
     "DateTrigger": "apscheduler.triggers.date",

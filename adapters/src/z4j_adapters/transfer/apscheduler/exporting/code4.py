@@ -15,17 +15,14 @@ from z4j_adapters.transfer.apscheduler.triggers import Cron
 from z4j_adapters.transfer.apscheduler.version4 import job_of_schedule
 from z4j_adapters.transfer.exporting.model import Wanted
 from z4j_adapters.transfer.exporting.python import literal
+from z4j_adapters.transfer.exporting.source import TIMES
 from z4j_adapters.transfer.exporting.source import call as code_of
 from z4j_adapters.transfer.exporting.wanted import span_of
 
 __all__ = ["NAMES", "job", "load", "module", "own_imports"]
 
 NAMES = {
-    "date": "datetime",
-    "datetime": "datetime",
-    "timedelta": "datetime",
-    "timezone": "datetime",
-    "ZoneInfo": "zoneinfo",
+    **TIMES,
     "CoalescePolicy": "apscheduler",
     "ConflictPolicy": "apscheduler",
     "CalendarIntervalTrigger": "apscheduler.triggers.calendarinterval",
