@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-pika = pytest.importorskip("pika")
+pytest.importorskip("pika")
 pytest.importorskip("dramatiq")
 pytest.importorskip("taskiq_aio_pika")
 
+import pika
 from harness import RABBIT_SERVER, RabbitServer, wait_for
 from transfer.watching import watching
 
@@ -42,7 +43,7 @@ def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitServer]:
 
 
 def send_dramatiq(url: str) -> str:
-    """Sends CALL, a retry and one for later; the queue of CALL."""
+    """Sends CALL, and one for later; the queue of CALL."""
     import dramatiq
     from dramatiq.brokers.rabbitmq import RabbitmqBroker
 

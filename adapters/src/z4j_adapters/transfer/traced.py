@@ -126,7 +126,7 @@ class TracedRabbit(Watcher):
                 raise SourceError(
                     "NO_TRACE",
                     f"RabbitMQ copies nothing of what is published in the vhost {vhost}",
-                    f"run `rabbitmqctl trace_on -p {vhost}` before the watch, and trace_off after it",
+                    f"run `rabbitmqctl trace_on -p {vhost}` before the watch, `trace_off` after it",
                 )
         elif now - self._asked_s > PROBE_EVERY_S or self._asked_s == 0:
             self._asked_s = now
