@@ -70,9 +70,9 @@ def difference(
         at: From here.
         until: To here at most; None: no end.
     """
-    end = looked_until(nominal, at) if until is None else until
+    end = looked_until(nominal, at)
     found = tuple(islice(_differing(nominal, fires, zone, at, until), 2 * LISTED + 1))
-    return Differences(found, end) if found else None
+    return Differences(found, min(end, until or end)) if found else None
 
 
 def fitting(
@@ -90,13 +90,12 @@ def fitting(
     Of several times that a change leaves out a library may run the first alone, when the clock is
     put forward.
     """
-    own = None
-    for policy in (gap, "NEXT_VALID"):
-        nominal = Nominal(boxes, zone, gap=policy, fold=fold)
-        found = difference(nominal, fires, zone, at, until)
-        if found is None:
-            return policy, None
-        own = own or found
+    own = difference(Nominal(boxes, zone, gap=gap, fold=fold), fires, zone, at, until)
+    if own is None:
+        return gap, None
+    first = Nominal(boxes, zone, gap="NEXT_VALID", fold=fold)
+    if next(_differing(first, fires, zone, at, until), None) is None:
+        return "NEXT_VALID", None
     return gap, own
 
 
@@ -161,16 +160,14 @@ def _compare(
 
 def _following(fires: Fires, after: datetime) -> Iterator[datetime]:
     """The library's instants, each asked for from the one before."""
-    known = after
-    while theirs := fires(known, 1):
+    last = asked = after
+    while theirs := fires(asked, 1):
         at = _instant(theirs[0])
-        if at <= known:  # The same instant twice.
-            theirs = fires(known + timedelta(microseconds=1), 1)
-            if not theirs:
-                return
-            at = _instant(theirs[0])
-        known = at
-        yield at
+        if at > last:
+            yield at
+            last = asked = at
+        else:  # The same instant twice.
+            asked += timedelta(microseconds=1)
 
 
 def _instant(micros: int) -> datetime:
