@@ -72,18 +72,19 @@ def test_trap_23_a_day_is_24_hours_across_a_change_of_the_clocks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("minute", "gap", "exactness"),
+    ("hour", "minute", "gap", "exactness"),
     [
-        ("30", "SHIFT", "EXACT"),
-        ("*/15", "NEXT_VALID", "EXACT"),  # It runs the first of them, when the clock is put on.
-        ("15,45", "SHIFT", "APPROXIMATE"),
+        ("2", "30", "SHIFT", "EXACT"),
+        ("2", "*/15", "NEXT_VALID", "EXACT"),  # It runs the first, when the clock is put on.
+        ("1,2", "30", "SKIP", "EXACT"),  # It ran shortly before, and looks for the next day.
+        ("2", "15,45", "SHIFT", "APPROXIMATE"),
     ],
 )
-def test_of_several_times_in_the_gap_the_library_runs_the_first(
-    ours: Evaluator, minute: str, gap: str, exactness: str
+def test_of_several_times_in_the_gap_the_library_runs_the_first_or_none(
+    ours: Evaluator, hour: str, minute: str, gap: str, exactness: str
 ) -> None:
     at = datetime(2027, 3, 14, 5, tzinfo=UTC)
-    line = imported(CronTrigger(hour=2, minute=minute, timezone=NEW_YORK), at=at, fires=9)
+    line = imported(CronTrigger(hour=hour, minute=minute, timezone=NEW_YORK), at=at, fires=9)
     assert (line["schedule"]["gap"], line["exactness"]) == (f"GAP_POLICY_{gap}", exactness)
     same = ours.next([line["schedule"]], at, 9) == line["fires"]
     assert same is (exactness == "EXACT")

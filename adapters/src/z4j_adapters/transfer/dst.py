@@ -88,14 +88,15 @@ def fitting(
     """The gap policy under which the library's times are ours, or `gap` and where they differ.
 
     Of several times that a change leaves out a library may run the first alone, when the clock is
-    put forward.
+    put forward, or none if it ran shortly before.
     """
     own = difference(Nominal(boxes, zone, gap=gap, fold=fold), fires, zone, at, until)
     if own is None:
         return gap, None
-    first = Nominal(boxes, zone, gap="NEXT_VALID", fold=fold)
-    if next(_differing(first, fires, zone, at, until), None) is None:
-        return "NEXT_VALID", None
+    for other in ("NEXT_VALID", "SKIP"):
+        nominal = Nominal(boxes, zone, gap=other, fold=fold)
+        if next(_differing(nominal, fires, zone, at, until), None) is None:
+            return other, None
     return gap, own
 
 
