@@ -61,6 +61,11 @@ SOURCES: dict[str, tuple[Comparison, ...]] = {
             "rq",
             "transfer/test_rq_expressions.py::test_random_expressions_have_croniters_instants",
         ),
+        Comparison(
+            "rq-host",
+            "transfer/test_rq_host_clock.py"
+            "::test_random_crons_in_the_zone_of_a_host_have_rqs_own_times",
+        ),
     ),
     "rq-scheduler": (
         Comparison(

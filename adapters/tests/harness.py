@@ -163,6 +163,15 @@ class RabbitServer(Process):
         super().start()
         wait_for("rabbitmq", lambda: "Starting broker... completed" in self.log(), 90)
 
+    def control(self, *words: str) -> str:
+        """What `rabbitmqctl` of these words says; it must go well."""
+        command = [str(RABBIT_SERVER.with_name("rabbitmqctl")), "--quiet", *words]
+        environment = {**self.env, "RABBITMQ_LOGS": "-"}
+        return subprocess.run(
+            command, env=environment, cwd=self.folder, capture_output=True, text=True, check=True,
+            timeout=90,
+        ).stdout  # fmt: skip
+
     def stop(self, *args: int, **kwargs: float) -> int:
         code = super().stop(*args, timeout_s=30)
         if epmd := shutil.which("epmd"):

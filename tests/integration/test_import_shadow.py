@@ -6,20 +6,16 @@ import json
 import os
 import signal
 import subprocess
-import sys
-import textwrap
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.harness.celery_side import CeleryAdapter, CeleryWorker
 from tests.harness.import_command import Import
-from tests.harness.processes import Program, wait_for
-from tests.harness.redis_server import RedisServer
-from tests.harness.scheduler_server import SchedulerServer
+from tests.harness.old_scheduler import OldScheduler, by_id
+from tests.harness.processes import wait_for
 
 PROJECT = """
     import os
@@ -35,39 +31,20 @@ PROJECT = """
 """
 
 
-class OldCelery:
-    """A Celery project with a real beat and worker, and ours beside it."""
+class OldCelery(OldScheduler):
+    """A Celery project with a real beat."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
-        self.folder = folder
-        (folder / "old.py").write_text(textwrap.dedent(PROJECT))
-        self.redis = stack.enter_context(RedisServer(folder))
-        self.scheduler = stack.enter_context(SchedulerServer(folder))
-        self.environment = {**os.environ, "BROKER": self.redis.url, "PYTHONPATH": str(folder)}
-        words = [sys.executable, "-m", "celery", "-A", "old", "beat", "--loglevel", "INFO"]
-        self.beat = Program("beat", words, folder, BROKER=self.redis.url)
-        stack.callback(self.beat.stop)
-
-    def words(self, *args: str) -> list[str]:
-        words = [str(self.scheduler.binary), "import", *args, "--python", sys.executable]
-        return [*words, "--server", self.scheduler.address]
-
-    def run(self, *args: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.words(*args),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            env=self.environment,
-            cwd=self.folder,
+        source = ("--from", "celery", "--celery-app", "old")
+        super().__init__(
+            folder,
+            stack,
+            project={"old": PROJECT},
+            command=("celery", "-A", "old", "beat", "--loglevel", "INFO"),
+            reader=source,
+            watcher=source,
+            queue="celery",
         )
-
-    def shadow(self, *args: str, code: int = 0) -> dict[str, Any]:
-        """A shadow run with -o json; the exit code must be `code`."""
-        done = self.run("shadow", "--from", "celery", "--celery-app", "old", "-o", "json", *args)
-        assert done.returncode == code, done.stdout + done.stderr
-        said: dict[str, Any] = json.loads(done.stdout)
-        return said
 
     def sent(self) -> list[str]:
         """Task ids that are on their way to workers, or were run."""
@@ -79,18 +56,12 @@ class OldCelery:
 def old(tmp_path: Path) -> Iterator[OldCelery]:
     with ExitStack() as stack:
         made = OldCelery(tmp_path, stack)
-        created = made.run("--from", "celery", "--celery-app", "old", "--apply", "--shadow")
-        assert created.returncode == 0, created.stderr
         yield made
-        print(made.beat.log()[-2000:], made.scheduler.log()[-2000:])
-
-
-def by_id(said: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {line["id"]: line for line in said["schedules"]}
+        print(made.program.log()[-2000:], made.scheduler.log()[-2000:])
 
 
 def test_a_real_beat_and_ours_send_the_same_and_the_cutover_can_be_made(old: OldCelery) -> None:
-    old.beat.start()
+    old.start()
     said = old.shadow("--for", "12s", "--tolerance", "2s")
     lines = by_id(said)
     assert said["verdict"] == "all matched"
@@ -98,7 +69,7 @@ def test_a_real_beat_and_ours_send_the_same_and_the_cutover_can_be_made(old: Old
     assert (lines["yearly"]["matched"], said["totals"]["idle"]) == (0, 1)
     assert said["totals"]["missing"] == said["totals"]["extra"] == 0
     assert said["watched"]["what"] == "celery" and said["gaps"] == []
-    assert old.beat.stop() == 0
+    assert old.program.stop() == 0
     before = len(old.sent())
     old.scheduler.cli("import", "cutover", "--from", "celery")
     with ExitStack() as stack:
@@ -126,6 +97,40 @@ def test_a_real_beat_and_ours_send_the_same_and_the_cutover_can_be_made(old: Old
     assert states == {"STATE_SHADOW"}
 
 
+RQ_JOBS = """
+    def run(name, n=0):
+        pass
+"""
+RQ_CRONS = """
+    from rq import cron
+    from rq_jobs import run
+
+    cron.register(run, "mails", args=("quick",), cron="* * * * * *")
+    cron.register(run, "mails", args=("slow",), kwargs={"n": 1}, cron="* * * * * */3")
+    cron.register(run, "mails", args=("grid",), interval=2)
+    cron.register(run, "mails", args=("yearly",), cron="0 0 1 1 *")
+"""
+
+
+def test_a_real_rq_cron_and_ours_enqueue_the_same(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        old = OldScheduler(
+            tmp_path,
+            stack,
+            project={"rq_jobs": RQ_JOBS, "rq_crons": RQ_CRONS},
+            command=("rq.cli", "cron", "--url", "{url}", "rq_crons"),
+            reader=("--from", "rq", "--cron-config", "rq_crons", "--timezone", "UTC"),
+            watcher=("--from", "rq", "--redis-url", "{url}"),
+            queue="rq:queue:mails",
+        )
+        old.start()
+        said = old.shadow("--for", "8s", "--tolerance", "1s")
+    assert (said["verdict"], said["gaps"]) == ("all matched", [])
+    counts = sorted(line["matched"] for line in said["schedules"])
+    assert counts[0] == 0 and 2 <= counts[1] <= 3 and 3 <= counts[2] <= 5 and counts[3] >= 7
+    assert {line["task"] for line in said["schedules"]} == {"rq_jobs.run"}
+
+
 def test_a_beat_that_stands_still_is_missed_and_one_that_does_more_is_extra(
     old: OldCelery,
 ) -> None:
@@ -135,7 +140,7 @@ def test_a_beat_that_stands_still_is_missed_and_one_that_does_more_is_extra(
     assert len(by_id(idle)["quick"]["missingAt"]) == idle["totals"]["missing"]
     assert [x["code"] for x in idle["warnings"]] == ["NO_EVENTS"]
     old.scheduler.cli("schedule", "update", "quick", "--interval", "300s")
-    old.beat.start()
+    old.start()
     text = old.run(
         *("shadow", "--from", "celery", "--celery-app", "old", "--for", "6s"),
         *("--tolerance", "1s", "--only", "slow"),
@@ -146,7 +151,7 @@ def test_a_beat_that_stands_still_is_missed_and_one_that_does_more_is_extra(
 
 
 def test_ctrl_c_ends_it_early_with_the_report_so_far(old: OldCelery) -> None:
-    old.beat.start()
+    old.start()
     words = old.words("shadow", "--from", "celery", "--celery-app", "old", "--for", "24h")
     process = subprocess.Popen(
         [*words, "-o", "json", "--tolerance", "1s"],

@@ -57,6 +57,7 @@ JOURNEYS = [
     Journey("apscheduler", "rq", "postgres", APSCHEDULER),
     Journey("apscheduler", "rq", "redis", APSCHEDULER),
     Journey("apscheduler", "rq", "sqlite", APSCHEDULER, "venv-arq", writer="apscheduler4"),
+    Journey("apscheduler", "rq", "postgres", APSCHEDULER, "venv-arq", writer="apscheduler4"),
     Journey("taskiq", "taskiq", "redis", ("--taskiq-redis-url", "{url}")),
     Journey("huey", "huey", "code", ("--huey-app", "shop_huey:huey")),
     Journey(

@@ -22,6 +22,17 @@ NAMED_ZONES = (
 ZONES = (*NAMED_ZONES, "UTC+05:30", "UTC-03:00")
 
 
+EVERYDAY = (
+    *("* * * * *", "*/5 * * * *", "*/10 * * * *", "*/15 * * * *", "*/30 * * * *"),
+    *("0 * * * *", "30 * * * *", "0 */2 * * *", "0 */6 * * *", "0 */12 * * *"),
+    *("0 0 * * *", "30 0 * * *", "0 1 * * *", "30 1 * * *", "0 2 * * *", "30 2 * * *"),
+    *("0 3 * * *", "0 4 * * *", "0 6 * * *", "0 12 * * *", "0 22 * * *"),
+    *("0 8 * * MON-FRI", "30 9 * * MON-FRI", "*/10 8-18 * * MON-FRI"),
+    *("0 0 * * SUN", "0 3 * * SUN", "0 0 * * MON", "0 0 1 * *", "0 6 1 * *", "0 0 1 1 *"),
+)
+"""Crons that teams write, in words that every source takes."""
+
+
 @cache
 def changes(zone: str) -> list[datetime]:
     """The hours from 2024 to 2029 within which the zone's offset changes, in UTC."""

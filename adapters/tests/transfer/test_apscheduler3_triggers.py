@@ -18,6 +18,7 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 from transfer.apscheduler_kit import AT, cron_of, imported, read, state, store
+from transfer.clocks import EVERYDAY
 from transfer.instants import UTC, Evaluator, micros
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -71,18 +72,19 @@ def test_trap_23_a_day_is_24_hours_across_a_change_of_the_clocks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("minute", "gap", "exactness"),
+    ("hour", "minute", "gap", "exactness"),
     [
-        ("30", "SHIFT", "EXACT"),
-        ("*/15", "NEXT_VALID", "EXACT"),  # It runs the first of them, when the clock is put on.
-        ("15,45", "SHIFT", "APPROXIMATE"),
+        ("2", "30", "SHIFT", "EXACT"),
+        ("2", "*/15", "NEXT_VALID", "EXACT"),  # It runs the first, when the clock is put on.
+        ("1,2", "30", "SKIP", "EXACT"),  # It ran shortly before, and looks for the next day.
+        ("2", "15,45", "SHIFT", "APPROXIMATE"),
     ],
 )
-def test_of_several_times_in_the_gap_the_library_runs_the_first(
-    ours: Evaluator, minute: str, gap: str, exactness: str
+def test_of_several_times_in_the_gap_the_library_runs_the_first_or_none(
+    ours: Evaluator, hour: str, minute: str, gap: str, exactness: str
 ) -> None:
     at = datetime(2027, 3, 14, 5, tzinfo=UTC)
-    line = imported(CronTrigger(hour=2, minute=minute, timezone=NEW_YORK), at=at, fires=9)
+    line = imported(CronTrigger(hour=hour, minute=minute, timezone=NEW_YORK), at=at, fires=9)
     assert (line["schedule"]["gap"], line["exactness"]) == (f"GAP_POLICY_{gap}", exactness)
     same = ours.next([line["schedule"]], at, 9) == line["fires"]
     assert same is (exactness == "EXACT")
@@ -92,8 +94,16 @@ def test_a_run_that_the_library_forgets_when_clocks_change_is_told() -> None:
     line = imported(CronTrigger(hour=0, timezone=NEW_YORK))
     assert line["exactness"] == "APPROXIMATE"
     (reason,) = line["reasons"]
-    assert reason["code"] == "DST_DIFFERS" and "2027-03-15T04:00:00Z" in reason["message"]
+    assert reason["code"] == "DST_DIFFERS"
+    lost = "only here 2027-03-15T04:00:00Z, 2028-03-13T04:00:00Z, 2029-03-12T04:00:00Z"
+    assert reason["message"].endswith(f"until 2029-08-18: {lost}"), reason
     assert imported(CronTrigger(hour=9, timezone=NEW_YORK))["exactness"] == "EXACT"
+
+
+def test_of_everyday_crons_only_those_in_the_hour_after_midnight_lose_a_run() -> None:
+    triggers = {text: CronTrigger.from_crontab(text, timezone="Europe/Berlin") for text in EVERYDAY}
+    apart = {text for text in EVERYDAY if imported(triggers[text])["exactness"] != "EXACT"}
+    assert apart == {"0 0 * * *", "30 0 * * *", "0 0 * * MON", "0 0 1 * *"}
 
 
 def test_trap_43_grace_and_coalesce_become_the_catch_up_policy() -> None:

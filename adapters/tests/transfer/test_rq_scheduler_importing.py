@@ -23,7 +23,7 @@ import redis
 from crontab import CronTab
 from rq_scheduler import Scheduler
 from rq_scheduler.utils import to_unix
-from transfer.clocks import NAMED_ZONES, draw_start
+from transfer.clocks import EVERYDAY, NAMED_ZONES, draw_start
 from transfer.harmful import Harmful
 from transfer.instants import (
     COUNT,
@@ -208,6 +208,8 @@ def test_a_time_in_the_gap_is_told(scheduler: Scheduler, redis_server: Any) -> N
     scheduler.cron("30 2 * * *", "shop.jobs.clean", id="gap")
     (line,) = read(redis_server.url, "America/New_York")
     assert line["exactness"] == "APPROXIMATE" and line["reasons"][0]["code"] == "DST_DIFFERS"
+    changes = "2027-03-14T07:00:00Z, 2028-03-12T07:00:00Z, 2029-03-11T07:00:00Z"
+    assert line["reasons"][0]["message"].endswith(f"until 2029-08-18: {changes}"), line
     assert line["schedule"]["gap"] == "GAP_POLICY_NEXT_VALID"
     (line,) = read(redis_server.url, "Asia/Tokyo")
     assert line["exactness"] == "EXACT"
@@ -222,6 +224,22 @@ def test_a_frequent_job_that_is_enqueued_again_and_again_before_a_gap_is_told(
     assert [line["exactness"] for line in lines] == ["APPROXIMATE"] * 2
     lines = read(redis_server.url, "Asia/Tokyo")
     assert [line["exactness"] for line in lines] == ["EXACT"] * 2
+
+
+def test_of_everyday_crons_only_those_with_a_time_that_the_clocks_leave_out_are_not_exact(
+    scheduler: Scheduler, redis_server: Any
+) -> None:
+    for number, text in enumerate(EVERYDAY):
+        scheduler.cron(text, "shop.jobs.clean", id=str(number))
+    by_exactness: dict[str, set[str]] = {}
+    for line in read(redis_server.url, "Europe/Berlin"):
+        by_exactness.setdefault(line["exactness"], set()).add(EVERYDAY[int(line["id"])])
+    at_two = {"0 */2 * * *", "0 2 * * *", "30 2 * * *"}
+    hourly_or_more = set(EVERYDAY[:7])
+    assert by_exactness == {
+        "APPROXIMATE": hourly_or_more | at_two,
+        "EXACT": set(EVERYDAY) - hourly_or_more - at_two,
+    }
 
 
 def test_trap_21_repeat_counts_all_runs_that_are_left(

@@ -82,8 +82,7 @@ def apscheduler(url: str) -> None:
     """A job of version 3, in SQLite, PostgreSQL or Redis."""
     from apscheduler.schedulers.background import BackgroundScheduler
 
-    driver = url.replace("postgresql:", "postgresql+psycopg:")
-    store: dict[str, Any] = {"type": "sqlalchemy", "url": driver}
+    store: dict[str, Any] = {"type": "sqlalchemy", "url": _with_driver(url)}
     if url.startswith("redis:"):
         where = urlsplit(url)
         store = {"type": "redis", "port": where.port, "db": int(where.path[1:])}
@@ -95,18 +94,23 @@ def apscheduler(url: str) -> None:
 
 
 def apscheduler4(url: str) -> None:
-    """A schedule of version 4."""
+    """A schedule of version 4, in SQLite or PostgreSQL."""
     from apscheduler import AsyncScheduler
     from apscheduler.datastores.sqlalchemy import SQLAlchemyDataStore
     from apscheduler.triggers.interval import IntervalTrigger
 
     async def write() -> None:
-        async with AsyncScheduler(SQLAlchemyDataStore(url)) as scheduler:
+        async with AsyncScheduler(SQLAlchemyDataStore(_with_driver(url))) as scheduler:
             args = ["from apscheduler4"]
             trigger = IntervalTrigger(seconds=1)
             await scheduler.add_schedule("rq_app:echo", trigger, id="journey", args=args)
 
     asyncio.run(write())
+
+
+def _with_driver(url: str) -> str:
+    """The URL as SQLAlchemy has it for psycopg."""
+    return url.replace("postgresql:", "postgresql+psycopg:")
 
 
 def taskiq(url: str) -> None:

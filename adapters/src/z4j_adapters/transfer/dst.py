@@ -7,31 +7,51 @@ before stands.  So it is asked, change by change.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone, tzinfo
 from itertools import islice, takewhile
 
+from z4j_adapters.transfer.boxes import Box
 from z4j_adapters.transfer.model import Fires
 from z4j_adapters.transfer.nominal import Nominal, changes
-from z4j_adapters.transfer.values import EPOCH
+from z4j_adapters.transfer.values import EPOCH, timestamp
 
-__all__ = ["Difference", "difference", "gaps"]
+__all__ = ["Difference", "Differences", "difference", "fitting", "gaps", "listed", "looked_until"]
 
 MARGIN = timedelta(hours=3)
 FIRES = 1000  # So many fires ahead, at least two years and at most thirty, are looked at.
 YEAR = 366
 DAYS_MIN, DAYS_MAX = 2 * YEAR, 30 * YEAR
 STEPS_MAX = 50_000
+LISTED = 12  # Dates that a person reads.
+FAR = datetime.max.replace(tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The first one found."""
+    """An instant that only one of both has."""
 
     at: datetime
     library_runs: bool
     """It runs at `at`, and nothing is due here; or the other way round."""
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """Those that were found first, in order; at least one."""
+
+    found: tuple[Difference, ...]
+    until: datetime
+    """How far was looked."""
+
+    def __str__(self) -> str:
+        """The dates, for people."""
+        here = [each.at for each in self.found if not each.library_runs]
+        there = [each.at for each in self.found if each.library_runs]
+        sides = (("there", there), ("here", here))
+        told = "; ".join(f"only {side} {listed(at)}" for side, at in sides if at)
+        return f"until {self.until:%Y-%m-%d}: {told}"
 
 
 def difference(
@@ -40,7 +60,7 @@ def difference(
     zone: tzinfo,
     at: datetime,
     until: datetime | None,
-) -> Difference | None:
+) -> Differences | None:
     """Compare library and sets around the changes of the clocks after `at`.
 
     Args:
@@ -50,16 +70,50 @@ def difference(
         at: From here.
         until: To here at most; None: no end.
     """
+    end = looked_until(nominal, at)
+    found = tuple(islice(_differing(nominal, fires, zone, at, until), 2 * LISTED + 1))
+    return Differences(found, min(end, until or end)) if found else None
+
+
+def fitting(
+    boxes: Collection[Box],
+    fires: Fires,
+    zone: tzinfo,
+    at: datetime,
+    until: datetime | None,
+    *,
+    gap: str,
+    fold: str,
+) -> tuple[str, Differences | None]:
+    """The gap policy under which the library's times are ours, or `gap` and where they differ.
+
+    Of several times that a change leaves out a library may run the first alone, when the clock is
+    put forward, or none if it ran shortly before.
+    """
+    own = difference(Nominal(boxes, zone, gap=gap, fold=fold), fires, zone, at, until)
+    if own is None:
+        return gap, None
+    for other in ("NEXT_VALID", "SKIP"):
+        nominal = Nominal(boxes, zone, gap=other, fold=fold)
+        if next(_differing(nominal, fires, zone, at, until), None) is None:
+            return other, None
+    return gap, own
+
+
+def _differing(
+    nominal: Nominal, fires: Fires, zone: tzinfo, at: datetime, until: datetime | None
+) -> Iterator[Difference]:
+    seen = at
     for change in changes(zone, at.date(), _days(nominal, at)):
         if until is not None and change > until + MARGIN:
-            return None
+            return
         start = change - MARGIN
         before = nominal.before(start)
         start = before if before is not None and before > at else max(at, start - MARGIN)
-        found = _compare(nominal, fires, start, change + MARGIN, until)
-        if found is not None:
-            return found
-    return None
+        for found in _compare(nominal, fires, start, change + MARGIN, until):
+            if found.at > seen:  # Times far apart reach into the next change.
+                seen = found.at
+                yield found
 
 
 def gaps(nominal: Nominal, zone: tzinfo, at: datetime) -> Iterator[datetime]:
@@ -67,6 +121,17 @@ def gaps(nominal: Nominal, zone: tzinfo, at: datetime) -> Iterator[datetime]:
     for change in changes(zone, at.date(), _days(nominal, at)):
         if change > at and nominal.in_gap(change):
             yield change
+
+
+def looked_until(nominal: Nominal, at: datetime) -> datetime:
+    """How far `difference` and `gaps` look."""
+    return at + timedelta(days=_days(nominal, at))
+
+
+def listed(instants: Iterable[datetime]) -> str:
+    """The first of them, for people."""
+    texts = [timestamp(at) for at in islice(instants, LISTED + 1)]
+    return ", ".join(texts[:LISTED]) + (" and more" if len(texts) > LISTED else "")
 
 
 def _days(nominal: Nominal, at: datetime) -> int:
@@ -78,24 +143,32 @@ def _days(nominal: Nominal, at: datetime) -> int:
 
 def _compare(
     nominal: Nominal, fires: Fires, start: datetime, end: datetime, until: datetime | None
-) -> Difference | None:
-    """Both sides from `start` to the first instant after `end`."""
-    known = start
-    for ours in islice(nominal.after(start), STEPS_MAX):
-        if until is not None and ours > until:
-            return None
-        theirs = fires(known, 1)
-        while theirs and _instant(theirs[0]) <= known:  # The same instant twice.
-            known_us = theirs[0] + 1
-            theirs = fires(_instant(known_us), 1)
-        if not theirs or _instant(theirs[0]) > ours:
-            return Difference(ours, library_runs=False)
-        if _instant(theirs[0]) < ours:
-            return Difference(_instant(theirs[0]), library_runs=True)
-        if ours > end:
-            return None
-        known = ours
-    return None
+) -> Iterator[Difference]:
+    """What only one side has from `start` to the first instant after `end` that both have."""
+    ours, theirs = nominal.after(start), _following(fires, start)
+    our, their = next(ours, FAR), next(theirs, FAR)
+    for _ in range(STEPS_MAX):
+        first = min(our, their)
+        if first == FAR or (until is not None and first > until):
+            return
+        if our == their and first > end:
+            return
+        if our != their:
+            yield Difference(first, library_runs=their == first)
+        our = next(ours, FAR) if our == first else our
+        their = next(theirs, FAR) if their == first else their
+
+
+def _following(fires: Fires, after: datetime) -> Iterator[datetime]:
+    """The library's instants, each asked for from the one before."""
+    last = asked = after
+    while theirs := fires(asked, 1):
+        at = _instant(theirs[0])
+        if at > last:
+            yield at
+            last = asked = at
+        else:  # The same instant twice.
+            asked += timedelta(microseconds=1)
 
 
 def _instant(micros: int) -> datetime:

@@ -26,7 +26,7 @@ from z4j_adapters.transfer.apscheduler.triggers import (
     named_zone,
 )
 from z4j_adapters.transfer.boxes import Box, Overlapping, disjoint
-from z4j_adapters.transfer.dst import Difference, difference
+from z4j_adapters.transfer.dst import Differences, fitting
 from z4j_adapters.transfer.model import EQUAL_SET, EXACT, Fires, Note
 from z4j_adapters.transfer.nominal import Nominal
 from z4j_adapters.transfer.values import micros, timestamp
@@ -92,7 +92,9 @@ def crons_plan(
         key = repr((thin, name, start, first.end))
         if key not in library.known:
             asked = library.fires(_thinned_crons(whole, crons), first.zone)
-            library.known[key] = _fitting(thin, asked, first, library, start)
+            library.known[key] = fitting(
+                thin, asked, first.zone, start, first.end, gap=library.gap, fold=library.fold
+            )
         gap, found = library.known[key]
         common["gap"] = f"GAP_POLICY_{gap}"
         _tell(found, library, draft)
@@ -102,31 +104,13 @@ def crons_plan(
                 fires, over)  # fmt: skip
 
 
-def _fitting(
-    boxes: list[Box], asked: Fires, cron: Cron, library: Library, start: datetime
-) -> tuple[str, Difference | None]:
-    """The gap policy under which the library's times are ours, or its own and where they differ."""
-    differing = []
-    for gap in (library.gap, "NEXT_VALID"):  # Of many times in a gap it may run the first alone.
-        nominal = Nominal(boxes, cron.zone, gap=gap, fold=library.fold)
-        found = difference(nominal, asked, cron.zone, start, cron.end)
-        if found is None:
-            return gap, None
-        differing.append(found)
-    return library.gap, differing[0]
-
-
-def _tell(found: Difference | None, library: Library, draft: Draft) -> None:
+def _tell(found: Differences | None, library: Library, draft: Draft) -> None:
     """Say where the library leaves its own rule."""
     if found is None:
         return
-    does, ours = "leaves it out", "it runs"
-    if found.library_runs:
-        does, ours = "runs it", "nothing is due"
     draft.inexact(
         "DST_DIFFERS",
-        f"around a change of the clocks APScheduler {library.version} leaves its own rule; "
-        f"first at {timestamp(found.at)}: APScheduler {does}, here {ours}",
+        f"around changes of the clocks APScheduler {library.version} leaves its own rule; {found}",
     )
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from z4j_adapters.transfer.apscheduler.triggers import Trigger, Unreadable
-from z4j_adapters.transfer.dst import Difference
+from z4j_adapters.transfer.dst import Differences
 from z4j_adapters.transfer.model import APPROXIMATE, EXACT, Fires, Note
 from z4j_adapters.transfer.values import duration, timestamp
 
@@ -30,7 +30,7 @@ class Library:
     """Jitter moves the base of an interval."""
     by_wall_clock: bool = False
     """An interval that has a zone counts on its clock."""
-    known: dict[str, tuple[str, Difference | None]] = field(default_factory=dict)
+    known: dict[str, tuple[str, Differences | None]] = field(default_factory=dict)
     """The gap policies of triggers that were looked at before, and where those differ."""
 
 

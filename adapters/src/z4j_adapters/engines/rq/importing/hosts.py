@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -11,17 +12,15 @@ from z4j_adapters.engines.rq.importing.croniters import cron_box, cron_fires, cr
 from z4j_adapters.engines.rq.importing.stored import Unfit
 from z4j_adapters.transfer.boxes import every_day
 from z4j_adapters.transfer.cron_fields import numbers
-from z4j_adapters.transfer.dst import difference, gaps
+from z4j_adapters.transfer.dst import fitting, gaps, listed, looked_until
 from z4j_adapters.transfer.model import Note
 from z4j_adapters.transfer.nominal import Nominal
-from z4j_adapters.transfer.values import timestamp
 from z4j_adapters.transfer.zones import zone_of
 
 __all__ = [
     "HOST_ZONE_UNKNOWN",
-    "clock_policies",
+    "clock_rule",
     "has_host_zone",
-    "leaves_rule",
     "rq_libraries",
 ]
 
@@ -54,28 +53,30 @@ def rq_libraries(*, croniter: bool) -> dict[str, str]:
     return libraries
 
 
-def clock_policies(zone_name: str) -> dict[str, str]:
-    """What RQ does with times that are left out or repeated, as fields of a Schedule."""
-    if zone_name == "UTC":
-        return {}
-    return {"gap": "GAP_POLICY_SHIFT", "fold": "FOLD_POLICY_FIRST"}
-
-
 @lru_cache(maxsize=10_000)  # Many jobs have the same times.
-def leaves_rule(expression: str, zone_name: str, at: datetime) -> tuple[Note, ...]:
-    """Say when RQ, which goes on from the run before, leaves out what the clocks moved."""
+def clock_rule(
+    expression: str, zone_name: str, at: datetime
+) -> tuple[Mapping[str, str], tuple[Note, ...]]:
+    """What RQ does with times that are left out or repeated, as fields of a Schedule; and where
+    it, which goes on from the run before, leaves out what the clocks moved."""
+    if zone_name == "UTC":
+        return {}, ()
     spec, _ = cron_spec(expression)
     box, zone = cron_box(spec), zone_of(zone_name)
+    policy = "SHIFT"
     if box is None:
         walls = every_day(*(numbers(name, spec[name]) for name in ("hour", "minute", "second")))
-        found = next(gaps(Nominal([walls], zone, gap="SHIFT", fold="FIRST"), zone, at), None)
+        nominal = Nominal([walls], zone, gap=policy, fold="FIRST")
+        found = listed(gaps(nominal, zone, at))
+        dates = f"around the changes until {looked_until(nominal, at):%Y-%m-%d}: {found}"
     else:
-        nominal = Nominal([box], zone, gap="SHIFT", fold="FIRST")
-        differs = difference(nominal, cron_fires(expression, zone), zone, at, None)
-        found = None if differs is None else differs.at
-    if found is None:
-        return ()
-    return (
+        fires = cron_fires(expression, zone)
+        policy, differs = fitting([box], fires, zone, at, None, gap=policy, fold="FIRST")
+        found = dates = str(differs or "")
+    fields = {"gap": f"GAP_POLICY_{policy}", "fold": "FOLD_POLICY_FIRST"}
+    if not found:
+        return fields, ()
+    return fields, (
         Note("DST_DIFFERS", "when the clocks go forward, RQ counts on from the time that it moved, "
-             f"and leaves out others; here they come; first around {timestamp(found)}"),
+             f"and leaves out others; here they come; {dates}"),
     )  # fmt: skip

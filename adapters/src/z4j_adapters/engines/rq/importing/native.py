@@ -14,9 +14,8 @@ from z4j_adapters._options import Parser
 from z4j_adapters.engines.rq.importing.croniters import cron_fires, cron_spec
 from z4j_adapters.engines.rq.importing.hosts import (
     HOST_ZONE_UNKNOWN,
-    clock_policies,
+    clock_rule,
     has_host_zone,
-    leaves_rule,
     rq_libraries,
 )
 from z4j_adapters.engines.rq.importing.stored import (
@@ -127,12 +126,8 @@ class RqImporter(Importer):
             spec, becomes = cron_spec(expression)
             if self._zone is None:
                 raise HOST_ZONE_UNKNOWN
-            schedule |= {
-                "spec": {"cron": spec},
-                "timeZone": self._zone,
-                **clock_policies(self._zone),
-            }
-            left = leaves_rule(expression, self._zone, self.options.at)
+            clock, left = clock_rule(expression, self._zone, self.options.at)
+            schedule |= {"spec": {"cron": spec}, "timeZone": self._zone, **clock}
             return Found(key, schedule, becomes, APPROXIMATE if left else EXACT, left,
                          tuple(warnings), raw,
                          fires=cron_fires(expression, zone_of(self._zone)))  # fmt: skip

@@ -21,7 +21,7 @@ from z4j_adapters.engines.rq.importing.stored import (
     stored_task,
 )
 from z4j_adapters.transfer.boxes import Box
-from z4j_adapters.transfer.dst import difference, gaps
+from z4j_adapters.transfer.dst import difference, gaps, listed, looked_until
 from z4j_adapters.transfer.model import (
     APPROXIMATE,
     EQUAL_SET,
@@ -144,14 +144,9 @@ class RqSchedulerImporter(Importer):
         exactness = EXACT if len(specs) == 1 else EQUAL_SET
         reasons: list[Note] = []
         start = self.options.at
-        odd = _odd_gap(expression, name, start)
-        if odd is not None:
+        if odd := _odd_changes(expression, name, start):
             exactness = APPROXIMATE
-            reasons.append(
-                Note("DST_DIFFERS", "a time that the change of the clocks leaves out is enqueued "
-                     "early there, and again every minute until the change; here it runs once, "
-                     f"right after the change; first around {timestamp(odd)}")
-            )  # fmt: skip
+            reasons.append(Note("DST_DIFFERS", odd))
         warnings = [*common["warnings"], *_doubts(box, at, zone, name, start)]
         for number, (spec, becomes) in enumerate(specs, 1):
             yield Found(
@@ -195,16 +190,19 @@ def _nominal(box: Box, zone: tzinfo) -> Nominal:
 
 
 @lru_cache(maxsize=10_000)  # Many jobs have the same times, and the library is slow.
-def _odd_gap(expression: str, zone_name: str, start: datetime) -> datetime | None:
-    """The first change of the clocks at which the library does something else than we do."""
+def _odd_changes(expression: str, zone_name: str, start: datetime) -> str:
+    """What the library does else than we do when the clocks change, and when; or nothing."""
     zone, table = zone_of(zone_name), table_of(expression)
     nominal, fires = _nominal(box_of(table), zone), table_fires(table, zone)
     # Each time that is left out is enqueued again and again, whatever else is due there.
-    left_out = next(gaps(nominal, zone, start), None)
-    if left_out is not None:
-        return left_out
+    if left_out := listed(gaps(nominal, zone, start)):
+        return (
+            "a time that a change of the clocks leaves out is enqueued early there, and again "
+            "every minute until the change; here it runs once, right after the change; until "
+            f"{looked_until(nominal, start):%Y-%m-%d}: {left_out}"
+        )
     found = difference(nominal, fires, zone, start, None)
-    return None if found is None else found.at
+    return f"it leaves its rule when the clocks change, {found}" if found else ""
 
 
 def _interval(
