@@ -3,8 +3,25 @@
 #include <algorithm>
 
 #include "services/base/monotone_wait.h"
+#include "services/base/virtual_sleep.h"
 
 namespace z4j {
+namespace {
+
+constexpr absl::Duration kLookPeriod = absl::Milliseconds(1);
+
+// As AwaitAtMost, by virtual time.
+bool AwaitVirtually(MonotoneMutex& mu, absl::Duration timeout, const absl::Condition& condition)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu) {
+  for (; !condition.Eval() && timeout > absl::ZeroDuration(); timeout -= kLookPeriod) {
+    mu.Unlock();
+    virtual_sleep(std::min(timeout, kLookPeriod));
+    mu.Lock();
+  }
+  return condition.Eval();
+}
+
+}  // namespace
 
 void MonotoneMutex::Lock() { mu_.lock(); }
 
@@ -28,6 +45,7 @@ void MonotoneMutex::Await(const absl::Condition& condition) {
 
 bool MonotoneMutex::AwaitAtMost(absl::Duration timeout, const absl::Condition& condition) {
   if (condition.Eval()) return true;
+  if (virtual_sleep != nullptr) return AwaitVirtually(*this, timeout, condition);
   WakeWaiters();
   Waiter self{condition};
   waiters_.push_back(&self);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "services/base/virtual_sleep.h"
 
 namespace z4j {
 namespace {
@@ -109,6 +110,25 @@ TEST(MonotoneMutexTest, WhatHoldsAlreadyOrAtTheEndIsNotWaitedFor) {
   EXPECT_TRUE(mu.AwaitAtMost(absl::InfiniteDuration(), absl::Condition(&holds)));
   EXPECT_FALSE(mu.AwaitAtMost(absl::ZeroDuration(), absl::Condition(&never)));
   EXPECT_FALSE(mu.AwaitAtMost(-absl::InfiniteDuration(), absl::Condition(&never)));
+}
+
+TEST(MonotoneMutexTest, InASimulationWaitsTakeVirtualTimeAndNoOther) {
+  static absl::Duration passed;
+  static MonotoneMutex mu;
+  virtual_sleep = [](absl::Duration duration) {
+    MonotoneMutexLock lock(&mu);  // Whoever waits does not hold it.
+    passed += duration;
+  };
+  const bool never = false;
+  const auto soon = [] { return passed >= absl::Milliseconds(7); };
+  {
+    MonotoneMutexLock lock(&mu);
+    EXPECT_TRUE(mu.AwaitAtMost(absl::Hours(1), absl::Condition(&soon)));
+    EXPECT_EQ(passed, absl::Milliseconds(7));
+    EXPECT_FALSE(mu.AwaitAtMost(absl::Microseconds(2500), absl::Condition(&never)));
+    EXPECT_EQ(passed, absl::Microseconds(9500));
+  }
+  virtual_sleep = nullptr;
 }
 
 }  // namespace

@@ -32,6 +32,11 @@ enum class Rule : int {
 
   // Of dispatching.
   kRetryWithItsEnd = 130,  // The end of a run is written without its retry.
+
+  // Of leaving in good order.
+  kLeaverAwaitsAnswers = 140,  // Who lets go does not wait for what adapters are answering.
+  kLeaverWritesAll = 141,      // … nor until what they answered is written.
+  kLeaverHandsOver = 142,      // The leadership is left to run out.
 };
 
 inline bool Broken(Rule rule) { return IsBroken(static_cast<int>(rule)); }

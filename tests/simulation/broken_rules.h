@@ -119,6 +119,10 @@ inline constexpr BrokenRule kBrokenRules[] = {
 
     {FireRule::kChangesLeavePlansBehind, "change leaves the plans made before it", nullptr},
     {FireRule::kRetryWithItsEnd, "end of a run written without its retry", nullptr},
+
+    {FireRule::kLeaverAwaitsAnswers, "leaves without the answers of adapters", nullptr},
+    {FireRule::kLeaverWritesAll, "leaves without writing what adapters answered", nullptr},
+    {FireRule::kLeaverHandsOver, "leaves and hands leadership to nobody", nullptr},
 };
 
 }  // namespace z4j::simulation

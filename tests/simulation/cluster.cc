@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/base/log.h"
+#include "services/base/virtual_sleep.h"
 #include "tests/simulation/linearizability.h"
 
 namespace z4j::simulation {
@@ -83,6 +84,7 @@ NodeId Cluster::AddServer(const Config& first) {
 void Cluster::Send(NodeId from, Message message) {
   const NodeId to = message.to;
   const size_t kind = message.body.index();
+  if (std::holds_alternative<TimeoutNow>(message.body) && IsStray(from, message)) return;
   network_.Send(
       from, to,
       [this, to, message = std::move(message)] {
@@ -147,6 +149,7 @@ void Cluster::Run() {
 
   world_.Tell([] { return "everything is healed"; });
   healed_ = true;
+  strays_.clear();
   network_.Heal();
   network_.Calm();
   schedulers_.Calm();
@@ -155,23 +158,26 @@ void Cluster::Run() {
     server->Start();
     TellPeers(id, true);
   }
-  const Index goal = oracle_.committed();
-  std::vector<uint64_t> done_before;
-  for (const auto& client : clients_) done_before.push_back(client->done());
-  const Instant deadline = world_.now() + kConvergence;
-  RunUntil(deadline, [&] { return Healthy(goal, done_before); });
-  if (oracle_.breach().empty() && !Healthy(goal, done_before)) {
-    for (auto& [id, server] : servers_) world_.Tell([&] { return server->Describe(); });
-    oracle_.Fail(absl::StrCat(
-        "not healthy ", absl::FormatDuration(kConvergence), " after everything was healed: ",
-        schedulers_.Missing().value_or("a node or a client does not get on")));
-  }
+  AwaitHealth("everything was healed");
+  Upgrade();
   for (auto& client : clients_) client->Stop();
   RunUntil(world_.now() + absl::Seconds(2), [] { return false; });
   // A call that was lost just before all was healed is given up after seconds.
   RunUntil(world_.now() + kConvergence, [&] { return !schedulers_.Missing().has_value(); });
   if (const auto missing = schedulers_.Missing()) oracle_.Fail(*missing);
   JudgeHistories();
+}
+
+void Cluster::AwaitHealth(const char* after) {
+  const Index goal = oracle_.committed();
+  std::vector<uint64_t> done_before;
+  for (const auto& client : clients_) done_before.push_back(client->done());
+  RunUntil(world_.now() + kConvergence, [&] { return Healthy(goal, done_before); });
+  if (!oracle_.breach().empty() || Healthy(goal, done_before)) return;
+  for (auto& [id, server] : servers_) world_.Tell([&] { return server->Describe(); });
+  oracle_.Fail(absl::StrCat("not healthy ", absl::FormatDuration(kConvergence), " after ", after,
+                            ": ",
+                            schedulers_.Missing().value_or("a node or a client does not get on")));
 }
 
 void Cluster::JudgeHistories() {
@@ -220,6 +226,7 @@ uint64_t Cluster::operations() const {
 
 Result Simulate(uint64_t seed, bool verbose) {
   ConfigureLog(LogFormat::kText, LogLevel::kError);  // Schedulers warn of all that is done to them.
+  virtual_sleep = &SimulatedThread::SleepHere;
   World world(seed);
   world.set_verbose(verbose);
   const Options options = Draw(world.random());
@@ -235,6 +242,8 @@ Result Simulate(uint64_t seed, bool verbose) {
   result.operations = cluster.operations();
   result.committed = cluster.oracle().committed().value;
   result.crashes = cluster.crashes();
+  result.stops = cluster.stops();
+  result.upgrades = cluster.upgrades();
   result.fires = cluster.fires();
   result.undecided = cluster.undecided();
   result.story = world.TakeStory();

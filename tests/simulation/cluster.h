@@ -5,6 +5,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/simulation/client.h"
@@ -30,6 +31,8 @@ struct Result {
   uint64_t committed = 0;
   uint64_t fires = 0;  // Rows of them in the database.
   uint64_t crashes = 0;
+  uint64_t stops = 0;              // Of nodes, in good order,
+  uint64_t upgrades = 0;           // and of leaders that let go while all was well.
   bool undecided = false;          // The search for an order of the operations took too long.
   std::vector<std::string> story;  // If asked for.
 };
@@ -47,6 +50,8 @@ class Cluster {
   Oracle& oracle() { return oracle_; }
   uint64_t operations() const;
   uint64_t crashes() const { return crashes_; }
+  uint64_t stops() const { return stops_; }
+  uint64_t upgrades() const { return upgrades_; }
   uint64_t fires() const { return schedulers_.fires(); }
   bool undecided() const { return undecided_; }
 
@@ -61,12 +66,20 @@ class Cluster {
   void Nemeses();
   void DatabaseNemeses();
   void Crash(Server& victim, absl::Duration down_max);
+  void Stop(Server& server, absl::Duration down_max);  // In good order; then it starts again.
+  // Leaders let go in good order, one after the other.
+  void Upgrade();
+  void UpgradeLeader();
+  // Whether the others can decide without this one.
+  bool Dispensable(const Server& server);
   void MeetNewLeader(Server& leader);
   void Ambush();
+  bool IsStray(NodeId from, const Message& timeout_now);
   void LoseOne();
   void Wipe();
   void Figure8();
   void Figure8NewLeader(Server& leader);
+  void Figure8Await(Server& leader, Index own);
   // From now on these two groups do not hear each other.
   void Separate(const std::set<NodeId>& some, const std::set<NodeId>& others);
   void ChangeMembers(Server& leader);
@@ -76,6 +89,8 @@ class Cluster {
   void RunUntil(Instant until, const std::function<bool()>& enough);
   void CheckLeases();
   void JudgeHistories();
+  // Waits until everything works; a breach if it does not in time.
+  void AwaitHealth(const char* after);
   bool Healthy(Index goal, const std::vector<uint64_t>& done_before);
   std::set<NodeId> Ids() const;
 
@@ -88,7 +103,10 @@ class Cluster {
   std::vector<std::unique_ptr<Client>> clients_;
   uint64_t last_node_ = 0;
   uint64_t crashes_ = 0;
+  uint64_t stops_ = 0;
+  uint64_t upgrades_ = 0;
   bool healed_ = false;
+  std::set<std::pair<NodeId, Term>> strays_;
   Figure8Stage figure8_ = Figure8Stage::kNone;
   std::set<NodeId> first_two_;  // Who have what will be overwritten,
   NodeId third_;                // by this one.

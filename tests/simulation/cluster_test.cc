@@ -34,21 +34,25 @@ constexpr uint64_t kWorlds = 2000;
 
 TEST(ClusterTest, NothingThatMustHoldIsBrokenInAnyOfManyWorldsAndAllOfThemHeal) {
   absl::Duration simulated;
-  uint64_t operations = 0, fires = 0, crashes = 0, undecided = 0;
+  uint64_t operations = 0, fires = 0, crashes = 0, stops = 0, upgrades = 0, undecided = 0;
   for (uint64_t seed = 1; seed <= kWorlds; ++seed) {
     const Result result = Simulate(seed, false);
     simulated += result.simulated;
     operations += result.operations;
     fires += result.fires;
     crashes += result.crashes;
+    stops += result.stops;
+    upgrades += result.upgrades;
     undecided += result.undecided ? 1 : 0;
     ASSERT_EQ(result.breach, "") << "simulate --seed=" << seed << " tells how\n" << result.options;
   }
   std::cout << "simulated " << absl::FormatDuration(simulated) << ", " << operations
-            << " operations, " << fires << " fires, " << crashes << " crashes, " << undecided
-            << " undecided\n";
+            << " operations, " << fires << " fires, " << crashes << " crashes, " << stops
+            << " stops, " << upgrades << " upgrades, " << undecided << " undecided\n";
   EXPECT_GT(operations, 100 * kWorlds);
   EXPECT_GT(fires, 25 * kWorlds);
+  EXPECT_GT(stops, kWorlds / 4);
+  EXPECT_GT(upgrades, kWorlds / 10);
   EXPECT_LE(undecided, 2);
   if (kWorlds < 2000) return;
   for (Mark mark : kMustBeMet) EXPECT_GT(HitsOf(mark), 0) << NameOf(mark) << " never happened";

@@ -111,6 +111,7 @@ void FireOracle::Decided(Known& known, const Fire& fire) {
   const std::string& name = known.schedule.name;
   const absl::Time first = known.next;
   Follows(known, fire);
+  CheckInTime(known, first);
   const bool shadow = known.schedule.state == ScheduleState::kShadow;
   if (!shadow && known.schedule.state != ScheduleState::kEnabled) {
     return Fail(absl::StrCat(name, " decides ", TextOf(first), ", and is paused"));
@@ -178,6 +179,7 @@ void FireOracle::HandsOver(NodeId node, Instant since, const scheduler::Dispatch
   if (row->second.settled.has_value() && *row->second.settled < since) {
     Fail(what + ", which was done with before it took over");
   }
+  CheckHandedOverOnce(node, item.id, what);
   const auto known = schedules_.find(item.key.schedule);
   if (known != schedules_.end()) CheckTask(known->second, since, item.task->task, what);
 }

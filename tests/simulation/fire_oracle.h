@@ -57,6 +57,13 @@ class FireOracle {
   void LeadsOnRefused(NodeId node, scheduler::FencingToken token);
   void Fail(const std::string& breach) { oracle_.Fail(breach); }
 
+  // --- In peace ---
+  // From now on nothing is broken, and nodes leave in good order alone: what comes due is decided
+  // within `late_max`, and what one node hands over no other one does.
+  void BeginPeace(absl::Duration late_max);
+  void EndPeace();
+  Instant NextDue() const;  // Infinite: no schedule is to fire.
+
   // Whether all is decided and handed over that came due up to a few seconds ago; if not, what is
   // missing.
   std::optional<std::string> Missing() const;
@@ -70,8 +77,14 @@ class FireOracle {
     std::set<scheduler::FireId> running;  // At the engine,
     std::set<scheduler::FireId> open;     // and in the database, where they left PENDING.
     absl::Time last_end;                  // There.
+    absl::Time changed_at;
     // Which task it was to run since when.
     std::vector<std::pair<Instant, std::string>> tasks;
+  };
+  struct Peace {
+    absl::Time since;
+    absl::Duration late_max;
+    std::map<scheduler::FireId, NodeId> handed_over;
   };
   struct Row {
     scheduler::FireKey key;
@@ -96,6 +109,8 @@ class FireOracle {
   bool Waits(const Row& row) const;
   void CheckTask(const Known& known, Instant since, const std::string& task,
                  const std::string& what);
+  void CheckInTime(const Known& known, absl::Time due);
+  void CheckHandedOverOnce(NodeId node, scheduler::FireId fire, const std::string& what);
   bool MayBeMissed(absl::Time first, absl::Time last) const;
   bool MustBeMissed(absl::Time due) const;
   absl::Time Now() const;
@@ -117,6 +132,7 @@ class FireOracle {
     bool of_one;
   };
   std::vector<Silence> silences_;
+  std::optional<Peace> peace_;
 };
 
 }  // namespace z4j::simulation

@@ -63,6 +63,7 @@ void FireOracle::Made(const StoredSchedule& made) {
   known.schedule = schedule;
   known.period = std::get<IntervalSpec>(schedule.spec).period;
   known.next = NextAfter(schedule, made.cursor.watermark);
+  known.changed_at = Now();
   known.tasks = {{world_.now(), schedule.task}};
 }
 
@@ -107,6 +108,7 @@ void FireOracle::Edited(Known& known, const StoredSchedule& before, const Stored
                       " leaves what is due from ", TextOf(watermark), " on"));
   }
   if (was.task != after.schedule.task) known.tasks.emplace_back(world_.now(), after.schedule.task);
+  known.changed_at = Now();
   known.schedule = after.schedule;
   known.period = std::get<IntervalSpec>(after.schedule.spec).period;
   known.next = NextAfter(after.schedule, watermark);

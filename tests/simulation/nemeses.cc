@@ -60,6 +60,14 @@ void Cluster::Nemeses() {
         },
         [](const CallResult&, const Replica&) {});
   });
+  Every(options_.hand_over_every, [this] {
+    if (Server* leader = Leader()) schedulers_.AskToHandOver(leader->identity().id);
+  });
+  Every(options_.stop_every, [this] {
+    // Half of the time it is the leader.
+    Server* victim = world_.random().OneIn(2) ? Leader() : &Any();
+    if (victim != nullptr) Stop(*victim, absl::Seconds(3));
+  });
   Every(options_.change_every, [this] {
     // One that believes to lead; it may be alone with that.
     std::vector<Server*> leaders;
@@ -83,8 +91,17 @@ void Cluster::DatabaseNemeses() {
     schedulers_.RestartDatabase(world_.Between(absl::Milliseconds(50), absl::Seconds(3)));
   });
   if (options_.database.outage > absl::ZeroDuration()) {
-    world_.After(world_.Between(absl::Seconds(2), absl::Seconds(20)),
-                 [this] { schedulers_.RestartDatabase(options_.database.outage); });
+    const absl::Duration begins = world_.Between(absl::Seconds(2), absl::Seconds(20));
+    world_.After(begins, [this] { schedulers_.RestartDatabase(options_.database.outage); });
+    // Whoever catches up then dies amid that, and so does the next one.
+    for (int i = 0; i < options_.database.strikes; ++i) {
+      world_.After(begins + options_.database.outage +
+                       world_.Between(absl::ZeroDuration(), absl::Seconds(2)),
+                   [this] {
+                     Server* leader = Leader();
+                     if (leader != nullptr && !healed_) Crash(*leader, absl::Milliseconds(600));
+                   });
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "tests/simulation/cluster.h"
@@ -30,7 +31,7 @@ void Cluster::MeetNewLeader(Server& leader) {
 }
 
 // A leader hears a bare quorum for a while, so that the others get ready to campaign; then one of
-// that quorum restarts, and the leader is alone with its lease.
+// that quorum restarts, or its stream to the leader breaks, and the leader is alone with its lease.
 void Cluster::Ambush() {
   Server* leader = Leader();
   if (leader == nullptr) return;
@@ -51,10 +52,33 @@ void Cluster::Ambush() {
   world_.After(world_.Between(absl::Milliseconds(100), absl::Milliseconds(500)),
                [this, id, victim = quorum[0]] {
                  if (healed_) return;
-                 Crash(*servers_.at(victim), absl::Milliseconds(40));
+                 if (world_.random().OneIn(2)) {
+                   Crash(*servers_.at(victim), absl::Milliseconds(40));
+                 } else {
+                   servers_.at(victim)->Do([id](Replica& replica, MonoTime now) {
+                     replica.PeerConnected(now, id, false);
+                   });
+                 }
                  for (NodeId other : Ids()) network_.CutLink(id, other);
                  world_.After(absl::Milliseconds(400), [this] { network_.Heal(); });
                });
+}
+
+// Of all that a leader sends in its term one arrives, long after the hand-over was given up, and
+// the leader hears nothing then.
+bool Cluster::IsStray(NodeId from, const Message& timeout_now) {
+  if (strays_.contains({from, timeout_now.term})) return true;
+  if (healed_ || !world_.Chance(options_.stray)) return false;
+  strays_.insert({from, timeout_now.term});
+  world_.After(world_.Between(absl::Milliseconds(160), absl::Milliseconds(600)),
+               [this, from, timeout_now] {
+                 if (healed_) return;
+                 world_.Tell([] { return "a stray TimeoutNow arrives"; });
+                 for (NodeId other : Ids()) network_.CutLink(from, other);
+                 servers_.at(timeout_now.to)->Deliver(timeout_now);
+                 world_.After(absl::Milliseconds(100), [this] { network_.Heal(); });
+               });
+  return true;
 }
 
 // Figure 8 of the paper: an entry that an early leader has brought to a minority, another leader's
@@ -91,9 +115,24 @@ void Cluster::Figure8NewLeader(Server& leader) {
     return Separate({id}, Ids());
   }
   if (id == third_ || !first_two_.contains(id)) return;
-  // While it brings the old entry to a quorum, and before it has brought its own.
-  const absl::Duration soon = options_.delay_mean * 3 + options_.sync_mean * 3;
-  world_.After(world_.Between(options_.delay_mean, soon), [this, &leader] {
+  Figure8Await(leader, leader.replica()->status().last);
+}
+
+// Until the leader has brought the old entry to a quorum, and has not brought its own, the first of
+// its term.
+void Cluster::Figure8Await(Server& leader, Index own) {
+  if (healed_ || figure8_ == Figure8Stage::kNone || !leader.leads()) return;
+  const auto have_old = std::count_if(servers_.begin(), servers_.end(), [&](const auto& one) {
+    return one.first != third_ && one.second->up() &&
+           one.second->replica()->status().last + 1 >= own;
+  });
+  if (have_old < 3) {
+    return world_.After(options_.delay_mean / 4,
+                        [this, &leader, own] { Figure8Await(leader, own); });
+  }
+  // Once the leader has heard of it.
+  const absl::Duration heard = options_.delay_mean + options_.sync_mean;
+  world_.After(world_.Between(heard, 3 * heard), [this, &leader] {
     if (healed_ || figure8_ == Figure8Stage::kNone || !leader.leads()) return;
     figure8_ = Figure8Stage::kNone;
     network_.Heal();
@@ -127,8 +166,8 @@ void Cluster::LoseOne() {
   world_.After(absl::Milliseconds(100), [&victim] { victim.Start(); });
 }
 
-// A machine is set up anew while another one lags behind, and then the leader fails: the two
-// together know less than was committed.
+// A machine is set up anew while as many lag behind as may, and then the others fail: those and the
+// new one, a quorum where the number is odd, know less than was committed.
 void Cluster::Wipe() {
   Server* leader = Leader();
   if (leader == nullptr) return;
@@ -140,22 +179,25 @@ void Cluster::Wipe() {
     }
   }
   Server& victim = Any();
-  Server& lags = Any();
   one_lost_ = true;
-  const bool trap = &lags != &victim && &lags != leader && &victim != leader;
-  if (trap) {
+  std::set<NodeId> lag, fail;
+  if (&victim != leader && !world_.random().OneIn(4)) {
+    for (const auto& [id, server] : servers_) {
+      if (server.get() == &victim) continue;
+      const bool lags = server.get() != leader && lag.size() < (servers_.size() - 1) / 2;
+      (lags ? lag : fail).insert(id);
+    }
     network_.Heal();
-    Separate({lags.identity().id}, Ids());
+    Separate(lag, Ids());
   }
-  const absl::Duration lag =
-      trap ? world_.Between(absl::Milliseconds(50), absl::Milliseconds(400)) : absl::ZeroDuration();
-  world_.After(lag, [this, leader, trap, &victim] {
-    if (healed_) return;
-    victim.Wipe();
-    if (trap) Crash(*leader, absl::Seconds(2));
-    if (trap) network_.Heal();
-    world_.After(absl::Milliseconds(20), [&victim] { victim.Start(); });
-  });
+  world_.After(world_.Between(absl::Milliseconds(50), absl::Milliseconds(400)),
+               [this, lag, fail, &victim] {
+                 if (healed_) return;
+                 victim.Wipe();
+                 for (NodeId id : fail) Crash(*servers_.at(id), absl::Seconds(2));
+                 if (!lag.empty()) network_.Heal();
+                 world_.After(absl::Milliseconds(20), [&victim] { victim.Start(); });
+               });
 }
 
 }  // namespace z4j::simulation

@@ -35,6 +35,17 @@ DatabaseOptions DrawDatabase(SeededRandom& random) {
   return o;
 }
 
+// Of nodes that leave in good order.
+void DrawLeaving(SeededRandom& random, Options& o) {
+  if (random.OneIn(4)) o.stop_every = Some(random, absl::Seconds(1), absl::Seconds(8));
+  if (random.OneIn(4)) {
+    o.hand_over_every = Some(random, absl::Milliseconds(500), absl::Seconds(5));
+  }
+  // A disk that fails stops nodes without a word, and a late statement holds up a new leader.
+  const bool peace = o.sync_error == 0 && o.database.late == 0 && o.leases_hold();
+  if (peace && random.OneIn(2)) o.upgrades = 1 + static_cast<int>(random.Below(3));
+}
+
 std::string Describe(const DatabaseOptions& o) {
   return absl::StrCat(
       ", database ", absl::FormatDuration(o.delay_mean), ", late ", o.late, ", slow ", o.slow,
@@ -73,6 +84,7 @@ Options Draw(SeededRandom& random) {
     o.power_loss = random.OneIn(2);
   }
   if (random.OneIn(o.power_loss ? 2 : 6)) o.sync_error = 1 + random.Below(o.power_loss ? 20 : 3);
+  if (o.power_loss && random.OneIn(3)) o.name_error = 100 + random.Below(400);
   if (random.OneIn(8)) o.disk_full_every = Some(random, absl::Seconds(2), absl::Seconds(10));
   if (random.OneIn(6)) o.rot_every = Some(random, absl::Seconds(2), absl::Seconds(20));
   if (random.OneIn(8)) o.wipe_every = Some(random, absl::Seconds(2), absl::Seconds(10));
@@ -84,6 +96,7 @@ Options Draw(SeededRandom& random) {
   if (random.OneIn(2)) o.drift_permille = static_cast<int64_t>(random.Below(70));
   if (random.OneIn(12)) o.drift_permille = 300;
   if (random.OneIn(4)) o.strike = 100 + random.Below(600);
+  if (random.OneIn(6)) o.stray = 300 + random.Below(500);
   if (random.OneIn(4)) o.ambush_every = Some(random, absl::Seconds(1), absl::Seconds(5));
   if (random.OneIn(3)) o.transfer_every = Some(random, absl::Milliseconds(300), absl::Seconds(5));
   if (random.OneIn(3)) {
@@ -120,9 +133,12 @@ Options Draw(SeededRandom& random) {
     o.database.delay_mean = Some(random, absl::Milliseconds(2), absl::Milliseconds(4));
     o.database.outcomes = false;
   }
+  DrawLeaving(random, o);
   if (random.OneIn(25)) {
     o.database.outage = Some(random, absl::Seconds(33), absl::Seconds(50));
     o.safety += o.database.outage;
+    o.database.strikes = static_cast<int>(random.Below(5));
+    if (random.OneIn(2)) o.database.lost = 200 + random.Below(300);
   }
   return o;
 }
@@ -135,18 +151,21 @@ std::string Describe(const Options& o) {
       absl::FormatDuration(o.partition_every), " for ", absl::FormatDuration(o.partition_for),
       o.one_way ? " one-way" : "", o.half_open ? " half-open" : "", ", sync ",
       absl::FormatDuration(o.sync_mean), ", slow ", o.slow_sync, ", sync error ", o.sync_error,
-      ", crash every ", absl::FormatDuration(o.crash_every), o.power_loss ? " with power loss" : "",
-      ", disk full every ", absl::FormatDuration(o.disk_full_every), ", rot every ",
-      absl::FormatDuration(o.rot_every), ", wipe every ", absl::FormatDuration(o.wipe_every),
-      ", segment ", o.segment_bytes, ", strike ", o.strike, ", ambush every ",
+      ", name error ", o.name_error, ", crash every ", absl::FormatDuration(o.crash_every),
+      o.power_loss ? " with power loss" : "", ", disk full every ",
+      absl::FormatDuration(o.disk_full_every), ", rot every ", absl::FormatDuration(o.rot_every),
+      ", wipe every ", absl::FormatDuration(o.wipe_every), ", segment ", o.segment_bytes,
+      ", strike ", o.strike, ", stray ", o.stray, ", ambush every ",
       absl::FormatDuration(o.ambush_every), ", figure 8 every ",
       absl::FormatDuration(o.figure8_every), ", rush ", o.rush, ", pause every ",
       absl::FormatDuration(o.pause_every), o.freeze ? " frozen" : "", ", drift ", o.drift_permille,
-      ", transfer every ", absl::FormatDuration(o.transfer_every), ", change every ",
-      absl::FormatDuration(o.change_every), ", early change ", o.early_change, ", snapshot every ",
-      o.snapshot_every, ", tail ", o.limits.tail_entries, ", append ", o.limits.append_entries,
-      ", window ", o.limits.inflight_messages, ", uncommitted ", o.limits.uncommitted_entries,
-      ", think ", absl::FormatDuration(o.think), ", schedules ", o.schedules, Describe(o.database));
+      ", transfer every ", absl::FormatDuration(o.transfer_every), ", hand over every ",
+      absl::FormatDuration(o.hand_over_every), ", stop every ", absl::FormatDuration(o.stop_every),
+      ", upgrades ", o.upgrades, ", change every ", absl::FormatDuration(o.change_every),
+      ", early change ", o.early_change, ", snapshot every ", o.snapshot_every, ", tail ",
+      o.limits.tail_entries, ", append ", o.limits.append_entries, ", window ",
+      o.limits.inflight_messages, ", uncommitted ", o.limits.uncommitted_entries, ", think ",
+      absl::FormatDuration(o.think), ", schedules ", o.schedules, Describe(o.database));
 }
 
 }  // namespace z4j::simulation

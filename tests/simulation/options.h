@@ -24,6 +24,7 @@ struct DatabaseOptions {
   absl::Duration cut_for = absl::Seconds(1);
   absl::Duration restart_every = absl::InfiniteDuration();
   absl::Duration outage;  // Once it is down for so long: longer than what counts as late.
+  int strikes = 0;        // Leaders that die soon after it.
   absl::Duration ask_every = absl::InfiniteDuration();  // Users, for changes of schedules.
   uint64_t engine_breaks = 0;     // The adapter's stream, or the broker is away.
   bool outcomes = false;          // The adapter tells how runs end; else they cannot overlap.
@@ -53,6 +54,7 @@ struct Options {
   absl::Duration sync_mean = absl::Milliseconds(1);
   uint64_t slow_sync = 0;   // Up to two seconds.
   uint64_t sync_error = 0;  // Of a write: the process ends.
+  uint64_t name_error = 0;  // The process ends between a file's new name and that being durable.
   absl::Duration crash_every = absl::InfiniteDuration();
   bool power_loss = false;  // A crash tears and loses what was not synced.
   absl::Duration disk_full_every = absl::InfiniteDuration();
@@ -71,12 +73,16 @@ struct Options {
   uint64_t strike = 0;  // A new leader dies, or is cut off, within milliseconds.
   // A leader hears a bare quorum, and one of that forgets in a crash whom it answered.
   absl::Duration ambush_every = absl::InfiniteDuration();
+  uint64_t stray = 0;  // TimeoutNow comes after the hand-over was given up.
   // The paper's figure 8, of which nothing comes by itself: five nodes, three leaders.
   absl::Duration figure8_every = absl::InfiniteDuration();
   uint64_t rush = 0;  // Whoever is elected is asked by all clients at once.
 
   // Operators.
-  absl::Duration transfer_every = absl::InfiniteDuration();
+  absl::Duration transfer_every = absl::InfiniteDuration();   // Of the consensus leadership alone.
+  absl::Duration hand_over_every = absl::InfiniteDuration();  // The scheduler lets another lead.
+  absl::Duration stop_every = absl::InfiniteDuration();  // A node, in good order; then it is back.
+  int upgrades = 0;  // So many leaders let go once all is well, and nothing may come late by it.
   absl::Duration change_every = absl::InfiniteDuration();  // Of the membership.
   uint64_t early_change = 0;  // … of a leader that has committed nothing yet.
   uint64_t snapshot_every = 50'000;

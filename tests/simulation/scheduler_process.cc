@@ -56,6 +56,7 @@ std::shared_ptr<SimulatedThread> SchedulerProcess::NewThread() {
 }
 
 void SchedulerProcess::Start() {
+  writer_.StartElsewhere();
   turns_ = NewThread();
   writes_ = NewThread();
   elects_ = NewThread();
@@ -65,15 +66,35 @@ void SchedulerProcess::Start() {
   elects_->Start([this] { ElectLoop(); });
 }
 
+void SchedulerProcess::Stop(std::function<void()> stopped) {
+  if (on_stopped_) return;
+  on_stopped_ = std::move(stopped);
+  turns_->Wake();
+}
+
 void SchedulerProcess::Kill() {
   if (std::exchange(dead_, true)) return;
+  if (operator_ != nullptr) operator_->Kill();
   turns_->Kill();
   writes_->Kill();
   elects_->Kill();
   loop_.RunOnce();  // It lets go of the term, so that its end waits for nothing.
 }
 
+// As Server::TransferLeadership.
+void SchedulerProcess::AskToHandOver() {
+  if (asked_ || !elector_.Current(MonoNow()) || !elector_.CheckSuccessor("").ok()) return;
+  asked_ = true;
+  operator_ = NewThread();
+  operator_->Start([this] {
+    turns_->Wake();
+    loop_.HandOver("").IgnoreError();
+    asked_ = false;
+  });
+}
+
 void SchedulerProcess::Calm() {
+  calm_ = true;
   if (link_ != nullptr) link_->Calm();
 }
 
@@ -85,7 +106,7 @@ void SchedulerProcess::LeadershipChanged() {
 // --- The threads ------------------------------------------------------------------------------
 
 void SchedulerProcess::TurnLoop() {
-  while (!dead_) {
+  while (!dead_ && !on_stopped_) {
     const bool led = loop_.leading();
     const absl::Duration sleep = loop_.RunOnce();
     if (dead_) return;
@@ -97,6 +118,10 @@ void SchedulerProcess::TurnLoop() {
     Do([this] { Pump(); });
     turns_->Sleep(std::max(kLeastSleep, around_.server.Lasts(sleep)));
   }
+  if (dead_) return;
+  loop_.Stop();
+  loop_stopped_ = true;
+  elects_->Wake();
 }
 
 void SchedulerProcess::WriteLoop() {
@@ -116,10 +141,13 @@ void SchedulerProcess::WriteLoop() {
 }
 
 void SchedulerProcess::ElectLoop() {
-  while (!dead_) {
+  while (!dead_ && !loop_stopped_) {
     elector_.Step();
     elects_->Sleep(Held() ? kElectionTimeout / 2 : absl::InfiniteDuration());
   }
+  if (dead_) return;
+  elector_.Step();  // As its thread does when it is joined.
+  Do([this] { on_stopped_(); });
 }
 
 void SchedulerProcess::Do(std::function<void()> what) {
@@ -183,6 +211,7 @@ void SchedulerProcess::Connect() {
     });
   };
   link_ = std::make_shared<EngineLink>(world_, around_.options, around_.engine, std::move(events));
+  if (calm_) link_->Calm();
   dispatcher_.OnConnected(link_);
   around_.engine.Watch(link_);
   Do([this] { Pump(); });

@@ -17,7 +17,7 @@
 
 namespace z4j::simulation {
 
-// What a scheduler process runs beside its consensus node, from its start to its death: the shipped
+// What a scheduler process runs beside its consensus node, from its start to its end: the shipped
 // fire loop, elector, dispatcher and writer of updates.  Their threads are simulated ones.
 class SchedulerProcess final : public std::enable_shared_from_this<SchedulerProcess>,
                                scheduler::LeadershipSource,
@@ -40,7 +40,12 @@ class SchedulerProcess final : public std::enable_shared_from_this<SchedulerProc
   ~SchedulerProcess() override;  // It must have been killed.
 
   void Start();
+  // Lets go in good order, as a server that is stopped.  `stopped` is called once its node may
+  // stop too, unless the process is killed before.
+  void Stop(std::function<void()> stopped);
   void Kill();
+  // An operator has it let another node lead, if it leads and there is one.
+  void AskToHandOver();
   void LeadershipChanged();
   void Calm();
 
@@ -82,6 +87,10 @@ class SchedulerProcess final : public std::enable_shared_from_this<SchedulerProc
   const Around around_;
   World& world_;
   bool dead_ = false;
+  bool calm_ = false;
+  std::function<void()> on_stopped_;  // Not empty: it is to stop.
+  bool loop_stopped_ = false;
+  bool asked_ = false;  // By an operator, who waits.
   Instant pump_at_ = absl::InfiniteDuration();
   Connection store_;
   scheduler::RaftElector elector_;
@@ -89,7 +98,7 @@ class SchedulerProcess final : public std::enable_shared_from_this<SchedulerProc
   scheduler::Dispatcher dispatcher_;
   scheduler::FireLoop loop_;
   std::shared_ptr<EngineLink> link_;
-  std::shared_ptr<SimulatedThread> turns_, writes_, elects_;
+  std::shared_ptr<SimulatedThread> turns_, writes_, elects_, operator_;
 };
 
 }  // namespace z4j::simulation

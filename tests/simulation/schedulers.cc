@@ -66,6 +66,16 @@ void Schedulers::LeadershipChanged(NodeId node) {
   if (machine.process != nullptr) machine.process->LeadershipChanged();
 }
 
+void Schedulers::Stop(NodeId node, std::function<void()> stopped) {
+  Machine& machine = machines_.at(node);
+  if (machine.process != nullptr) machine.process->Stop(std::move(stopped));
+}
+
+void Schedulers::AskToHandOver(NodeId node) {
+  Machine& machine = machines_.at(node);
+  if (machine.process != nullptr) machine.process->AskToHandOver();
+}
+
 void Schedulers::CutOff(NodeId node, absl::Duration duration) {
   world_.Tell([&] { return absl::StrCat("node ", node.value, " is cut off from the database"); });
   machines_.at(node).way->Cut(duration);

@@ -2,6 +2,7 @@
 #define Z4J_TESTS_SIMULATION_SCHEDULERS_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -29,6 +30,12 @@ class Schedulers {
 
   // A user asks for a change, of whatever scheduler.
   void SomeoneAsks();
+
+  // --- Operators ---
+  // The scheduler lets go in good order; `stopped` as of SchedulerProcess::Stop.
+  void Stop(NodeId node, std::function<void()> stopped);
+  void AskToHandOver(NodeId node);
+  FireOracle& oracle() { return oracle_; }
 
   // --- Bad luck ---
   void CutOff(NodeId node, absl::Duration duration);  // From the database.

@@ -13,7 +13,10 @@ Server::Server(World& world, const Options& options, Oracle& oracle, Outside out
       outside_(std::move(outside)),
       identity_(identity),
       first_(first),
-      wal_{options.segment_bytes, 1} {
+      wal_{options.segment_bytes, 1},
+      disk_({.on_sync = [this](std::string_view name) {
+        if (name.empty() && dies_at_name_) disk_.FailAfter(0);
+      }}) {
   const int64_t drift = options_.drift_permille;
   if (drift > 0) {
     clock_rate_ = 1.0 + (static_cast<double>(world_.random().Below(2 * drift + 1)) - drift) / 1000;
@@ -81,18 +84,29 @@ void Server::Start() {
   Settle();
 }
 
+void Server::Stop() {
+  if (!replica_) return;
+  world_.Tell([&] { return absl::StrCat("node ", identity_.id.value, " stops"); });
+  if (disk_busy_) storage_->Append(on_the_way_).IgnoreError();
+  End(false);
+}
+
 void Server::Crash(bool power_loss) {
   if (!replica_) return;
   world_.Tell([&] {
     return absl::StrCat("node ", identity_.id.value, power_loss ? " loses power" : " is killed");
   });
-  ++life_;
-  leading_.reset();
   // The disk was in the midst of a write: some of its operations still happen.
   if (disk_busy_ && world_.random().OneIn(2)) {
     disk_.FailAfter(world_.random().Below(4));
     storage_->Append(on_the_way_).IgnoreError();
   }
+  End(power_loss);
+}
+
+void Server::End(bool power_loss) {
+  ++life_;
+  leading_.reset();
   replica_.reset();
   storage_.reset();
   writes_.clear();

@@ -47,6 +47,8 @@ class Server {
   ~Server();
 
   void Start();
+  // The process ends in good order: its disk finishes what is under way.
+  void Stop();
   // The process dies; with `power_loss` the disk forgets what was not synced.
   void Crash(bool power_loss);
   void Pause(absl::Duration duration, bool clocks_stand_still);
@@ -80,6 +82,7 @@ class Server {
   std::string Describe() const;  // For people.
 
  private:
+  void End(bool power_loss);
   void Settle();
   void StartDisk();
   void FinishDisk(uint64_t life);
@@ -102,6 +105,7 @@ class Server {
   const Config first_;
   const WalOptions wal_;
 
+  bool dies_at_name_ = false;  // The write under way, once it would sync names.
   SimulatedDisk disk_;
   std::unique_ptr<LogStorage> storage_;
   std::unique_ptr<Replica> replica_;

@@ -82,8 +82,10 @@ void Server::FinishDisk(uint64_t life) {
   if (paused()) return world_.At(paused_until_, [this, life] { FinishDisk(life); });
   disk_busy_ = false;
   if (world_.Chance(options_.sync_error)) disk_.FailNextSync();
+  dies_at_name_ = !disk_calm_ && world_.Chance(options_.name_error);
   absl::Status status = absl::OkStatus();
   if (!on_the_way_.empty()) status = storage_->Append(on_the_way_);
+  dies_at_name_ = false;
   if (absl::IsResourceExhausted(status)) {
     // Nothing of it was written: it is tried again until there is room.
     on_the_way_.insert(on_the_way_.end(), std::make_move_iterator(writes_.begin()),

@@ -51,7 +51,8 @@ int main(int argc, char** argv) {
   const auto begun = std::chrono::steady_clock::now();
   auto told = begun;
   double simulated_h = 0;
-  uint64_t events = 0, operations = 0, fires = 0, crashes = 0, undecided = 0, run = 0;
+  uint64_t events = 0, operations = 0, fires = 0, crashes = 0, stops = 0, upgrades = 0,
+           undecided = 0, run = 0;
   for (uint64_t i = from; run < seeds || simulated_h < static_cast<double>(hours); ++i, ++run) {
     const Result result = Simulate(i, false);
     simulated_h += absl::ToDoubleHours(result.simulated);
@@ -59,6 +60,8 @@ int main(int argc, char** argv) {
     operations += result.operations;
     fires += result.fires;
     crashes += result.crashes;
+    stops += result.stops;
+    upgrades += result.upgrades;
     undecided += result.undecided ? 1 : 0;
     if (!result.breach.empty()) {
       std::printf("options: %s\nBREACH with --seed=%lu: %s\n", result.options.c_str(), i,
@@ -75,8 +78,8 @@ int main(int argc, char** argv) {
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   std::printf(
       "%lu seeds, %.2f simulated hours, %lu events, %lu operations, %lu fires, %lu crashes, "
-      "%lu undecided, 0 breaches, %.1f s\n",
-      run, simulated_h, events, operations, fires, crashes, undecided, took_s);
+      "%lu stops, %lu upgrades, %lu undecided, 0 breaches, %.1f s\n",
+      run, simulated_h, events, operations, fires, crashes, stops, upgrades, undecided, took_s);
   for (int mark = 0; mark < static_cast<int>(z4j::consensus::Mark::kCount); ++mark) {
     const auto which = static_cast<z4j::consensus::Mark>(mark);
     std::printf("  %10lu  %s\n", z4j::consensus::HitsOf(which),

@@ -11,6 +11,10 @@ SimulatedThread* running = nullptr;
 
 SimulatedThread* SimulatedThread::Current() { return running; }
 
+void SimulatedThread::SleepHere(absl::Duration duration) {
+  if (running != nullptr) running->Await(std::make_shared<bool>(false), duration);
+}
+
 void SimulatedThread::Start(std::function<void()> body) {
   fiber_ = std::make_unique<Fiber>(std::move(body));
   suspended_ = true;

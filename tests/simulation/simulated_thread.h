@@ -37,6 +37,8 @@ class SimulatedThread : public std::enable_shared_from_this<SimulatedThread> {
 
   // Whose body this is called by; null: it is no such thread.
   static SimulatedThread* Current();
+  // What code on such a thread calls for its waits; see services/base/virtual_sleep.h.
+  static void SleepHere(absl::Duration duration);
 
  private:
   void Suspend(Instant until);

@@ -242,9 +242,13 @@ void UpdateWriter::AwaitIdle(absl::Duration timeout) {
 }
 
 void UpdateWriter::Start() {
+  StartElsewhere();
+  thread_ = std::thread([this] { Loop(); });
+}
+
+void UpdateWriter::StartElsewhere() {
   MonotoneMutexLock lock(&mu_);
   running_ = true;
-  thread_ = std::thread([this] { Loop(); });
 }
 
 void UpdateWriter::Loop() {

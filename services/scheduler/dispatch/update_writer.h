@@ -78,6 +78,8 @@ class UpdateWriter {
   void AwaitIdle(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mu_);
 
   void Start() ABSL_LOCKS_EXCLUDED(mu_);
+  // Instead of Start: the thread is somebody else's, and calls FlushOnce.
+  void StartElsewhere() ABSL_LOCKS_EXCLUDED(mu_);
   // Writes what is queued if the store lets it at the first try, then joins.  Idempotent.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 

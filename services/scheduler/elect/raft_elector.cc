@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "services/base/log.h"
+#include "services/scheduler/mutants.h"
 
 namespace z4j::scheduler {
 namespace {
@@ -62,6 +63,7 @@ void RaftElector::Step() {
     must_exceed = std::exchange(must_exceed_, std::nullopt);
   }
   if (!held) return trusted_at_.reset();
+  if (unwanted && Broken(Rule::kLeaverHandsOver)) return;
   if (unwanted) return HandOver(held->token, successor);
   if (must_exceed) RaiseTokens(held->token, *must_exceed);
   WatchTrust(*held, now);

@@ -194,8 +194,10 @@ void FireLoop::StepDown(absl::string_view why) {
 void FireLoop::LetGo(absl::string_view why, const std::string& successor) {
   // What adapters are answering now need not be sent again by the next leader.
   const MonoTime begin = clock_.MonoNow();
-  dispatcher_.Drain(kHandOverMax);
-  writer_.AwaitIdle(begin + kHandOverMax - clock_.MonoNow());
+  if (!Broken(Rule::kLeaverAwaitsAnswers)) dispatcher_.Drain(kHandOverMax);
+  if (!Broken(Rule::kLeaverWritesAll)) {
+    writer_.AwaitIdle(begin + kHandOverMax - clock_.MonoNow());
+  }
   // Nothing more is written; and the next leader need not wait until all this is forgotten.
   writer_.End();
   elector_.ResignTo(successor, kResignPause);
