@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import signal
 import subprocess
+from pathlib import Path
 
 from tests.harness.import_command import Import
 from tests.harness.import_source import daily
 from tests.harness.processes import wait_for
+from tests.harness.scheduler_server import stub_adapter
 
 
 def test_a_second_run_has_nothing_to_do(imports: Import) -> None:
@@ -31,6 +33,24 @@ def test_what_changed_in_the_source_is_updated(imports: Import) -> None:
     assert imports.json("--apply")["totals"]["written"] == 1
     assert imports.stored()["mail"]["spec"]["cron"]["hour"] == "6"
     assert imports.plan() == {"mail": "unchanged", "night": "unchanged"}
+
+
+def test_a_change_that_the_scheduler_refuses_is_named_and_stops_no_other(
+    imports: Import, tmp_path: Path
+) -> None:
+    imports.run("--apply")
+    # Only an adapter that is there can tell that its engine has no priorities.
+    imports.source.entries = [daily("mail", "06:00", priority=5), daily("night", "07:00")]
+    with stub_adapter(tmp_path, imports.server):
+        wait_for("the adapter", lambda: imports.server.cli("status").get("adapters"))
+        said = imports.json("--apply", code=8)
+    assert (said["totals"]["written"], said["totals"]["failed"]) == (1, 1)
+    mail, night = said["schedules"]
+    assert (mail["id"], mail["written"], night["written"]) == ("mail", False, True)
+    assert "priority" in mail["error"]
+    hours = {name: stored["spec"]["cron"]["hour"] for name, stored in imports.stored().items()}
+    assert hours == {"mail": "5", "night": "7"}
+    assert imports.plan() == {"mail": "update", "night": "unchanged"}
 
 
 def test_what_was_edited_here_is_kept_until_it_is_overwritten(imports: Import) -> None:

@@ -16,8 +16,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from z4j_adapters.transfer.lines import CALENDAR_END_US, LineWriter
-from z4j_adapters.transfer.model import Importer
+from z4j_adapters.transfer.answers import CALENDAR_END_US, ask
+from z4j_adapters.transfer.lines import LineWriter
+from z4j_adapters.transfer.model import Found, Importer
 from z4j_adapters.transfer.values import micros
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -83,10 +84,11 @@ def lines_of(
     base = {"at": at, "fires": fires, "timezone": None, "engine": None, "workdir": None}
     reader = importer(Namespace(**{**base, **given}))
     out = io.StringIO()
-    lines = LineWriter(out, at, fires)
+    lines = LineWriter(out, at)
     lines.source(reader.source(), tzdata="x", read_at=at)
     for entry in reader.read():
-        lines.entry(entry, reader.total())
+        answer = ask(entry, at, fires) if isinstance(entry, Found) else None
+        lines.entry(entry, answer, reader.total())
     found = [json.loads(text) for text in out.getvalue().splitlines()]
     return [line for line in found[1:] if line["type"] != "progress"]
 

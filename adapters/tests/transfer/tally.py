@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from transfer.instants import COUNT, EPOCH, FIRES, SEED
-from z4j_adapters.transfer.lines import CALENDAR_END_US
+from z4j_adapters.transfer.answers import CALENDAR_END_US
 
 __all__ = ["Tally", "tally"]
 

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from typing import TextIO
 
 from z4j_adapters._options import Parser, count
+from z4j_adapters.transfer.answers import answers, processes
 from z4j_adapters.transfer.isolate import own_stdout
 from z4j_adapters.transfer.lines import LineWriter
 from z4j_adapters.transfer.model import Importer, SourceError
@@ -73,8 +74,9 @@ def _run(lines: LineWriter, importer: Importer) -> int:
     try:
         source = importer.source()
         lines.source(source, tzdata=tzdata_version(), read_at=datetime.now(timezone.utc))
-        for entry in importer.read():
-            lines.entry(entry, importer.total())
+        options = importer.options
+        for entry, answer in answers(importer.read(), options.at, options.fires, processes()):
+            lines.entry(entry, answer, importer.total())
     except SourceError as error:
         lines.error(error)
     except ImportError as error:
@@ -99,8 +101,8 @@ def _broken(error: Exception) -> SourceError:
 
 def _writer(out: TextIO, options: argparse.Namespace | None) -> LineWriter:
     if options is None:
-        return LineWriter(out, datetime.now(timezone.utc), 0)
-    return LineWriter(out, options.at, options.fires)
+        return LineWriter(out, datetime.now(timezone.utc))
+    return LineWriter(out, options.at)
 
 
 def _parse(argv: list[str]) -> tuple[argparse.Namespace, type[Importer]]:

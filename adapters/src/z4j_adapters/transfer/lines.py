@@ -7,15 +7,13 @@ import re
 from datetime import datetime
 from typing import Any, TextIO
 
+from z4j_adapters.transfer.answers import CALENDAR_END_US, Answer
 from z4j_adapters.transfer.ids import IdMaker
 from z4j_adapters.transfer.model import Found, Note, Refused, Source, SourceError
 from z4j_adapters.transfer.values import micros, timestamp
 from z4j_adapters.transfer.zones import zone_rules
 
 __all__ = ["CALENDAR_END_US", "LineWriter"]
-
-CALENDAR_END_US = 7_258_118_400_000_000
-"""2200-01-01: nothing comes due in the scheduler from then on."""
 
 PROGRESS_EVERY = 500  # Lines; about five a second at the slowest that we know.
 RAW_CHARS_MAX = 4000  # As the scheduler's ImportSource has them.
@@ -26,11 +24,10 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 class LineWriter:
     """Lines of one import."""
 
-    def __init__(self, out: TextIO, at: datetime, fires: int) -> None:
-        """`fires` due times after `at` are asked for; 0 for none."""
+    def __init__(self, out: TextIO, at: datetime) -> None:
+        """`at`: from when on the rules of zones are told."""
         self._out = out
         self._at = at
-        self._fires = fires
         self._ids = IdMaker()
         self._first_of: dict[str, str] = {}
         self._source: dict[str, Any] = {}
@@ -53,11 +50,11 @@ class LineWriter:
             read_at=timestamp(read_at),
         )
 
-    def entry(self, entry: Found | Refused, total: int | None) -> None:
-        """One definition, and now and then how far we are."""
+    def entry(self, entry: Found | Refused, answer: Answer | None, total: int | None) -> None:
+        """One definition, what its library says of it, and now and then how far we are."""
         if isinstance(entry, Found):
             self._schedules += 1
-            self._found(entry)
+            self._found(entry, answer)
         else:
             self._refused += 1
             self._write(
@@ -93,7 +90,7 @@ class LineWriter:
                 told[name] = {"offsets": offsets, "untilUs": micros(until)}
         return told
 
-    def _found(self, found: Found) -> None:
+    def _found(self, found: Found, answer: Answer | None) -> None:
         if zone := found.schedule.get("timeZone"):
             self._zones.add(zone)
         line: dict[str, Any] = {
@@ -109,14 +106,11 @@ class LineWriter:
             line["finished"] = True
         if found.member is not None:
             line["group"] = self._first_of.setdefault(found.key, line["id"])
-        if found.fires is not None and self._fires > 0 and not found.finished:
-            try:
-                line["fires"] = [
-                    at for at in found.fires(self._at, self._fires) if at < CALENDAR_END_US
-                ]
-            except Exception as error:  # Whatever the library raises concerns this one alone.
-                message = f"the library cannot say when it fires: {type(error).__name__}: {error}"
-                line["warnings"].append({"code": "NO_ORACLE", "message": message})
+        if answer is not None and not answer.error:
+            line["fires"] = answer.fires
+        elif answer is not None:
+            message = f"the library cannot say when it fires: {answer.error}"
+            line["warnings"].append({"code": "NO_ORACLE", "message": message})
         self._write("schedule", **line)
 
     def _origin(self, key: str, raw: str) -> dict[str, Any]:
