@@ -113,7 +113,7 @@ def test_a_lost_connection_is_told_as_a_span_and_the_watch_goes_on(
         (lost,) = wait_for("the span", lambda: watch.lines("lost"), 40)
         send_dramatiq(rabbit.url)
         watch.wait_seen(1)
-    assert lost["from"] < lost["to"]
+    assert lost["to"] - lost["from"] > 300_000  # It tries again after half a second.
 
 
 def test_a_broker_that_copies_nothing_is_refused_with_what_to_turn_on(rabbit: RabbitServer) -> None:

@@ -75,8 +75,8 @@ class TracedRabbit(Watcher):
         import pika
 
         try:
-            self._probe()
             self._connection.process_data_events(time_limit=wait_s)
+            self._probe()
         except (pika.exceptions.AMQPError, OSError):
             self._connect_again(wait_s)
         news, self._news = self._news, []
@@ -102,16 +102,17 @@ class TracedRabbit(Watcher):
         self._asked_s = self._answered_s = 0.0
         self._probe()
         while self._answered_s < self._asked_s:
-            self._probe()
             self._connection.process_data_events(time_limit=RETRY_S)
+            self._probe()
 
     def _connect_again(self, wait_s: float) -> None:
         import pika
 
         time.sleep(min(wait_s, RETRY_S))
+        good_us = self._good_us
         with contextlib.suppress(pika.exceptions.AMQPError, OSError):
             self._connect()
-            self._news.append(Lost(self._good_us, now_us()))
+            self._news.append(Lost(good_us, now_us()))
 
     def _probe(self) -> None:
         """Publish a message that goes nowhere, now and then.
