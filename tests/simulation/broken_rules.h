@@ -69,7 +69,10 @@ inline constexpr BrokenRule kBrokenRules[] = {
      "the node ends at the first error, so nobody uses the log afterwards"},
     {Rule::kWitnessTellsRot, "rot taken for a torn write", nullptr},
     {Rule::kOnlyAWitnessTellsRot, "torn write taken for rot", nullptr},
-    {Rule::kSegmentsAreLinked, "segments not linked", nullptr},
+    {Rule::kSegmentsAreLinked, "segments not linked",
+     "what stands behind a gap does not follow from what is before it, and is refused for that; "
+     "the "
+     "link tells only of a gap that nothing is behind yet"},
     {Rule::kNameDurableBeforeUse, "segment used before its name is synced", nullptr},
     {Rule::kSegmentRepeatsHardState, "new segment without term and vote", nullptr},
     {Rule::kReopenedIsWrittenAgain, "page cache after a failed fsync believed", nullptr},
@@ -79,7 +82,9 @@ inline constexpr BrokenRule kBrokenRules[] = {
      "reserve"},
     {Rule::kSnapshotSyncedBeforeName, "snapshot named before fsync", nullptr},
     {Rule::kDamagedIsOnlyRead, "rotten log written to", nullptr},
-    {Rule::kHintAfterEntries, "commit hint before its entries", nullptr},
+    {Rule::kHintAfterEntries, "commit hint before its entries",
+     "only a write that also cuts entries off, torn just behind its hint, commits what it was to "
+     "replace; WalFaultTest tears it"},
 
     {Rule::kTokenInSnapshot, "token not in snapshot", nullptr},
     {Rule::kTokensGrow, "one token for two grants", nullptr},

@@ -56,7 +56,7 @@ class Cluster {
   bool undecided() const { return undecided_; }
 
  private:
-  enum class Figure8Stage : uint8_t { kNone, kFirstCutOff, kSecondCutOff };
+  enum class Figure8Stage : uint8_t { kNone, kFirstCutOff, kSecondCutOff, kThirdSilent };
 
   NodeId AddServer(const Config& first);
   // Repeats `what` about every `every` while the first phase lasts.
@@ -109,7 +109,8 @@ class Cluster {
   std::set<std::pair<NodeId, Term>> strays_;
   Figure8Stage figure8_ = Figure8Stage::kNone;
   std::set<NodeId> first_two_;  // Who have what will be overwritten,
-  NodeId third_;                // by this one.
+  NodeId third_;                // by this one,
+  NodeId silent_;               // though this one brings it to a quorum.
   bool one_lost_ = false;       // To rot, or with its directory: one node a run.
   bool undecided_ = false;
 };

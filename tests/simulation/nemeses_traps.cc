@@ -114,7 +114,7 @@ void Cluster::Figure8NewLeader(Server& leader) {
     network_.Heal();
     return Separate({id}, Ids());
   }
-  if (id == third_ || !first_two_.contains(id)) return;
+  if (figure8_ == Figure8Stage::kThirdSilent || !first_two_.contains(id)) return;
   Figure8Await(leader, leader.replica()->status().last);
 }
 
@@ -130,13 +130,14 @@ void Cluster::Figure8Await(Server& leader, Index own) {
     return world_.After(options_.delay_mean / 4,
                         [this, &leader, own] { Figure8Await(leader, own); });
   }
-  // Once the leader has heard of it.
-  const absl::Duration heard = options_.delay_mean + options_.sync_mean;
-  world_.After(world_.Between(heard, 3 * heard), [this, &leader] {
-    if (healed_ || figure8_ == Figure8Stage::kNone || !leader.leads()) return;
+  // It hears that, and says no more; and whoever has its own entry is gone with it.
+  figure8_ = Figure8Stage::kThirdSilent;
+  silent_ = leader.identity().id;
+  world_.After(3 * (options_.delay_mean + options_.sync_mean), [this] {
+    if (healed_ || figure8_ != Figure8Stage::kThirdSilent) return;
     figure8_ = Figure8Stage::kNone;
     network_.Heal();
-    Crash(leader, absl::Seconds(1));
+    for (NodeId id : first_two_) Crash(*servers_.at(id), absl::Seconds(1));
   });
 }
 

@@ -122,7 +122,7 @@ Options Draw(SeededRandom& random) {
   if (o.nodes == 5 && random.OneIn(3)) {
     o.figure8_every = Some(random, absl::Seconds(2), absl::Seconds(5));
     // What is old is replicated before what is new.
-    if (random.OneIn(2)) o.limits.append_entries = 1;
+    if (!random.OneIn(3)) o.limits.append_entries = o.limits.inflight_messages = 1;
   }
   o.think = Some(random, absl::Milliseconds(1), absl::Milliseconds(200));
   o.schedules = 1 + static_cast<int>(random.Below(3));

@@ -7,6 +7,7 @@
 #include "services/base/status_macros.h"
 #include "services/consensus/limits.h"
 #include "services/consensus/machine/codec.h"
+#include "services/consensus/raft/mutants.h"
 
 namespace z4j::consensus {
 
@@ -114,7 +115,7 @@ void Replica::KeepAlive(MonoTime now, CallId call, MonoTime deadline, SessionId 
   // While the lease holds nobody else can have committed anything; but what is committed here may
   // not be applied yet, and a follower may have shown it already.
   if (keeper_ && now < raft_.LeaseUntil()) {
-    reads_.emplace(raft_.commit(), call);
+    reads_.emplace(Broken(Rule::kReadsWaitForApply) ? applied_ : raft_.commit(), call);
     return AnswerReads(now);
   }
   gathered_.push_back(call);

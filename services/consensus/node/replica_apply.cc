@@ -117,7 +117,7 @@ void Replica::TakeRead(const ReadReady& ready) {
   if (round == rounds_.end()) return;
   for (CallId call : round->second) {
     if (ready.index) {
-      reads_.emplace(*ready.index, call);
+      reads_.emplace(Broken(Rule::kReadsWaitForApply) ? applied_ : *ready.index, call);
     } else if (waiting_.contains(call)) {
       Answer(call, Fate::kNotLeader, "", "leadership was lost before the read was confirmed");
     }
@@ -126,8 +126,7 @@ void Replica::TakeRead(const ReadReady& ready) {
 }
 
 void Replica::AnswerReads(MonoTime now) {
-  while (!reads_.empty() &&
-         (reads_.begin()->first <= applied_ || Broken(Rule::kReadsWaitForApply))) {
+  while (!reads_.empty() && reads_.begin()->first <= applied_) {
     const CallId call = reads_.begin()->second;
     reads_.erase(reads_.begin());
     auto waiting = waiting_.find(call);

@@ -127,7 +127,8 @@ absl::Duration FireLoop::LeaderTurn(absl::Time now, MonoTime mono) {
     // What the store holds off is not decided, and due again within the microsecond.
     const bool held_off = mono < hold_until_;
     const bool waits = taking_stock_ || more || held_off;
-    if (catching_up_ && !waits && table_.NextWake() > clock_.Now()) {
+    // Who waited for the stock comes within the pause, and is not decided before.
+    if (catching_up_ && !waits && table_.NextWake() > clock_.Now() + kStockPause) {
       catching_up_ = outages_saved_ = false;
       SaveOutages(now);
     }

@@ -79,6 +79,23 @@ TEST_F(LoopOutageTest, AnOutageIsForgottenOnceAllOfItIsDecided) {
   EXPECT_THAT(world_.memory.ReadFence()->outages, IsEmpty());
 }
 
+TEST_F(LoopOutageTest, AnOutageIsKeptUntilSchedulesThatWaitForOpenRunsAreDecided) {
+  Schedule waits = world_.Make(0);
+  waits.catch_up = CatchUp::kSkip;
+  waits.overlap = Overlap::kSkip;
+  world_.Insert({waits});
+  next_.Connect(link_);
+  world_.clock.Advance(absl::Minutes(10));
+  old_.elector.Grant(1);
+  for (int turn = 0; turn < 5; ++turn) old_.loop.RunOnce();  // No time passes.
+  ASSERT_THAT(world_.Rows(waits), IsEmpty());
+  EXPECT_THAT(world_.memory.ReadFence()->outages, SizeIs(1));
+  Die();
+  next_.elector.Grant(2);
+  Run(absl::Seconds(2));
+  EXPECT_EQ(Missed(waits), 9);
+}
+
 TEST_F(LoopOutageTest, AnOutageIsKeptWhileTheStoreHoldsOffAClockThatIsAhead) {
   const std::vector<Schedule> schedules = InsertMany(2, CatchUp::kSkip);
   next_.Connect(link_);
