@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 from transfer.drawn_schedules import draw_schedules
 from transfer.instants import COUNT, SEED, UTC, Evaluator
+from z4j_adapters.transfer.answers import CALENDAR_END_US
 from z4j_adapters.transfer.exporting.lines import ExportLines
 from z4j_adapters.transfer.exporting.model import Exporter
 from z4j_adapters.transfer.exporting.run import run_export
 from z4j_adapters.transfer.exporting.wanted import read_wanted
-from z4j_adapters.transfer.answers import CALENDAR_END_US
 from z4j_adapters.transfer.model import Found, Refused
 from z4j_adapters.transfer.nominal import changes
 from z4j_adapters.transfer.values import micros

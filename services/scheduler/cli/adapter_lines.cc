@@ -17,7 +17,9 @@ absl::Status Foreign(const std::string& line, absl::string_view writer, absl::st
 
 std::vector<Note> NotesOf(const Json& line, const char* name) {
   std::vector<Note> notes;
-  for (const Json& note : line.value(name, Json::array())) {
+  const auto list = line.find(name);
+  if (list == line.end()) return notes;
+  for (const Json& note : *list) {
     notes.push_back({note.value("code", ""), note.value("message", "")});
   }
   return notes;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "services/base/cli/finish_with_code.h"
 #include "services/base/field_error.h"
 #include "services/base/status_macros.h"
 #include "services/scheduler/cli/client.h"
@@ -88,7 +89,7 @@ absl::StatusOr<Exported> Write(const ExportVerb& verb, const std::vector<ToExpor
   return WriteOwnForm(verb.run, source, given, path);
 }
 
-absl::Status RunVerb(ExportVerb& verb, int& exit_code) {
+absl::Status Export(ExportVerb& verb, int& exit_code) {
   RETURN_IF_ERROR(CheckFlags(verb));
   const bool is_own = IsOwnForm(verb.run.to);
   verb.run.now = absl::FromUnixSeconds(absl::ToUnixSeconds(absl::Now()));
@@ -110,14 +111,6 @@ absl::Status RunVerb(ExportVerb& verb, int& exit_code) {
   PrintExport(verb.options, outcome);
   exit_code = ExitCodeOf(TotalsOf(outcome));
   return absl::OkStatus();
-}
-
-// 1 says that something is refused; an error is always more.
-int RunExportVerb(ExportVerb& verb) {
-  int exit_code = kExitOk;
-  const int error = Finish([&] { return RunVerb(verb, exit_code); });
-  if (error == kExitOk) return exit_code;
-  return error == kExitFailure ? int{kExitUsage} : error;
 }
 
 absl::Status ShowTargetHelp(const ExportVerb& verb) {
@@ -197,8 +190,8 @@ void AddExportCommand(CLI::App& app, int& exit_code) {
   command.allow_extras();
   command.callback([verb, &command, &exit_code] {
     verb->run.passed = command.remaining();
-    exit_code =
-        verb->target_help ? Finish([&] { return ShowTargetHelp(*verb); }) : RunExportVerb(*verb);
+    exit_code = verb->target_help ? Finish([&] { return ShowTargetHelp(*verb); })
+                                  : FinishWithCode([&](int& code) { return Export(*verb, code); });
   });
 }
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "services/base/cli/finish_with_code.h"
 #include "services/base/field_error.h"
 #include "services/base/status_macros.h"
 #include "services/base/uuid.h"
@@ -167,14 +168,14 @@ absl::Status MoveOver(ImportVerb& verb, decltype(Cutover)& way, int& exit_code) 
   return absl::OkStatus();
 }
 
-void AddWay(CLI::App& import, const char* name, const char* help, decltype(Cutover)& way,
+void AddWay(CLI::App& parent, const char* name, const char* help, decltype(Cutover)& way,
             std::shared_ptr<ImportVerb> verb, int& exit_code) {
-  CLI::App* command = import.add_subcommand(name, help);
+  CLI::App* command = parent.add_subcommand(name, help);
   command->add_option("--locator", verb->locator, "Only what came from there; see 'source'");
   command->footer("--from, --only, --label and --dry-run say which schedules, as for import.");
   command->fallthrough();
-  command->callback([verb, &way, &import, &exit_code] {
-    verb->read.passed = import.remaining();
+  command->callback([verb, &way, &parent, &exit_code] {
+    verb->read.passed = parent.remaining();
     const int error = Finish([&] { return MoveOver(*verb, way, exit_code); });
     if (error != kExitOk) exit_code = error;
   });
@@ -186,13 +187,6 @@ absl::StatusOr<CutoverOptions> ChosenBy(const ImportVerb& verb) {
   CutoverOptions which{verb.read.from, verb.locator, verb.policy.only, {}, verb.dry_run};
   ASSIGN_OR_RETURN(which.labels, ParsePairs("--label", verb.labels));
   return which;
-}
-
-int RunImportVerb(ImportVerb& verb, absl::Status (*run)(ImportVerb& verb, int& exit_code)) {
-  int exit_code = kExitOk;
-  const int error = Finish([&] { return run(verb, exit_code); });
-  if (error == kExitOk) return exit_code;
-  return error == kExitFailure ? int{kExitUsage} : error;
 }
 
 void AddImportCommand(CLI::App& app, int& exit_code) {
@@ -215,7 +209,7 @@ void AddImportCommand(CLI::App& app, int& exit_code) {
     if (!command.get_subcommands().empty()) return;  // They run by themselves.
     verb->read.passed = command.remaining();
     exit_code = verb->source_help ? Finish([&] { return ShowSourceHelp(verb->read, "import"); })
-                                  : RunImportVerb(*verb, Import);
+                                  : FinishWithCode([&](int& code) { return Import(*verb, code); });
   });
 }
 

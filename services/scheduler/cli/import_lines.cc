@@ -1,13 +1,12 @@
 #include "services/scheduler/cli/import_lines.h"
 
-#include <google/protobuf/util/json_util.h>
-
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "services/base/field_error.h"
 #include "services/base/status_macros.h"
+#include "services/scheduler/cli/json_message.h"
 #include "services/scheduler/rpc/convert.h"
 
 namespace z4j::scheduler {
@@ -53,18 +52,24 @@ Exactness ReadExactness(const std::string& text) {
   return text == "EQUAL_SET" ? Exactness::kEqualSet : Exactness::kApproximate;
 }
 
+// The object `name` of `line`; an empty one if there is none.
+const Json& ObjectIn(const Json& line, const char* name) {
+  static const Json* const kNone = new Json(Json::object());
+  const auto found = line.find(name);
+  return found == line.end() ? *kNone : *found;
+}
+
 Refusal NotUnderstood(const Json& line, std::string reason) {
-  const Json source = line.value("source", Json::object());
+  const Json& source = ObjectIn(line, "source");
   return {line.value("id", "?"), "NOT_UNDERSTOOD", std::move(reason),
           "use z4j-adapters and z4j-scheduler of the same version", source.value("key", "")};
 }
 
 ImportLine ReadScheduleLine(const Json& line, const std::string& project) {
   FoundLine found;
-  const auto read =
-      google::protobuf::util::JsonStringToMessage(line.at("schedule").dump(), &found.message);
-  if (!read.ok()) return NotUnderstood(line, read.ToString());
-  ReadSourceOf(line.value("source", Json::object()), *found.message.mutable_source());
+  const absl::Status read = ReadMessage(line.at("schedule"), found.message);
+  if (!read.ok()) return NotUnderstood(line, std::string(read.message()));
+  ReadSourceOf(ObjectIn(line, "source"), *found.message.mutable_source());
   Faults faults;
   Definition& definition = found.definition;
   definition.schedule = ToSchedule(found.message, "schedule", faults);
@@ -85,7 +90,7 @@ ImportLine ReadScheduleLine(const Json& line, const std::string& project) {
 }
 
 ImportLine ReadRefusedLine(const Json& line) {
-  const Json source = line.value("source", Json::object());
+  const Json& source = ObjectIn(line, "source");
   return Refusal{line.value("object", "?"), line.value("code", ""), line.value("reason", ""),
                  line.value("remedy", ""), source.value("key", "")};
 }

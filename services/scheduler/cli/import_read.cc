@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/base/cli/yaml.h"
 #include "services/base/field_error.h"
+#include "services/base/parallel_for.h"
 #include "services/base/status_macros.h"
 #include "services/scheduler/cli/import_cutover.h"
 #include "services/scheduler/cli/import_lines.h"
@@ -91,22 +92,43 @@ class Reader {
     const auto list = ParseYaml(text);
     if (!list.ok()) return FieldError("--file", std::string(list.status().message()));
     Progress progress("reading");
-    for (const nlohmann::json& line : *list) RETURN_IF_ERROR(TakeLine(line.dump(), progress));
-    return absl::OkStatus();
+    std::vector<std::string> lines;
+    for (const nlohmann::json& line : *list) lines.push_back(line.dump());
+    return TakeLines(lines, progress);
   }
 
   absl::Status TakeAll(int descriptor) {
     ended_ = false;
     lines_ = 0;
     Progress progress("reading");
-    return ForEachLine(descriptor,
-                       [&](const std::string& text) { return TakeLine(text, progress); });
+    LineStream stream(descriptor);
+    std::vector<std::string> lines;  // What was there to read at once.
+    const auto take = [&](const std::string& text) {
+      if (!text.empty()) lines.push_back(text);
+      return absl::OkStatus();
+    };
+    for (bool has_more = true; has_more; lines.clear()) {
+      const absl::StatusOr<bool> taken = stream.Take(absl::InfiniteDuration(), take);
+      RETURN_IF_ERROR(TakeLines(lines, progress));
+      ASSIGN_OR_RETURN(has_more, taken);
+    }
+    return absl::OkStatus();
   }
 
-  absl::Status TakeLine(const std::string& text, Progress& progress) {
-    if (text.empty()) return absl::OkStatus();
-    ++lines_;
-    ASSIGN_OR_RETURN(ImportLine line, ParseImportLine(text, options_.project));
+  // Takes lines in their order; several are parsed at a time.
+  absl::Status TakeLines(const std::vector<std::string>& texts, Progress& progress) {
+    std::vector<absl::StatusOr<ImportLine>> lines(texts.size(), absl::UnknownError(""));
+    ParallelFor(texts.size(),
+                [&](int i) { lines[i] = ParseImportLine(texts[i], options_.project); });
+    for (absl::StatusOr<ImportLine>& line : lines) {
+      ++lines_;
+      RETURN_IF_ERROR(line.status());
+      RETURN_IF_ERROR(TakeLine(*std::move(line), progress));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status TakeLine(ImportLine line, Progress& progress) {
     if (const auto* made = std::get_if<ProgressLine>(&line)) {
       progress.Show(made->done, made->total.value_or(0));
     } else if (auto* found = std::get_if<FoundLine>(&line)) {

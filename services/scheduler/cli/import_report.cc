@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "services/base/field_error.h"
+#include "services/base/parallel_for.h"
 #include "services/scheduler/cli/transfer_text.h"
 
 namespace z4j::scheduler {
@@ -139,8 +140,8 @@ std::string TotalsText(const ImportOutcome& outcome, const ImportTotals& totals)
 
 void PrintImport(const OutputOptions& options, const ImportOutcome& outcome) {
   if (options.output != "table") return PrintValue(options, ImportJson(outcome));
-  std::vector<Row> rows;
-  for (const PlannedSchedule& plan : outcome.plans) rows.push_back(PlanRow(outcome, plan));
+  std::vector<Row> rows(outcome.plans.size());
+  ParallelFor(rows.size(), [&](int i) { rows[i] = PlanRow(outcome, outcome.plans[i]); });
   if (!rows.empty()) {
     PrintTable({"PLAN", "NAME", "KIND", "BECOMES", "EXACTNESS", "PROOF", "NEXT FIRES (UTC)",
                 "IN THE SOURCE"},

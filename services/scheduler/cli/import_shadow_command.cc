@@ -1,6 +1,7 @@
 #include <memory>
 #include <utility>
 
+#include "services/base/cli/finish_with_code.h"
 #include "services/base/field_error.h"
 #include "services/base/status_macros.h"
 #include "services/scheduler/cli/import_shadow.h"
@@ -53,8 +54,8 @@ Exit codes: 0 all matched; 1 something is missing or extra, or nothing came due;
 
 }  // namespace
 
-void AddImportShadow(CLI::App& import, std::shared_ptr<ImportVerb> verb, int& exit_code) {
-  CLI::App* command = import.add_subcommand(
+void AddImportShadow(CLI::App& parent, std::shared_ptr<ImportVerb> verb, int& exit_code) {
+  CLI::App* command = parent.add_subcommand(
       "shadow", "Compares what the old scheduler sends with what ours records");
   command->add_option("--for", verb->watch_for, "How long to watch: 30s, 24h")
       ->capture_default_str();
@@ -65,15 +66,15 @@ void AddImportShadow(CLI::App& import, std::shared_ptr<ImportVerb> verb, int& ex
   command->add_option("--locator", verb->locator, "Only what came from there; see 'source'");
   command->footer(kTeachesShadow);
   command->fallthrough();
-  command->callback([verb, &import, &exit_code] {
-    verb->read.passed = import.remaining();
+  command->callback([verb, &parent, &exit_code] {
+    verb->read.passed = parent.remaining();
     if (verb->source_help) {
       if (!verb->watcher.empty()) {
         verb->read.passed.insert(verb->read.passed.end(), {"--watch", verb->watcher});
       }
       exit_code = Finish([&] { return ShowSourceHelp(verb->read, "watch"); });
     } else {
-      exit_code = RunImportVerb(*verb, Shadow);
+      exit_code = FinishWithCode([&](int& code) { return Shadow(*verb, code); });
     }
   });
 }

@@ -30,12 +30,8 @@ struct ImportVerb {
 // Which of the schedules that are here it is about.
 absl::StatusOr<CutoverOptions> ChosenBy(const ImportVerb& verb);
 
-// Runs it and returns the exit code, which `run` sets: 1 says that not all is exact, or matched; an
-// error is always more.
-int RunImportVerb(ImportVerb& verb, absl::Status (*run)(ImportVerb& verb, int& exit_code));
-
 // `import shadow`
-void AddImportShadow(CLI::App& import, std::shared_ptr<ImportVerb> verb, int& exit_code);
+void AddImportShadow(CLI::App& parent, std::shared_ptr<ImportVerb> verb, int& exit_code);
 
 }  // namespace z4j::scheduler
 

@@ -42,6 +42,20 @@ bool IsWorthAnotherTry(const absl::Status& status) {
          absl::IsResourceExhausted(status);
 }
 
+// The error of the first item that nobody answered for, such as a database that was too slow for
+// the whole batch; OK if there is none.
+template <typename Response>
+absl::Status Unanswered(const Response& response) {
+  if constexpr (requires { response.results(); }) {
+    for (const auto& result : response.results()) {
+      if (!result.has_error()) continue;
+      absl::Status status = FromRpcStatus(result.error());
+      if (IsWorthAnotherTry(status)) return status;
+    }
+  }
+  return absl::OkStatus();
+}
+
 // Writes one import.
 class Writer {
  public:
@@ -90,9 +104,10 @@ class Writer {
     const absl::Time until =
         absl::Now() + (validate_only_ ? absl::ZeroDuration() : kImportRetryFor);
     for (absl::Duration pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
-      const absl::Status status = Invoke(options_, [&](grpc::ClientContext& context) {
+      absl::Status status = Invoke(options_, [&](grpc::ClientContext& context) {
         return (stub_.get()->*rpc)(&context, request, &response);
       });
+      if (status.ok()) status = Unanswered(response);
       if (!IsWorthAnotherTry(status) || absl::Now() + pause > until) return status;
       absl::SleepFor(pause);
     }

@@ -218,11 +218,9 @@ class FieldParser {
 }  // namespace
 
 uint64_t CronFieldValues::Mask(const CronFieldRule& rule) const {
-  uint64_t mask = 0;
-  for (int v = rule.low; v <= rule.high; ++v) {
-    if (values[v - rule.low]) mask |= uint64_t{1} << v;
-  }
-  return mask;
+  static const decltype(values) kLowest(~uint64_t{0});
+  const uint64_t from_low = (values & kLowest).to_ullong();
+  return from_low << rule.low & ((uint64_t{2} << rule.high) - 1);
 }
 
 absl::Status ParseCronField(CronField field, const std::string& path, Token text,

@@ -95,6 +95,11 @@ absl::StatusOr<CronFields> ParseCron(const CronSpec& spec) {
   std::array<CronFieldValues, kCronFieldCount> fields;
   std::vector<FieldViolation> violations;
   for (int f = 0; f < kCronFieldCount; ++f) {
+    if (texts[f].text == "*") {  // Most fields of most specs.
+      fields[f].values.set();
+      fields[f].has_star = true;
+      continue;
+    }
     const std::string path =
         is_spelled ? absl::StrCat("spec.cron.", kCronFieldRules[f].name) : kExpressionPath;
     const absl::Status status =

@@ -12,6 +12,7 @@
 #include "services/base/status_macros.h"
 #include "services/scheduler/limits.h"
 #include "services/scheduler/store/codec.h"
+#include "services/scheduler/store/json_text.h"
 
 namespace z4j::scheduler {
 namespace {
@@ -94,16 +95,25 @@ absl::StatusOr<Fire> DecodeFire(const Json& json) {
   return fire;
 }
 
+// Put together by hand: it is made for every change.
 std::string EncodeOutcome(const MutationResult& result) {
-  Json json = Json::object();
+  std::string text = "{";
+  const auto add = [&text](const char* key, absl::string_view value) {
+    absl::StrAppend(&text, text.size() > 1 ? "," : "", "\"", key, "\":", value);
+  };
+  const auto dump = [](const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  };
+  if (result.fire.has_value()) add("fire", dump(EncodeFire(*result.fire)));
   if (result.schedule.has_value()) {
-    json["schedule"] = EncodeSchedule(result.schedule->schedule);
-    json["watermark"] = ToMicros(result.schedule->cursor.watermark);
-    json["fires"] = result.schedule->cursor.fires;
+    const Cursor& cursor = result.schedule->cursor;
+    add("fires", absl::StrCat(cursor.fires));
+    add("schedule", "");
+    AppendJsonText(text, EncodeSchedule(result.schedule->schedule));
+    add("watermark", absl::StrCat(ToMicros(cursor.watermark)));
   }
-  if (result.fire.has_value()) json["fire"] = EncodeFire(*result.fire);
-  if (!result.notes.empty()) json["notes"] = result.notes;
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (!result.notes.empty()) add("notes", dump(result.notes));
+  return text + "}";
 }
 
 absl::StatusOr<MutationResult> DecodeOutcome(const std::string& text) {

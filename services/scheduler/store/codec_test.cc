@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <random>
 
 #include "absl/strings/str_cat.h"
@@ -142,6 +143,8 @@ TEST(CodecTest, EveryScheduleComesBackExactlyAndWithTheSameBytes) {
     ASSERT_OK_AND_ASSIGN(const Schedule again, DecodeSchedule(text));
     ASSERT_EQ(again, schedule) << "seed " << seed << ": " << text;
     ASSERT_EQ(EncodeSchedule(again), text) << "seed " << seed;
+    // Its keys stand in the order of their bytes, and its texts are escaped where they must be.
+    ASSERT_EQ(nlohmann::json::parse(text).dump(), text) << "seed " << seed;
   }
 }
 

@@ -3,8 +3,8 @@
 
 #include "services/scheduler/core/schedule.h"
 
-// codec.cc's own: the word that stands for each value of an enum.  Words are stored; never change
-// or reuse one.
+// codec.cc's own: the word that stands for each value of an enum, and for each kind of spec.  Words
+// are stored; never change or reuse one.
 namespace z4j::scheduler::codec {
 
 template <typename E>
@@ -48,6 +48,16 @@ inline constexpr Word<ScheduleState> kStateWords[] = {{ScheduleState::kEnabled, 
                                                       {ScheduleState::kFinished, "finished"},
                                                       {ScheduleState::kQuarantined, "quarantined"},
                                                       {ScheduleState::kShadow, "shadow"}};
+
+// A time without an end.
+inline constexpr char kInfinitePast[] = "infinite_past";
+inline constexpr char kInfiniteFuture[] = "infinite_future";
+
+inline const char* KindWord(const CronSpec&) { return "cron"; }
+inline const char* KindWord(const IntervalSpec&) { return "interval"; }
+inline const char* KindWord(const OneShotSpec&) { return "one_shot"; }
+inline const char* KindWord(const SolarSpec&) { return "solar"; }
+inline const char* KindWord(const CalendarIntervalSpec&) { return "calendar_interval"; }
 
 inline const auto& WordsOf(GapPolicy) { return kGapWords; }
 inline const auto& WordsOf(FoldPolicy) { return kFoldWords; }

@@ -9,6 +9,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "services/base/field_error.h"
+#include "services/base/parallel_for.h"
 #include "services/scheduler/core/lint.h"
 #include "services/scheduler/core/recurrence.h"
 #include "services/scheduler/core/validate.h"
@@ -73,9 +74,8 @@ std::vector<Note> NotesOn(const Definition& definition, const Schedule& stored, 
 }
 
 // What becomes of a definition whose name is taken by `stored`.
-PlannedSchedule PlanStored(const SourceInfo& source, const Definition& definition,
-                           const Schedule& stored, const ImportPolicy& policy) {
-  PlannedSchedule plan;
+void PlanStored(const SourceInfo& source, const Definition& definition, const Schedule& stored,
+                const ImportPolicy& policy, PlannedSchedule& plan) {
   plan.notes = NotesOn(definition, stored, policy.overwrite);
   const std::string wanted = DefinitionDigest(definition.schedule);
   const std::string here = DefinitionDigest(stored);
@@ -103,7 +103,6 @@ PlannedSchedule PlanStored(const SourceInfo& source, const Definition& definitio
   if (plan.action == ImportAction::kConflict && policy.overwrite) {
     plan.action = ImportAction::kUpdate;
   }
-  return plan;
 }
 
 Note NoteOf(const LintNote& lint) {
@@ -120,6 +119,23 @@ std::string FaultsOf(const absl::Status& status) {
     absl::StrAppend(&text, text.empty() ? "" : "; ", fault.field, ": ", fault.description);
   }
   return text.empty() ? std::string(status.message()) : text;
+}
+
+// What becomes of a definition, of which the source has only one by that name; `stored`: what has
+// its name here, null for nothing.
+void Decide(const SourceInfo& source, const Definition& definition, const Schedule* stored,
+            const ImportPolicy& policy, absl::Time now, PlannedSchedule& plan) {
+  const absl::Status valid = ValidateSchedule(definition.schedule, now);
+  if (definition.finished) {
+    plan.action = ImportAction::kFinished;
+  } else if (!valid.ok()) {
+    plan.action = ImportAction::kRefused;
+    plan.why = FaultsOf(valid);
+  } else if (stored != nullptr) {
+    PlanStored(source, definition, *stored, policy, plan);
+  }
+  if (!IsWritten(plan.action)) return;
+  for (const LintNote& lint : Lint(definition.schedule, now)) plan.notes.push_back(NoteOf(lint));
 }
 
 }  // namespace
@@ -172,33 +188,23 @@ std::vector<PlannedSchedule> PlanImport(const SourceInfo& source,
 
   std::vector<PlannedSchedule> plans;
   for (int i = 0; i < definitions.size(); ++i) {
-    const Definition& definition = *definitions[i];
-    const std::string& name = definition.schedule.name;
-    const bool is_new = present.insert(name).second;
-    if (!IsWanted(name, policy.only)) continue;
-    const auto found = by_name.find(name);
+    const std::string& name = definitions[i]->schedule.name;
     PlannedSchedule plan;
-    const absl::Status valid = ValidateSchedule(definition.schedule, now);
-    if (!is_new) {
+    if (!present.insert(name).second) {
       plan.action = ImportAction::kRefused;
       plan.why = "another definition of this source has the same id";
-    } else if (definition.finished) {
-      plan.action = ImportAction::kFinished;
-    } else if (!valid.ok()) {
-      plan.action = ImportAction::kRefused;
-      plan.why = FaultsOf(valid);
-    } else if (found != by_name.end()) {
-      plan = PlanStored(source, definition, stored[found->second], policy);
     }
-    if (IsWritten(plan.action)) {
-      for (const LintNote& lint : Lint(definition.schedule, now)) {
-        plan.notes.push_back(NoteOf(lint));
-      }
-    }
+    if (!IsWanted(name, policy.only)) continue;
     plan.definition = i;
-    if (found != by_name.end()) plan.stored = found->second;
+    if (const auto found = by_name.find(name); found != by_name.end()) plan.stored = found->second;
     plans.push_back(std::move(plan));
   }
+  ParallelFor(plans.size(), [&](int i) {
+    PlannedSchedule& plan = plans[i];
+    if (plan.action == ImportAction::kRefused) return;
+    const Schedule* here = plan.stored < 0 ? nullptr : &stored[plan.stored];
+    Decide(source, *definitions[plan.definition], here, policy, now, plan);
+  });
   for (int i = 0; i < stored.size(); ++i) {
     if (!IsFrom(stored[i], source) || !IsWanted(stored[i].name, policy.only)) continue;
     if (present.contains(stored[i].name) || keys.contains(stored[i].source->key)) continue;
