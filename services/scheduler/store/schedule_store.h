@@ -302,8 +302,8 @@ class ScheduleStore {
   // ABORTED if fenced.
   virtual absl::Status MarkLive(FencingToken token, absl::Time at) = 0;
   // Replaces the outages that are not caught up yet, and notes as MarkLive does that the leader was
-  // live at `at`, at once: a leader says so before its first write, so that its successor knows of them although
-  // that write ended them.  They are kept until the next call.  ABORTED if fenced.
+  // live at `at`, at once: a leader says so before its first write, so that its successor knows of
+  // them although that write ended them.  They are kept until the next call.  ABORTED if fenced.
   virtual absl::Status SetOutages(FencingToken token, absl::Span<const Outage> outages,
                                   absl::Time at) = 0;
 
