@@ -8,13 +8,22 @@ target_precompile_headers(z4j_test_headers PRIVATE
   <absl/container/flat_hash_map.h> <absl/status/statusor.h> <absl/strings/str_cat.h>
   <absl/synchronization/mutex.h> <absl/time/time.h>)
 
+# The same for rooms that speak gRPC, whose headers cost more than all others.
+foreach(kind IN ITEMS grpc_headers grpc_test_headers)
+  add_library(z4j_${kind} OBJECT ${CMAKE_BINARY_DIR}/test_headers.cc)
+  target_link_libraries(z4j_${kind} PRIVATE PkgConfig::GRPC)
+  target_precompile_headers(z4j_${kind} PRIVATE <grpcpp/grpcpp.h>)
+endforeach()
+target_link_libraries(z4j_grpc_test_headers PRIVATE GTest::gmock)
+target_precompile_headers(z4j_grpc_test_headers PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
+
 # A room is a folder: its sources make the library z4j_<name>, its *_test.cc the test <name>_test.
 #
 #   z4j_room(scheduler_core DEPS z4j_base absl::time)
 #   TEST_DEPS adds libraries that only the tests need; SOURCES adds generated files;
 #   EXCLUDE (names without ending) leaves sources and tests to another library of the folder.
 #   WITH_POSTGRES runs the tests beside a PostgreSQL cluster of their own; OWN_PCH leaves it to the
-#   folder to say what is precompiled for its tests.
+#   folder to say what is precompiled.
 #
 # main.cc, *_main.cc and *_bench.cc are left to the folder's own CMakeLists.txt.
 function(z4j_room name)
@@ -32,6 +41,11 @@ function(z4j_room name)
   target_include_directories(z4j_${name} PUBLIC ${PROJECT_SOURCE_DIR})
   target_link_libraries(z4j_${name} PUBLIC ${ROOM_DEPS})
   target_compile_options(z4j_${name} PRIVATE -Wall -Wextra -Wno-sign-compare)
+  set(test_headers z4j_test_headers)
+  if(z4j_base_grpc IN_LIST ROOM_DEPS AND NOT ROOM_OWN_PCH)
+    target_precompile_headers(z4j_${name} REUSE_FROM z4j_grpc_headers)
+    set(test_headers z4j_grpc_test_headers)
+  endif()
 
   if(tests)
     add_executable(${name}_test ${tests})
@@ -40,7 +54,7 @@ function(z4j_room name)
     # With the headers precompiled g++ 12 sees bounds exceeded within std::string where there are none.
     target_compile_options(${name}_test PRIVATE -Wall -Wextra -Wno-sign-compare -Wno-array-bounds)
     if(NOT ROOM_OWN_PCH)
-      target_precompile_headers(${name}_test REUSE_FROM z4j_test_headers)
+      target_precompile_headers(${name}_test REUSE_FROM ${test_headers})
     endif()
     set(around "")
     if(ROOM_WITH_POSTGRES)
