@@ -176,6 +176,7 @@ def source_of(journey: Journey, world: World, folder: Path) -> tuple[str, Callab
         return world.redis.url.removesuffix("/0") + "/1", dump
     if journey.store == "postgres":
         postgres = world.postgres
+        postgres.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
         return f"postgresql://postgres@127.0.0.1:{postgres.port}/postgres", lambda: rows(postgres)
     file = folder / "store.sqlite"
     return f"sqlite:///{file}", lambda: {
