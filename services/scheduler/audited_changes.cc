@@ -17,7 +17,9 @@ void AuditedChanges::Quarantine(const ScheduleKey& schedule, const std::string& 
   Submit(QuarantineSchedule{schedule, reason});
 }
 
-void AuditedChanges::Resume(const ScheduleKey& schedule) { Submit(ResumeSchedule{schedule}); }
+void AuditedChanges::Resume(const ScheduleKey& schedule) {
+  Submit(ResumeSchedule{schedule, /*if_expired=*/true});
+}
 
 void AuditedChanges::Submit(MutationAction action) {
   const std::string name = ResourceName(KeyOf(action));

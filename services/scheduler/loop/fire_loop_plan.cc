@@ -11,7 +11,7 @@ namespace z4j::scheduler {
 namespace {
 
 // A change of state that was asked for and has not come back is asked for again.
-constexpr absl::Duration kAskAgain = absl::Seconds(30);
+constexpr absl::Duration kAskAgain = absl::Seconds(5);
 // After the store said that this node's clock is ahead of its own.
 constexpr absl::Duration kClockPause = absl::Milliseconds(100);
 

@@ -114,6 +114,10 @@ TEST_F(FireLoopTest, AsksToResumeWhenThePauseIsOver) {
   EXPECT_THAT(node_.changes.resumed, IsEmpty());
   Run(absl::Seconds(1));
   EXPECT_THAT(node_.changes.resumed, ElementsAre("s1"));
+  // Nothing came of it: it is asked for again.
+  node_.changes.resumed.clear();
+  Run(absl::Seconds(5));
+  EXPECT_THAT(node_.changes.resumed, ElementsAre("s1"));
 }
 
 TEST_F(FireLoopTest, AScheduleThatCannotBeComputedIsQuarantinedAndOthersGoOn) {
