@@ -70,7 +70,7 @@ def test_the_second_friday_is_a_friday_of_the_second_week(exported: Any) -> None
         (cron("30 0 9 * * *"), {}, "no seconds"),
         *NOT_IN_CRONS,
         ({"oneShot": {"fireTime": "2026-05-01T00:00:00Z"}}, {}, "nothing that runs once"),
-        ({"calendarInterval": {"months": 2, "startDate": "2026-01-31"}}, {}, "calendar"),
+        ({"calendarInterval": {"days": 2, "startDate": "2026-01-31"}}, {}, "calendar"),
         ({"solar": {"event": "EVENT_SUNSET", "latitude": 1}}, {}, "computes the sun"),
         (cron("30 2 * * *"), {"gap": "GAP_POLICY_SKIP"}, "gap SKIP is another thing"),
         (cron("30 2 * * *"), {"fold": "FOLD_POLICY_BOTH"}, "2026-10-25 02:30 in Europe/Berlin"),

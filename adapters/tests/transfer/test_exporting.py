@@ -200,3 +200,54 @@ def test_the_command_writes_the_file_and_tells_of_each_schedule(
         "refused": 0,
     }
     assert to.read_text().count("crontab(minute='0', hour='9')") == 2
+
+
+@pytest.mark.parametrize(
+    ("every", "first"),
+    [
+        ({"days": 1}, "2020-02-29"),
+        ({"weeks": 1}, "2020-02-29"),
+        ({"days": 7}, "2026-03-01"),
+        ({"months": 1}, "2025-01-31"),
+        ({"months": 2}, "2025-11-30"),
+        ({"months": 3}, "2024-02-29"),
+        ({"months": 6}, "2025-08-31"),
+        ({"months": 12}, "2024-02-29"),
+        ({"years": 1}, "2025-12-31"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("at_time", ["", "08:15:00"])
+def test_a_calendar_interval_that_a_cron_says_as_well_is_exported_as_one(
+    tmp_path: Path, ours: Evaluator, every: dict[str, int], first: str, at_time: str
+) -> None:
+    spec = {"calendarInterval": {**every, "startDate": first, "atTime": at_time}}
+    to = tmp_path / "s.py"
+    result = export(CeleryExporter, {"s": {**NINE, "spec": spec}}, to, ours, at=AT, state=None)
+    assert not result.refused
+    ((found,), after) = result.found_of("s"), result.after["s"]
+    for begin in after:
+        assert ours.next([{**NINE, "spec": spec}], begin, 60) == ours.next(
+            [found.schedule], begin, 60
+        )
+
+
+@pytest.mark.parametrize(
+    ("every", "says"),
+    [
+        ({"days": 2}, "calendar interval"),
+        ({"weeks": 2}, "calendar interval"),
+        ({"months": 5}, "calendar interval"),
+        ({"years": 2}, "calendar interval"),
+        ({"months": 1, "days": 1}, "calendar interval"),
+        ({"days": 1, "startDate": "2026-03-02"}, "start_time has no place"),
+    ],
+    ids=str,
+)
+def test_a_calendar_interval_that_no_cron_says_is_refused(
+    tmp_path: Path, ours: Evaluator, every: dict[str, Any], says: str
+) -> None:
+    spec = {"calendarInterval": {"startDate": "2026-01-01", **every}}
+    to = tmp_path / "s.py"
+    result = export(CeleryExporter, {"s": {**NINE, "spec": spec}}, to, ours, at=AT, state=None)
+    assert says in result.refused["s"]["reason"]

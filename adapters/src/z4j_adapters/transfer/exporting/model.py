@@ -172,6 +172,8 @@ class Exporter(ABC):
     """Module → what pip installs it."""
     engine: ClassVar[str | None]
     """The engine whose schedules it takes; None: those of any."""
+    calendar_intervals: ClassVar[bool] = False
+    """The target has them; to others, those that are crons are given as such."""
     zone: OneZone | None = None
     """That of all crons there, which `target` sets; None: each has its own."""
 

@@ -9,6 +9,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
+from z4j_adapters.transfer.exporting.calendars import as_cron
 from z4j_adapters.transfer.exporting.clocks import Crossing, differs_at, not_held
 from z4j_adapters.transfer.exporting.compare import lost
 from z4j_adapters.transfer.exporting.lines import ExportLines
@@ -28,6 +29,8 @@ def run_export(exporter: Exporter, wanted: Iterable[Wanted], to: Path, lines: Ex
     """Write to `to` what the target holds of `wanted`, and tell of it and of each schedule."""
     target = exporter.target()
     given = list(wanted)
+    if not exporter.calendar_intervals:
+        given = [as_cron(one, exporter.options.at) for one in given]
     zone = None
     if exporter.zone is not None:
         zone = exporter.zone.choose(one for one in given if _unfit(exporter, one) is None)

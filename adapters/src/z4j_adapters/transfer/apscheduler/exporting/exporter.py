@@ -63,6 +63,7 @@ class ApschedulerExporter(Exporter):
     help: ClassVar[str] = HELP
     packages: ClassVar[Mapping[str, str]] = {"apscheduler": "APScheduler"}
     engine: ClassVar[str | None] = None
+    calendar_intervals = True
 
     @classmethod
     def arguments(cls, parser: Parser) -> None:
