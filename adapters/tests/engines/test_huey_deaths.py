@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import time
 from pathlib import Path
@@ -41,15 +40,17 @@ async def test_a_run_whose_consumer_is_killed_ends_lost_after_the_stated_time(
     if "SQLite" in workers:
         where = {"sqlite": tmp_path / "huey.db"}
         settings = {"kind": "SqliteHuey", "filename": str(tmp_path / "huey.db")}
-    victim = consumer("-w", "1", "-k", workers.split(",")[0], **settings)
+    victim = consumer("-w", "2", "-k", workers.split(",")[0], **settings)
     victim.start()
     async with opened(worker_lost_after_s=1.0, **where) as (engine, watcher):
         fire = make_fire("huey_app.sleep", [600])
         await engine.dispatch([fire])
         await eventually("start", lambda: watcher.outcomes)
         assert watcher.outcomes[0].state is OutcomeState.RUNNING
-        await asyncio.sleep(1.5)  # Longer than a dead worker would be given.
-        assert len(watcher.outcomes) == 1
+        longer = make_fire("huey_app.sleep", [1.5])  # Than a dead worker would be given.
+        await engine.dispatch([longer])
+        await watcher.finals([longer])
+        assert [each.fire_id for each in watcher.outcomes].count(fire.id) == 1
         victim.stop_session()
         killed_at = time.monotonic()
         end = (await watcher.finals([fire]))[fire.id]
@@ -108,14 +109,17 @@ async def test_a_fire_that_left_the_queue_and_was_begun_by_nobody_ends_lost(
 
 
 async def test_an_end_that_could_not_be_marked_at_once_is_marked_when_the_broker_is_back(
-    server: RedisServer, consumer: Make
+    tmp_path: Path, server: RedisServer, consumer: Make
 ) -> None:
-    consumer("-w", "1").start()
+    runner = consumer("-w", "1")
+    runner.start()
     async with opened(broker=server.url) as (engine, watcher):
-        fire = make_fire("huey_app.sleep", [1.0])
+        release = tmp_path / "release"
+        fire = make_fire("huey_app.hold", [str(release)])
         await engine.dispatch([fire])
         await eventually("start", lambda: watcher.outcomes)
         server.stop(signal.SIGKILL)
-        await asyncio.sleep(1.2)  # The task ends meanwhile, and Huey cannot store it.
+        release.touch()
+        await eventually("an end that Huey cannot store", lambda: "cannot mark" in runner.log())
         server.start()
         assert (await watcher.finals([fire]))[fire.id].state is OutcomeState.SUCCEEDED
