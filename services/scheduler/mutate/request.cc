@@ -10,9 +10,9 @@
 #include "absl/strings/str_cat.h"
 #include "services/base/field_error.h"
 #include "services/base/status_macros.h"
+#include "services/scheduler/core/json_text.h"
 #include "services/scheduler/limits.h"
 #include "services/scheduler/store/codec.h"
-#include "services/scheduler/store/json_text.h"
 
 namespace z4j::scheduler {
 namespace {

@@ -1,4 +1,4 @@
-#include "services/scheduler/store/json_text.h"
+#include "services/scheduler/core/json_text.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
