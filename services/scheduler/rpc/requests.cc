@@ -20,6 +20,9 @@ Mutation MutationOf(const Request& request, MutationAction action) {
   if constexpr (requires { request.validate_only(); }) {
     mutation.validate_only = request.validate_only();
   }
+  if constexpr (requires { request.view(); }) {
+    mutation.brief = request.view() == v1::SCHEDULE_VIEW_VERSION;
+  }
   return mutation;
 }
 
@@ -108,7 +111,9 @@ absl::Status CheckBatch(const Request& request) {
     return FieldError("items", absl::StrCat("has ", bytes, " bytes; at most ", kBatchCreateBytesMax,
                                             " are allowed: split it into more requests"));
   }
-  return absl::OkStatus();
+  Faults faults;
+  ToEnum(request.view(), int{v1::SCHEDULE_VIEW_FULL}, "view", faults);
+  return ErrorIfAny(std::move(faults));
 }
 
 }  // namespace
