@@ -130,6 +130,7 @@ absl::StatusOr<std::vector<absl::StatusOr<Mutation>>> ParseBatchCreate(
   ASSIGN_OR_RETURN(const std::string project, ParseProject(request.parent(), "parent"));
   RETURN_IF_ERROR(CheckBatch(request));
   std::vector<absl::StatusOr<Mutation>> mutations;
+  mutations.reserve(request.items_size());
   for (int i = 0; i < request.items_size(); ++i) {
     const v1::NewSchedule& item = request.items(i);
     absl::StatusOr<CreateSchedule> create =
@@ -148,6 +149,7 @@ absl::StatusOr<std::vector<absl::StatusOr<Mutation>>> ParseBatchUpdate(
   ASSIGN_OR_RETURN(const std::string project, ParseProject(request.parent(), "parent"));
   RETURN_IF_ERROR(CheckBatch(request));
   std::vector<absl::StatusOr<Mutation>> mutations;
+  mutations.reserve(request.items_size());
   for (int i = 0; i < request.items_size(); ++i) {
     const v1::EditedSchedule& item = request.items(i);
     const std::string prefix = absl::StrCat("items[", i, "].");

@@ -72,6 +72,7 @@ absl::StatusOr<std::vector<Committer::Result>> RunItems(
   std::vector<Committer::Result> results(parsed.size(), absl::UnknownError(""));
   std::vector<Mutation> mutations;
   std::vector<int> items;  // Which item each mutation is.
+  mutations.reserve(parsed.size());
   for (int i = 0; i < parsed.size(); ++i) {
     if (!parsed[i].ok()) {
       if (!allow_partial) return parsed[i].status();
