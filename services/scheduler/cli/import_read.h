@@ -1,6 +1,7 @@
 #ifndef Z4J_SCHEDULER_CLI_IMPORT_READ_H_
 #define Z4J_SCHEDULER_CLI_IMPORT_READ_H_
 
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -40,7 +41,7 @@ struct ReadSchedule {
 // All that a source has.
 struct Reading {
   SourceInfo source;
-  std::vector<ReadSchedule> schedules;
+  std::deque<ReadSchedule> schedules;  // Large and many: they stay where they are.
   std::vector<Refusal> refusals;
   // What the end of it said of zones.
   std::optional<std::map<std::string, ZoneRules>> zones = {};

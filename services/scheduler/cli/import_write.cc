@@ -179,6 +179,7 @@ class Writer {
     request.set_parent(ParentName(options_));
     request.set_allow_partial(true);
     request.set_validate_only(validate_only_);
+    request.set_view(v1::SCHEDULE_VIEW_VERSION);
     for (const int plan : plans) {
       v1::NewSchedule* item = request.add_items();
       item->set_schedule_id(Found(plan).definition.schedule.name);
@@ -221,6 +222,7 @@ class Writer {
     v1::BatchUpdateSchedulesRequest request;
     request.set_parent(ParentName(options_));
     request.set_allow_partial(true);
+    request.set_view(v1::SCHEDULE_VIEW_VERSION);
     for (const int plan : plans) {
       v1::EditedSchedule* item = request.add_items();
       *item->mutable_schedule() = EditOf(plan);

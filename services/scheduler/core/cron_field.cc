@@ -36,6 +36,7 @@ class FieldParser {
       : field_(field), rule_(kCronFieldRules[field]), path_(path), out_(out), cron_(cron) {}
 
   absl::Status Parse(Token text) {
+    if (IsNumber(text.text)) return ParseNumber(text);  // Most fields that are set.
     const std::vector<Token> terms = Split(text, ',');
     for (const Token& term : terms) {
       if (term.text.empty()) return Bad(term, "a value is missing here");
@@ -63,6 +64,14 @@ class FieldParser {
     if (terms != 1) return Bad(term, "\"?\" stands alone; leave out the other values");
     out_->values.set();
     out_->has_star = true;
+    return absl::OkStatus();
+  }
+
+  absl::Status ParseNumber(Token token) {
+    int value = 0;
+    RETURN_IF_ERROR(ParseValue(token, &value));
+    if (field_ == kWeekday) value %= 7;
+    AddRange(value, value, 1);
     return absl::OkStatus();
   }
 

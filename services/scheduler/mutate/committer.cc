@@ -26,12 +26,13 @@ bool NeedsSchedule(const Mutation& mutation) {
 }
 
 // Decides all of `mutations` or, if one is refused, none of them.
-void RunAtomic(const std::vector<Mutation>& mutations, const std::function<Uuid()>& new_id,
-               Working& working, std::vector<Result>& results) {
+void RunAtomic(const std::vector<Mutation>& mutations, const std::string& hash,
+               const std::function<Uuid()>& new_id, Working& working,
+               std::vector<Result>& results) {
   Working savepoint = working;
   bool refused = false;
   for (const Mutation& mutation : mutations) {
-    results.push_back(working.Run(mutation, new_id()));
+    results.push_back(working.Run(mutation, hash, new_id()));
     refused = refused || !results.back().ok();
   }
   if (!refused) return;
@@ -84,6 +85,9 @@ void Committer::SubmitBatch(std::vector<Mutation> mutations, bool atomic, BatchD
 }
 
 void Committer::Enqueue(Group group) {
+  const bool has_id = std::any_of(group.mutations.begin(), group.mutations.end(),
+                                  [](const Mutation& m) { return !RequestKey(m).empty(); });
+  if (has_id) group.request_hash = RequestHash(group.mutations);
   absl::Status refused;
   {
     absl::MutexLock lock(&mu_);
@@ -191,27 +195,27 @@ absl::Status Committer::Transact(const std::vector<Group>& groups, std::vector<R
   }
   bool nothing = false;
   const EngineOffers offers = options_.offers();
-  const absl::Status status =
-      store_.Transact(std::vector<ScheduleKey>(keys.begin(), keys.end()),
-                      std::vector<std::string>(request_ids.begin(), request_ids.end()),
-                      [&](const ReadSet& read) -> absl::StatusOr<WriteSet> {
-                        results.clear();
-                        // Read under the head's lock, so that entries stand in the order of their
-                        // times.
-                        Working working(read, WholeMicros(clock_.Now()), &offers);
-                        for (const Group& group : groups) {
-                          if (group.atomic) {
-                            RunAtomic(group.mutations, options_.new_id, working, results);
-                            continue;
-                          }
-                          for (const Mutation& mutation : group.mutations) {
-                            results.push_back(working.Run(mutation, options_.new_id()));
-                          }
-                        }
-                        nothing = !working.dirty();
-                        if (nothing) return absl::CancelledError("nothing to write");
-                        return std::move(working).Finish(mac_, keys_);
-                      });
+  const absl::Status status = store_.Transact(
+      std::vector<ScheduleKey>(keys.begin(), keys.end()),
+      std::vector<std::string>(request_ids.begin(), request_ids.end()),
+      [&](const ReadSet& read) -> absl::StatusOr<WriteSet> {
+        results.clear();
+        // Read under the head's lock, so that entries stand in the order of their
+        // times.
+        Working working(read, WholeMicros(clock_.Now()), &offers);
+        for (const Group& group : groups) {
+          if (group.atomic) {
+            RunAtomic(group.mutations, group.request_hash, options_.new_id, working, results);
+            continue;
+          }
+          for (const Mutation& mutation : group.mutations) {
+            results.push_back(working.Run(mutation, group.request_hash, options_.new_id()));
+          }
+        }
+        nothing = !working.dirty();
+        if (nothing) return absl::CancelledError("nothing to write");
+        return std::move(working).Finish(mac_, keys_);
+      });
   wrote = status.ok();
   return nothing ? absl::OkStatus() : status;
 }

@@ -75,6 +75,7 @@ class Committer {
     std::vector<Mutation> mutations;
     bool atomic = false;
     BatchDone done;
+    std::string request_hash = {};  // Empty if none has a request id.
   };
 
   void Enqueue(Group group) ABSL_LOCKS_EXCLUDED(mu_);

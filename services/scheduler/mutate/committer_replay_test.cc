@@ -61,6 +61,7 @@ INSTANTIATE_TEST_SUITE_P(Stores, ReplayTest, testing::Values("Memory", "Sqlite")
 
 void ExpectSame(const MutationResult& a, const MutationResult& b) {
   EXPECT_EQ(a.schedule, b.schedule);
+  EXPECT_EQ(a.version, b.version);
   EXPECT_EQ(a.fire, b.fire);
   EXPECT_EQ(a.notes, b.notes);
 }
@@ -128,6 +129,72 @@ TEST_P(ReplayTest, ABatchUnderOneRequestIdIsAnsweredAgainItemByItem) {
     ExpectSame(*again[i], *first[i]);
   }
   EXPECT_THAT(Audit(), SizeIs(5));
+}
+
+TEST_P(ReplayTest, ARefusedItemOfABatchIsDecidedAgainAndTheOthersAreNot) {
+  const std::vector<Mutation> batch = {
+      ByAnn(CreateSchedule{HourlySchedule("a")}, "r-1"),
+      ByAnn(PauseSchedule{SampleKey("later"), "why", absl::InfiniteFuture()}, "r-1"),
+      ByAnn(CreateSchedule{HourlySchedule("c")}, "r-1")};
+  const auto first = committer_.RunBatch(batch, /*atomic=*/false);
+  EXPECT_THAT(first[1], StatusIs(StatusCode::kNotFound));
+  ASSERT_OK(Run(CreateSchedule{HourlySchedule("later")}, "r-2"));
+  for (int times = 0; times < 2; ++times) {
+    const auto again = committer_.RunBatch(batch, /*atomic=*/false);
+    for (const int i : {0, 2}) {
+      ASSERT_OK(first[i]);
+      ASSERT_OK(again[i]);
+      ExpectSame(*again[i], *first[i]);
+    }
+    EXPECT_OK(again[1]);
+    EXPECT_THAT(Audit(), SizeIs(4));
+  }
+}
+
+TEST_P(ReplayTest, ABatchOfWhichNothingWasWrittenLeavesItsIdToAnother) {
+  const auto none = committer_.RunBatch(
+      {ByAnn(PauseSchedule{SampleKey("a"), "why", absl::InfiniteFuture()}, "r-1")}, false);
+  EXPECT_THAT(none[0], StatusIs(StatusCode::kNotFound));
+  EXPECT_OK(committer_.RunBatch({ByAnn(CreateSchedule{HourlySchedule("a")}, "r-1")}, false)[0]);
+}
+
+TEST_P(ReplayTest, ABatchWithOneOtherItemIsAnotherRequest) {
+  std::vector<Mutation> batch = {ByAnn(CreateSchedule{HourlySchedule("a")}, "r-1"),
+                                 ByAnn(CreateSchedule{HourlySchedule("b")}, "r-1")};
+  for (const auto& result : committer_.RunBatch(batch, false)) EXPECT_OK(result);
+  std::vector<Mutation> brief = batch, shorter = {batch[0]};
+  for (Mutation& mutation : brief) mutation.brief = true;
+  batch[1] = ByAnn(CreateSchedule{HourlySchedule("c")}, "r-1");
+  for (const std::vector<Mutation>& other : {batch, brief, shorter}) {
+    for (const auto& result : committer_.RunBatch(other, false)) {
+      EXPECT_THAT(result, StatusIs(StatusCode::kInvalidArgument));
+      EXPECT_EQ(FieldViolationsOf(result.status()).at(0).field, "request_id");
+    }
+  }
+  // A mutation by itself under that id is none of the batch.
+  EXPECT_OK(Run(PauseSchedule{SampleKey("a"), "", absl::InfiniteFuture()}, "r-1"));
+  EXPECT_THAT(Audit(), SizeIs(3));
+}
+
+TEST_P(ReplayTest, ABriefBatchIsAnsweredWithVersionsTheSecondTimeToo) {
+  std::vector<Mutation> batch;
+  for (const char* name : {"a", "b"}) {
+    batch.push_back(
+        ByAnn(CreateSchedule{OneShotSchedule(name, clock_.Now() - absl::Hours(1))}, "r-1"));
+    batch.back().brief = true;
+  }
+  const auto first = committer_.RunBatch(batch, /*atomic=*/true);
+  ASSERT_OK(Run(UpdateSchedule{SampleKey("b"), HourlySchedule("b"), {}, ""}, "r-2"));
+  const auto again = committer_.RunBatch(batch, /*atomic=*/true);
+  for (const int i : {0, 1}) {
+    ASSERT_OK(first[i]);
+    ASSERT_OK(again[i]);
+    EXPECT_FALSE(first[i]->schedule.has_value());
+    EXPECT_EQ(first[i]->version, (ScheduleVersion{SampleKey(i == 0 ? "a" : "b"), i + 1}));
+    EXPECT_THAT(first[i]->notes, SizeIs(1));
+    ExpectSame(*again[i], *first[i]);
+  }
+  EXPECT_THAT(Audit(), SizeIs(3));
 }
 
 TEST_P(ReplayTest, RequestIdsHaveABoundAndAnAlphabet) {

@@ -26,6 +26,7 @@ std::string ResourceName(const ScheduleKey& key) {
   return absl::StrCat("projects/", key.project, "/schedules/", key.name);
 }
 
-std::string EtagOf(const Schedule& schedule) { return absl::StrCat("\"", schedule.revision, "\""); }
+std::string EtagOf(int64_t revision) { return absl::StrCat("\"", revision, "\""); }
+std::string EtagOf(const Schedule& schedule) { return EtagOf(schedule.revision); }
 
 }  // namespace z4j::scheduler

@@ -128,14 +128,24 @@ struct Mutation {
   // the first answer again for kRequestIdKept, and nothing is done twice; with another request it
   // is INVALID_ARGUMENT.  Empty: none.
   std::string request_id;
-  // Which item of a batch that shares one request id; the committer sets it.
+  // Which item of its batch; the committer sets it.  Items that share a request id are one request.
   int batch_item = -1;
+  // Answer with the version of the schedule alone.
+  bool brief = false;
   // Answer as if it were done, and do nothing.
   bool validate_only = false;
 };
 
+// Which schedule, and which state of it.
+struct ScheduleVersion {
+  ScheduleKey key;
+  int64_t revision = 0;
+  friend bool operator==(const ScheduleVersion&, const ScheduleVersion&) = default;
+};
+
 struct MutationResult {
   std::optional<StoredSchedule> schedule;  // As it is afterwards; none: deleted, or a lone fire.
+  std::optional<ScheduleVersion> version;  // In its place, of a brief mutation.
   std::optional<Fire> fire;                // The one triggered, or that repeats another.
   std::vector<std::string> notes;          // For people: "its time is past: it fires at once".
 };
@@ -147,6 +157,7 @@ ScheduleKey KeyOf(const MutationAction& action);
 std::string ResourceName(const ScheduleKey& key);
 
 // The revision as a quoted text: "\"42\"".
+std::string EtagOf(int64_t revision);
 std::string EtagOf(const Schedule& schedule);
 
 }  // namespace z4j::scheduler

@@ -7,12 +7,15 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "services/base/field_error.h"
 #include "services/base/status_macros.h"
+#include "services/scheduler/core/json_text.h"
 #include "services/scheduler/limits.h"
 #include "services/scheduler/store/codec.h"
-#include "services/scheduler/store/json_text.h"
 
 namespace z4j::scheduler {
 namespace {
@@ -51,16 +54,26 @@ class Digest {
     return Add(a.action).Add(a.resource).Add(a.before).Add(a.after);
   }
 
-  std::string Sha256() const {
-    std::string digest(SHA256_DIGEST_LENGTH, '\0');
-    SHA256(reinterpret_cast<const unsigned char*>(text_.data()), text_.size(),
-           reinterpret_cast<unsigned char*>(digest.data()));
-    return digest;
-  }
+  const std::string& text() const { return text_; }
 
  private:
   std::string text_;
 };
+
+std::string Sha256(const std::string& text) {
+  std::string digest(SHA256_DIGEST_LENGTH, '\0');
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(),
+         reinterpret_cast<unsigned char*>(digest.data()));
+  return digest;
+}
+
+std::string HashOf(const Mutation& mutation) {
+  Digest digest;
+  digest.Add(absl::StrCat(mutation.action.index()));
+  std::visit([&digest](const auto& action) { digest.Add(action); }, mutation.action);
+  if (mutation.brief) digest.Add("brief");
+  return Sha256(digest.text());
+}
 
 // A triggered fire is made of little else than its key, and a retry of what it repeats.
 Json EncodeFire(const Fire& fire) {
@@ -95,7 +108,7 @@ absl::StatusOr<Fire> DecodeFire(const Json& json) {
   return fire;
 }
 
-// Put together by hand: it is made for every change.
+// One line, put together by hand: it is made for every change.
 std::string EncodeOutcome(const MutationResult& result) {
   std::string text = "{";
   const auto add = [&text](const char* key, absl::string_view value) {
@@ -112,11 +125,12 @@ std::string EncodeOutcome(const MutationResult& result) {
     AppendJsonText(text, EncodeSchedule(result.schedule->schedule));
     add("watermark", absl::StrCat(ToMicros(cursor.watermark)));
   }
+  if (result.version.has_value()) add("revision", absl::StrCat(result.version->revision));
   if (!result.notes.empty()) add("notes", dump(result.notes));
   return text + "}";
 }
 
-absl::StatusOr<MutationResult> DecodeOutcome(const std::string& text) {
+absl::StatusOr<MutationResult> DecodeOutcome(const std::string& text, const ScheduleKey& key) {
   MutationResult result;
   const Json json = Json::parse(text);
   if (json.contains("schedule")) {
@@ -126,11 +140,17 @@ absl::StatusOr<MutationResult> DecodeOutcome(const std::string& text) {
     stored.cursor.fires = json.at("fires").get<int64_t>();
     result.schedule = std::move(stored);
   }
+  if (json.contains("revision")) result.version = {key, json.at("revision").get<int64_t>()};
   if (json.contains("fire")) {
     ASSIGN_OR_RETURN(result.fire, DecodeFire(json.at("fire")));
   }
   if (json.contains("notes")) result.notes = json.at("notes").get<std::vector<std::string>>();
   return result;
+}
+
+absl::Status Unreadable(absl::string_view id) {
+  return absl::DataLossError(
+      absl::StrCat("the stored answer to request '", id, "' cannot be read"));
 }
 
 }  // namespace
@@ -147,38 +167,71 @@ absl::Status CheckRequestId(const std::string& request_id) {
 std::string RequestKey(const Mutation& mutation) {
   if (mutation.request_id.empty() || mutation.validate_only) return "";
   std::string key = absl::StrCat(KeyOf(mutation.action).project, "/", mutation.request_id);
-  // A request id holds no space, so an item of a batch is never taken for a request of its own.
-  if (mutation.batch_item >= 0) absl::StrAppend(&key, " ", mutation.batch_item);
+  // A request id holds no space, so a batch is never taken for a request of another kind.
+  if (mutation.batch_item >= 0) absl::StrAppend(&key, " batch");
   return key;
 }
 
-std::string RequestHash(const MutationAction& action) {
-  Digest digest;
-  digest.Add(absl::StrCat(action.index()));
-  std::visit([&digest](const auto& a) { digest.Add(a); }, action);
-  return digest.Sha256();
+std::string RequestHash(absl::Span<const Mutation> mutations) {
+  if (mutations.size() == 1 && mutations[0].batch_item < 0) return HashOf(mutations[0]);
+  std::string hashes;
+  for (const Mutation& mutation : mutations) hashes += HashOf(mutation);
+  return Sha256(hashes);
 }
 
-StoredRequest MakeStoredRequest(const Mutation& mutation, const MutationResult& result,
-                                absl::Time now) {
-  return {RequestKey(mutation), RequestHash(mutation.action), EncodeOutcome(result), now};
+// What is stored is the outcome of a mutation by itself, or a line for each item of a batch: its
+// number, a space and its outcome.
+absl::StatusOr<Answers> Answers::Read(const StoredRequest& stored) {
+  Answers answers;
+  answers.hash_ = stored.hash;
+  if (absl::StartsWith(stored.outcome, "{")) {
+    answers.outcomes_.emplace(-1, stored.outcome);
+    return answers;
+  }
+  for (const absl::string_view line : absl::StrSplit(stored.outcome, '\n', absl::SkipEmpty())) {
+    const std::pair<absl::string_view, std::string> parts =
+        absl::StrSplit(line, absl::MaxSplits(' ', 1));
+    int item = -1;
+    if (!absl::SimpleAtoi(parts.first, &item) || item < 0) return Unreadable(stored.id);
+    answers.outcomes_.emplace(item, parts.second);
+  }
+  if (answers.outcomes_.empty()) return Unreadable(stored.id);
+  return answers;
 }
 
-absl::StatusOr<MutationResult> ReplayRequest(const StoredRequest& stored,
-                                             const Mutation& mutation) {
-  if (stored.hash != RequestHash(mutation.action)) {
+absl::StatusOr<std::optional<MutationResult>> Answers::Find(const Mutation& mutation,
+                                                            const std::string& hash) const {
+  if (outcomes_.empty()) return std::nullopt;
+  if (hash != hash_) {
     return FieldError("request_id", absl::StrCat("'", mutation.request_id,
                                                  "' was used for another request; take a new one "
                                                  "for each change"));
   }
+  const auto found = outcomes_.find(mutation.batch_item);
+  if (found == outcomes_.end()) return std::nullopt;
   try {
-    absl::StatusOr<MutationResult> result = DecodeOutcome(stored.outcome);
-    if (result.ok()) return result;
+    absl::StatusOr<MutationResult> result = DecodeOutcome(found->second, KeyOf(mutation.action));
+    if (result.ok()) return *std::move(result);
   } catch (const nlohmann::json::exception&) {
     // Fall through: the store gave back what nobody wrote.
   }
-  return absl::DataLossError(
-      absl::StrCat("the stored answer to request '", stored.id, "' cannot be read"));
+  return Unreadable(mutation.request_id);
+}
+
+void Answers::Add(const Mutation& mutation, const std::string& hash, const MutationResult& result) {
+  hash_ = hash;
+  outcomes_[mutation.batch_item] = EncodeOutcome(result);
+  is_changed_ = true;
+}
+
+StoredRequest Answers::Store(std::string id, absl::Time now) const {
+  StoredRequest stored{std::move(id), hash_, "", now};
+  for (const auto& [item, outcome] : outcomes_) {
+    if (item >= 0) absl::StrAppend(&stored.outcome, item, " ");
+    stored.outcome += outcome;
+    if (item >= 0) stored.outcome += '\n';
+  }
+  return stored;
 }
 
 }  // namespace z4j::scheduler

@@ -72,13 +72,16 @@ TEST_F(RetryFireTest, AnotherScheduleUnderTheNameOfADeletedOneIsNotTheFires) {
 TEST_F(RetryFireTest, AStoredAnswerComesBackWhole) {
   ASSERT_OK_AND_ASSIGN(const Decision decision, Decided());
   const Mutation mutation = ByAnn(retry_, "r-1");
-  const StoredRequest stored = MakeStoredRequest(mutation, decision.result, now_);
+  Answers given;
+  given.Add(mutation, RequestHash({mutation}), decision.result);
+  ASSERT_OK_AND_ASSIGN(const Answers stored, Answers::Read(given.Store("r-1", now_)));
   Mutation again = mutation;  // By then it is found to be repeated: the request is the same.
   std::get<RetryFire>(again.action).repeated_by = decision.result.fire->id;
-  ASSERT_OK_AND_ASSIGN(const MutationResult result, ReplayRequest(stored, again));
-  EXPECT_EQ(result.fire, decision.result.fire);
+  ASSERT_OK_AND_ASSIGN(const auto result, stored.Find(again, RequestHash({again})));
+  ASSERT_TRUE(result.has_value());
+  EXPECT_EQ(result->fire, decision.result.fire);
   std::get<RetryFire>(again.action).fire.id = {Uuid::Random()};
-  EXPECT_THAT(ReplayRequest(stored, again), StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(stored.Find(again, RequestHash({again})), StatusIs(StatusCode::kInvalidArgument));
 }
 
 }  // namespace

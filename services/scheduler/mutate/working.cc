@@ -4,15 +4,31 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/base/status_macros.h"
-#include "services/scheduler/mutate/request.h"
 
 namespace z4j::scheduler {
 
-absl::StatusOr<MutationResult> Working::Run(const Mutation& mutation, const Uuid& fresh_id) {
+namespace {
+
+// What `mutation` is answered.
+MutationResult ResultOf(const Mutation& mutation, const Decision& decision) {
+  if (!mutation.brief || !decision.result.schedule.has_value()) return decision.result;
+  MutationResult result;
+  result.version = {KeyOf(mutation.action), decision.result.schedule->schedule.revision};
+  result.fire = decision.result.fire;
+  result.notes = decision.result.notes;
+  return result;
+}
+
+}  // namespace
+
+absl::StatusOr<MutationResult> Working::Run(const Mutation& mutation, const std::string& hash,
+                                            const Uuid& fresh_id) {
   RETURN_IF_ERROR(CheckRequestId(mutation.request_id));
-  const std::string request_key = RequestKey(mutation);
-  if (const StoredRequest* stored = FindRequest(request_key); stored != nullptr) {
-    return ReplayRequest(*stored, mutation);
+  Answers* answers = nullptr;
+  if (const std::string request_key = RequestKey(mutation); !request_key.empty()) {
+    ASSIGN_OR_RETURN(answers, AnswersOf(request_key));
+    ASSIGN_OR_RETURN(std::optional<MutationResult> answered, answers->Find(mutation, hash));
+    if (answered.has_value()) return *std::move(answered);
   }
   const ScheduleKey key = KeyOf(mutation.action);
   const auto changed = changed_.find(key);
@@ -26,9 +42,12 @@ absl::StatusOr<MutationResult> Working::Run(const Mutation& mutation, const Uuid
   const Moment moment{now_, read_->head.seq + static_cast<int64_t>(writes_.audit.size()) + 1,
                       fresh_id, offers_};
   ASSIGN_OR_RETURN(Decision decision, Decide(Find(key), mutation, moment));
-  MutationResult result = decision.result;
+  MutationResult result = ResultOf(mutation, decision);
   if (mutation.validate_only) return result;
-  if (!request_key.empty()) requests_[request_key] = MakeStoredRequest(mutation, result, now_);
+  if (answers != nullptr) {
+    answers->Add(mutation, hash, result);
+    has_answered_ = true;
+  }
   if (decision.effect != Decision::Effect::kNothing) Take(key, std::move(decision));
   return result;
 }
@@ -41,11 +60,13 @@ const StoredSchedule* Working::Find(const ScheduleKey& key) const {
   return read == read_->schedules.end() ? nullptr : &read->second;
 }
 
-const StoredRequest* Working::FindRequest(const std::string& id) const {
-  if (id.empty()) return nullptr;
+absl::StatusOr<Answers*> Working::AnswersOf(const std::string& id) {
   if (const auto taken = requests_.find(id); taken != requests_.end()) return &taken->second;
-  const auto read = read_->requests.find(id);
-  return read == read_->requests.end() ? nullptr : &read->second;
+  Answers answers;
+  if (const auto read = read_->requests.find(id); read != read_->requests.end()) {
+    ASSIGN_OR_RETURN(answers, Answers::Read(read->second));
+  }
+  return &requests_.emplace(id, std::move(answers)).first->second;
 }
 
 void Working::Take(const ScheduleKey& key, Decision decision) {
@@ -81,7 +102,9 @@ absl::StatusOr<WriteSet> Working::Finish(ChainMac& mac, const Keyring& keys) && 
     }
     writes_.updated.push_back(std::move(stored->schedule));
   }
-  for (auto& [id, request] : requests_) writes_.requests.push_back(std::move(request));
+  for (const auto& [id, answers] : requests_) {
+    if (answers.is_changed()) writes_.requests.push_back(answers.Store(id, now_));
+  }
   ASSIGN_OR_RETURN(writes_.head, AppendToChain(mac, keys, read_->head, writes_.audit));
   return std::move(writes_);
 }

@@ -11,6 +11,7 @@
 #include "services/scheduler/audit/chain.h"
 #include "services/scheduler/mutate/decide.h"
 #include "services/scheduler/mutate/mutation.h"
+#include "services/scheduler/mutate/request.h"
 #include "services/scheduler/store/schedule_store.h"
 
 namespace z4j::scheduler {
@@ -24,20 +25,23 @@ class Working {
       : read_(&read), now_(now), offers_(offers) {}
 
   // Decides `mutation` and, unless it is refused or only validated, takes up what it comes to.  A
-  // request id seen before gets its answer again and does nothing.  Codes as Decide, and
+  // request id seen before gets its answer again and does nothing; `hash` is the RequestHash of all
+  // that was sent with `mutation`, if it has a request id.  Codes as Decide and Answers, and
   // FAILED_PRECONDITION for a deletion beside other changes of the same schedule: their rows could
   // not be told apart.
-  absl::StatusOr<MutationResult> Run(const Mutation& mutation, const Uuid& fresh_id);
+  absl::StatusOr<MutationResult> Run(const Mutation& mutation, const std::string& hash,
+                                     const Uuid& fresh_id);
 
   // Whether there is anything to write.
-  bool dirty() const { return !writes_.audit.empty() || !requests_.empty(); }
+  bool dirty() const { return !writes_.audit.empty() || has_answered_; }
 
   // All that was taken up, with its audit entries linked to the chain.  Codes as AppendToChain.
   absl::StatusOr<WriteSet> Finish(ChainMac& mac, const Keyring& keys) &&;
 
  private:
   const StoredSchedule* Find(const ScheduleKey& key) const;
-  const StoredRequest* FindRequest(const std::string& id) const;
+  // The answers under `id`, of which there may be none yet.
+  absl::StatusOr<Answers*> AnswersOf(const std::string& id);
   void Take(const ScheduleKey& key, Decision decision);
 
   const ReadSet* read_;
@@ -45,7 +49,8 @@ class Working {
   const EngineOffers* offers_;
   // Schedules that were changed; none: deleted.
   std::map<ScheduleKey, std::optional<StoredSchedule>> changed_;
-  std::map<std::string, StoredRequest> requests_;  // Answered, by id.
+  std::map<std::string, Answers> requests_;  // By RequestKey.
+  bool has_answered_ = false;                // One of them is changed.
   WriteSet writes_;  // Only deleted, fires, cancelled and audit; Finish fills the rest.
 };
 

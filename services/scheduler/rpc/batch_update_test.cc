@@ -78,6 +78,40 @@ TEST_F(BatchUpdateTest, TheSameRequestIdChangesOnceAndAnswersTwice) {
   EXPECT_EQ(store_.GetAuditHead()->seq, 2);
 }
 
+// As often as it is sent.
+TEST_F(BatchUpdateTest, OnWishTheAnswerNamesTheVersionsAndTheErrorsAlone) {
+  for (const char* id : {"a", "b"}) Created(id);
+  v1::BatchUpdateSchedulesRequest request = SlowDown({"a", "missing", "b"});
+  request.set_allow_partial(true);
+  request.set_request_id("r-1");
+  request.set_view(v1::SCHEDULE_VIEW_VERSION);
+  for (int times = 0; times < 2; ++times) {
+    ASSERT_OK_AND_ASSIGN(const v1::BatchUpdateSchedulesResponse response,
+                         BatchUpdateSchedules(request));
+    ASSERT_EQ(response.results_size(), 3);
+    EXPECT_EQ(response.results(1).error().code(), static_cast<int>(StatusCode::kNotFound));
+    for (const int i : {0, 2}) {
+      const StoredSchedule stored = *store_.GetSchedule({"default", i == 0 ? "a" : "b"});
+      v1::Schedule version;
+      version.set_name(NameOf(stored.schedule.name));
+      version.set_revision(stored.schedule.revision);
+      version.set_etag(EtagOf(stored.schedule));
+      EXPECT_EQ(response.results(i).schedule().SerializeAsString(), version.SerializeAsString());
+      EXPECT_EQ(stored.schedule.queue, "slow");
+    }
+  }
+  EXPECT_EQ(store_.GetAuditHead()->seq, 4);
+}
+
+TEST_F(BatchUpdateTest, AViewThatThereIsNotIsRefused) {
+  Created("a");
+  v1::BatchUpdateSchedulesRequest request = SlowDown({"a"});
+  request.set_view(static_cast<v1::ScheduleView>(99));
+  const auto refused = BatchUpdateSchedules(request);
+  EXPECT_THAT(refused, StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(FaultFields(refused.status()), ElementsAre("view"));
+}
+
 TEST_F(BatchUpdateTest, ValidateOnlyAnswersAndWritesNothing) {
   Created("a");
   v1::BatchUpdateSchedulesRequest request = SlowDown({"a"});

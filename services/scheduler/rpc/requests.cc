@@ -20,6 +20,9 @@ Mutation MutationOf(const Request& request, MutationAction action) {
   if constexpr (requires { request.validate_only(); }) {
     mutation.validate_only = request.validate_only();
   }
+  if constexpr (requires { request.view(); }) {
+    mutation.brief = request.view() == v1::SCHEDULE_VIEW_VERSION;
+  }
   return mutation;
 }
 
@@ -108,7 +111,9 @@ absl::Status CheckBatch(const Request& request) {
     return FieldError("items", absl::StrCat("has ", bytes, " bytes; at most ", kBatchCreateBytesMax,
                                             " are allowed: split it into more requests"));
   }
-  return absl::OkStatus();
+  Faults faults;
+  ToEnum(request.view(), int{v1::SCHEDULE_VIEW_FULL}, "view", faults);
+  return ErrorIfAny(std::move(faults));
 }
 
 }  // namespace
@@ -125,6 +130,7 @@ absl::StatusOr<std::vector<absl::StatusOr<Mutation>>> ParseBatchCreate(
   ASSIGN_OR_RETURN(const std::string project, ParseProject(request.parent(), "parent"));
   RETURN_IF_ERROR(CheckBatch(request));
   std::vector<absl::StatusOr<Mutation>> mutations;
+  mutations.reserve(request.items_size());
   for (int i = 0; i < request.items_size(); ++i) {
     const v1::NewSchedule& item = request.items(i);
     absl::StatusOr<CreateSchedule> create =
@@ -143,6 +149,7 @@ absl::StatusOr<std::vector<absl::StatusOr<Mutation>>> ParseBatchUpdate(
   ASSIGN_OR_RETURN(const std::string project, ParseProject(request.parent(), "parent"));
   RETURN_IF_ERROR(CheckBatch(request));
   std::vector<absl::StatusOr<Mutation>> mutations;
+  mutations.reserve(request.items_size());
   for (int i = 0; i < request.items_size(); ++i) {
     const v1::EditedSchedule& item = request.items(i);
     const std::string prefix = absl::StrCat("items[", i, "].");

@@ -72,6 +72,7 @@ absl::StatusOr<std::vector<Committer::Result>> RunItems(
   std::vector<Committer::Result> results(parsed.size(), absl::UnknownError(""));
   std::vector<Mutation> mutations;
   std::vector<int> items;  // Which item each mutation is.
+  mutations.reserve(parsed.size());
   for (int i = 0; i < parsed.size(); ++i) {
     if (!parsed[i].ok()) {
       if (!allow_partial) return parsed[i].status();
@@ -94,6 +95,12 @@ absl::StatusOr<std::vector<Committer::Result>> RunItems(
   return results;
 }
 
+void SetVersion(const ScheduleVersion& version, v1::Schedule* out) {
+  out->set_name(ResourceName(version.key));
+  out->set_etag(EtagOf(version.revision));
+  out->set_revision(version.revision);
+}
+
 // What was written is in the answer whatever its size: it is there now, and `shorten` is called for
 // what has no room.  Errors have the rest of the room, and beyond it their code alone.
 template <typename Response, typename Shorten>
@@ -104,6 +111,7 @@ void FillResults(const std::vector<Committer::Result>& results, Response* respon
     auto* out = response->add_results();
     if (!result.ok()) continue;
     if (result->schedule) SetSchedule(*result->schedule, out->mutable_schedule());
+    if (result->version) SetVersion(*result->version, out->mutable_schedule());
     for (const std::string& note : result->notes) out->add_notes(note);
     if (!room.Take(*out)) shorten(out->mutable_schedule());
   }

@@ -220,6 +220,22 @@ TEST_F(ScheduleServiceTest, PreviewOfAStoredOneIsWhatItWillDo) {
   EXPECT_THAT(PreviewSchedule(request), StatusIs(StatusCode::kInvalidArgument, HasSubstr("count")));
 }
 
+TEST_F(ScheduleServiceTest, ABatchOfCreationsCanBeAnsweredWithVersionsAlone) {
+  v1::BatchCreateSchedulesRequest request;
+  request.set_parent("projects/default");
+  request.set_view(v1::SCHEDULE_VIEW_VERSION);
+  v1::NewSchedule* item = request.add_items();
+  item->set_schedule_id("a");
+  *item->mutable_schedule() = NewSchedule("a").schedule();
+  ASSERT_OK_AND_ASSIGN(const v1::BatchCreateSchedulesResponse response,
+                       BatchCreateSchedules(request));
+  const v1::Schedule& created = response.results(0).schedule();
+  EXPECT_EQ(created.name(), NameOf("a"));
+  EXPECT_EQ(created.etag(), "\"1\"");
+  EXPECT_EQ(created.revision(), 1);
+  EXPECT_EQ(created.task(), "");
+}
+
 TEST_F(ScheduleServiceTest, BatchIsAllOrNothingUnlessPartialIsAllowed) {
   v1::BatchCreateSchedulesRequest request;
   request.set_parent("projects/default");

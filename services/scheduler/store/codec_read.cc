@@ -8,9 +8,9 @@
 #include "absl/strings/strip.h"
 #include "services/base/status_macros.h"
 #include "services/scheduler/core/civil_text.h"
+#include "services/scheduler/core/json_text.h"
 #include "services/scheduler/store/codec.h"
 #include "services/scheduler/store/codec_fields.h"
-#include "services/scheduler/store/json_text.h"
 
 namespace z4j::scheduler {
 namespace {

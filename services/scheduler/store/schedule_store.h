@@ -70,9 +70,9 @@ struct AuditHead {
   friend bool operator==(const AuditHead&, const AuditHead&) = default;
 };
 
-// An answered mutation, kept so that a repeated request id gets the same answer.
+// An answered mutation, or batch of them, kept so that a repeated request id gets the same answer.
 struct StoredRequest {
-  std::string id;       // "<project>/<request id>"
+  std::string id;       // "<project>/<request id>", with " batch" behind it of a whole batch.
   std::string hash;     // SHA-256 of the request: another request under the same id is refused.
   std::string outcome;  // What the committer needs to repeat the answer; opaque here.
   absl::Time at;

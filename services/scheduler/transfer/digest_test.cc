@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <nlohmann/json.hpp>
+
 namespace z4j::scheduler {
 namespace {
 
@@ -21,6 +23,54 @@ TEST(DigestTest, TheTextHoldsWhatIsNotTheDefaultAndNothingElse) {
   EXPECT_EQ(DefinitionText(Nightly()),
             R"({"cron":{"hour":"5","minute":"0"},"engine":"celery","task":"proj.nightly",)"
             R"("time_zone":"Europe/Berlin"})");
+}
+
+// Digests are stored: the text of a definition is the same for ever.
+TEST(DigestTest, MembersStandInTheOrderOfTheirNamesAndAreSpelledAsJson) {
+  Schedule all = Nightly();
+  all.adapter_labels = {{"b", "2"}, {"a", "\"1\"\n"}};
+  all.affinity_key = "k";
+  all.args_json = "[\"\u00fc\"]";
+  all.catch_up = CatchUp::kSkip;
+  all.catch_up_max = 3;
+  all.catch_up_window = absl::Seconds(2);
+  all.description = "\x01 \xff";
+  all.end_at = absl::FromUnixMicros(-5);
+  all.engine_options = {{"headers", "{}"}};
+  all.expires = absl::Seconds(1);
+  all.fold = FoldPolicy::kBoth;
+  all.gap = GapPolicy::kSkip;
+  all.jitter = absl::Seconds(4);
+  all.jitter_mode = JitterMode::kHash;
+  all.kwargs_json = "{\"a\":1}";
+  all.max_fires = 7;
+  all.overlap = Overlap::kSkip;
+  all.priority = -5;
+  all.queue = "slow";
+  all.retry = {3, absl::Seconds(2), absl::Minutes(2)};
+  all.run_retry = RunRetry{3, absl::Seconds(5), 1.5, absl::Hours(2)};
+  all.run_retry->on = {RunEnd::kFailed, RunEnd::kExpiredInQueue};
+  all.run_retry->on_lost = OnLost::kRetry;
+  all.start_at = absl::UnixEpoch();
+  CalendarIntervalSpec calendar;
+  calendar.years = calendar.months = calendar.weeks = calendar.days = 1;
+  calendar.at_second = 60;
+  calendar.start_date = absl::CivilDay(2026, 12, 31);
+  CronSpec cron;
+  cron.second = cron.minute = cron.hour = cron.day_of_month = cron.month = "1";
+  cron.day_of_week = cron.year = cron.iso_week = cron.expression = "2";
+  cron.day_match = DayMatch::kAnd;
+  cron.microsecond = 9;
+  const Spec specs[] = {cron, IntervalSpec{absl::Minutes(5), absl::UnixEpoch(), Arithmetic::kWall},
+                        OneShotSpec{absl::UnixEpoch()},
+                        SolarSpec{SolarEvent::kSunset, 52.5, -0.1, absl::Minutes(-1)}, calendar};
+  for (const Spec& spec : specs) {
+    all.spec = spec;
+    const std::string text = DefinitionText(all);
+    EXPECT_EQ(nlohmann::json::parse(text).dump(), text);
+  }
+  EXPECT_EQ(DefinitionDigest(all),
+            "89934248bf84daffeea73026d40dcc6fb379213d6d3de5db0472f9e90e88c048");
 }
 
 TEST(DigestTest, WhatNamesAScheduleAndWhatBecameOfItDoNotCount) {

@@ -17,6 +17,16 @@ using pq::ArrayBuilder;
 using pq::Params;
 using pq::Type;
 
+// "unnest($first), …": a row for each place in `count` arrays.  Behind SELECT they are read one
+// after the other; behind FROM each of them would first be written to a table of its own.
+std::string Unnested(int first, int count) {
+  std::string text;
+  for (int i = first; i < first + count; ++i) {
+    absl::StrAppend(&text, text.empty() ? "" : ", ", "unnest($", i, ")");
+  }
+  return text;
+}
+
 // PENDING fires are looked for from the oldest that any open batch holds, so that the whole history
 // of a schedule need not be read.
 MutationCall Delete(const std::vector<ScheduleKey>& deleted) {
@@ -41,11 +51,11 @@ MutationCall Delete(const std::vector<ScheduleKey>& deleted) {
 MutationCall Insert(const std::vector<StoredSchedule>& inserted) {
   static const auto* const statement = new pq::Statement{
       "insert_schedules",
-      "WITH cursor AS (INSERT INTO cursors SELECT * FROM unnest($14, $15, $16)) "
-      "INSERT INTO schedules (id, project, name, engine, kind, state, revision,"
-      "  created_at, updated_at, labels, definition, source_kind, source_locator) "
-      "SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
-      "  $13)"};
+      absl::StrCat("WITH cursor AS (INSERT INTO cursors SELECT ", Unnested(14, 3),
+                   ") INSERT INTO schedules (id, project, name, engine, kind, state, revision,"
+                   "  created_at, updated_at, labels, definition, source_kind, source_locator) "
+                   "SELECT ",
+                   Unnested(1, 13))};
   std::vector<const Schedule*> schedules;
   for (const StoredSchedule& stored : inserted) schedules.push_back(&stored.schedule);
   MutationCall call = {{statement, ScheduleArrays(schedules)}};
@@ -63,17 +73,18 @@ MutationCall Insert(const std::vector<StoredSchedule>& inserted) {
 MutationCall Update(const std::vector<Schedule>& updated) {
   static const auto* const statement = new pq::Statement{
       "update_schedules",
-      "WITH changed AS ("
-      "  UPDATE schedules s SET engine = n.engine, kind = n.kind, state = n.state,"
-      "    revision = n.revision, created_at = n.created_at, updated_at = n.updated_at,"
-      "    labels = n.labels, definition = n.definition, source_kind = n.source_kind,"
-      "    source_locator = n.source_locator"
-      "  FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS n(id, project, "
-      "name,"
-      "    engine, kind, state, revision, created_at, updated_at, labels, definition, source_kind,"
-      "    source_locator)"
-      "  WHERE s.id = n.id RETURNING 1) "
-      "SELECT count(*) FROM changed"};
+      absl::StrCat(
+          "WITH changed AS ("
+          "  UPDATE schedules s SET engine = n.engine, kind = n.kind, state = n.state,"
+          "    revision = n.revision, created_at = n.created_at, updated_at = n.updated_at,"
+          "    labels = n.labels, definition = n.definition, source_kind = n.source_kind,"
+          "    source_locator = n.source_locator"
+          "  FROM (SELECT ",
+          Unnested(1, 13),
+          ") AS n(id, project, name, engine, kind, state, revision, created_at, updated_at, labels,"
+          "    definition, source_kind, source_locator)"
+          "  WHERE s.id = n.id RETURNING 1) "
+          "SELECT count(*) FROM changed")};
   std::vector<const Schedule*> schedules;
   for (const Schedule& schedule : updated) schedules.push_back(&schedule);
   return {{statement, ScheduleArrays(schedules)}, static_cast<int64_t>(updated.size())};
@@ -132,9 +143,7 @@ MutationCall Cancel(std::vector<FireKey> cancelled) {
 
 MutationCall InsertAudit(const std::vector<AuditEntry>& entries) {
   static const auto* const statement = new pq::Statement{
-      "insert_audit",
-      "INSERT INTO audit_entries "
-      "SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"};
+      "insert_audit", absl::StrCat("INSERT INTO audit_entries SELECT ", Unnested(1, 13))};
   MutationCall call = {{statement, {}}};
   AddAudit(call.call.params, entries);
   return call;

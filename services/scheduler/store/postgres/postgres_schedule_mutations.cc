@@ -83,8 +83,13 @@ absl::Status PostgresScheduleStore::Transact(
   RETURN_IF_ERROR(CheckAudit(read.head, write));
   RETURN_IF_ERROR(Write(*connection, write));
   if (HasGrown(write.inserted.size())) {
-    // Where it cannot be, it only costs time: autovacuum does the same, minutes later.
-    connection->Script("ANALYZE (SKIP_LOCKED) schedules, cursors").IgnoreError();
+    // Where it cannot be, it only costs time: autovacuum does the same, minutes later.  Of columns
+    // that nothing is looked for by, such as the definition, it would take longer than of these.
+    connection
+        ->Script(
+            "ANALYZE (SKIP_LOCKED) schedules (project, name, engine, kind, state, source_kind,"
+            " source_locator), cursors (schedule_id)")
+        .IgnoreError();
   }
   return absl::OkStatus();
 }
@@ -92,7 +97,7 @@ absl::Status PostgresScheduleStore::Transact(
 bool PostgresScheduleStore::HasGrown(int64_t inserted) {
   const int64_t in_all = inserted_ += inserted;
   int64_t at = analyze_at_;
-  return in_all >= at && analyze_at_.compare_exchange_strong(at, 2 * in_all);
+  return in_all >= at && analyze_at_.compare_exchange_strong(at, 4 * in_all);
 }
 
 }  // namespace z4j::scheduler

@@ -1,4 +1,4 @@
-#include "services/scheduler/store/json_text.h"
+#include "services/scheduler/core/json_text.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -19,14 +19,14 @@ void AppendJsonText(std::string& to, absl::string_view text) {
     return;
   }
   to += '"';
-  for (size_t end = text.find_first_of("\"\\"); end != text.npos;
-       end = text.find_first_of("\"\\")) {
-    to.append(text.data(), end);
+  size_t begin = 0;  // Of what is not appended yet.
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '"' && text[i] != '\\') continue;
+    to.append(text.data() + begin, i - begin);
     to += '\\';
-    to += text[end];
-    text.remove_prefix(end + 1);
+    begin = i;
   }
-  to.append(text.data(), text.size());
+  to.append(text.data() + begin, text.size() - begin);
   to += '"';
 }
 

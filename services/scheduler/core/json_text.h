@@ -1,11 +1,11 @@
-#ifndef Z4J_SCHEDULER_STORE_JSON_TEXT_H_
-#define Z4J_SCHEDULER_STORE_JSON_TEXT_H_
+#ifndef Z4J_SCHEDULER_CORE_JSON_TEXT_H_
+#define Z4J_SCHEDULER_CORE_JSON_TEXT_H_
 
 #include <string>
 
 #include "absl/strings/string_view.h"
 
-// One text in the JSON that stores hold, as nlohmann::json writes it: UTF-8 stays, what is none
+// One text in JSON that is written by hand, as nlohmann::json writes it: UTF-8 stays, what is none
 // becomes U+FFFD.  Pure.
 namespace z4j::scheduler {
 
@@ -18,4 +18,4 @@ bool TakeJsonText(absl::string_view& from, std::string& text);
 
 }  // namespace z4j::scheduler
 
-#endif  // Z4J_SCHEDULER_STORE_JSON_TEXT_H_
+#endif  // Z4J_SCHEDULER_CORE_JSON_TEXT_H_
