@@ -180,7 +180,8 @@ void Database::Transact(const scheduler::Mutation& mutation, absl::Time now, con
       before = found->second;
     }
     scheduler::Working working(read, now, nullptr);
-    ASSIGN_OR_RETURN(const scheduler::MutationResult result, working.Run(mutation, fresh_id));
+    ASSIGN_OR_RETURN(const scheduler::MutationResult result,
+                     working.Run(mutation, /*hash=*/"", fresh_id));
     if (!working.dirty()) return absl::CancelledError("nothing to write");
     after = result.schedule;
     ASSIGN_OR_RETURN(scheduler::WriteSet writes, std::move(working).Finish(mac_, keys_));
