@@ -171,7 +171,7 @@ def test_an_actor_with_another_queue_does_not_take_them(to_either: Any, broker: 
         (cron("30 0 9 * * *"), {}, "no seconds"),
         *NOT_IN_CRONS,
         ({"oneShot": {"fireTime": "2026-05-01T00:00:00Z"}}, {}, "a one-shot"),
-        ({"calendarInterval": {"months": 2, "startDate": "2026-01-31"}}, {}, "calendar"),
+        ({"calendarInterval": {"days": 2, "startDate": "2026-01-31"}}, {}, "calendar"),
         (NINE, {"argsJson": "[1]"}, "sends its actor none"),
         (NINE, {"kwargsJson": '{"n": 1}'}, "sends its actor none"),
         (NINE, {"engineOptions": {"max_retries": "1"}}, "max_retries"),

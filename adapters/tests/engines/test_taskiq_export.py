@@ -149,7 +149,7 @@ def test_taskiqs_own_source_reads_them(exported: Any, redis_server: RedisServer)
     [
         (cron("30 0 9 * * *"), {}, "no seconds"),
         *NOT_IN_CRONS,
-        ({"calendarInterval": {"months": 2, "startDate": "2026-01-31"}}, {}, "calendar"),
+        ({"calendarInterval": {"days": 2, "startDate": "2026-01-31"}}, {}, "calendar"),
         (MINUTE, {}, "--any-phase"),
         (NINE, {"priority": 5}, "priority is 5"),
         (NINE, {"expires": "60s"}, "expires is"),
