@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -81,7 +82,7 @@ class Installation:
         return {key: int(n) for key, n in self.redis.client().hgetall("rec:starts").items()}
 
 
-def make_installation(folder: Path, store: str, stack: Any) -> Installation:
+def make_installation(folder: Path, store: str, stack: ExitStack) -> Installation:
     """Starts everything; `stack` (an ExitStack) stops it."""
     broker = stack.enter_context(RedisServer(folder))
     postgres = stack.enter_context(PostgresServer(folder)) if store == "postgres" else None
@@ -102,16 +103,21 @@ def make_installation(folder: Path, store: str, stack: Any) -> Installation:
     return Installation(broker, scheduler, adapter, worker, postgres)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installation]:
-    """One installation per store; its logs are shown when the test fails."""
-    from contextlib import ExitStack
-
+@contextmanager
+def installed(folder: Path, store: str) -> Iterator[Installation]:
+    """An installation; its logs are shown when a test fails."""
     with ExitStack() as stack:
-        made = make_installation(tmp_path, request.param, stack)
+        made = make_installation(folder, store, stack)
         yield made
         for program in (made.scheduler, made.adapter, made.worker):
             print(f"--- {program.name} ---\n{program.log()[-3000:]}")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installation]:
+    """One installation per store and test."""
+    with installed(tmp_path, request.param) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

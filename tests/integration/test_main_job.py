@@ -5,10 +5,7 @@ from __future__ import annotations
 import itertools
 from datetime import datetime, timedelta, timezone
 
-import pytest
-
 from tests.harness.processes import wait_for
-from tests.harness.scheduler_server import CliError
 from tests.integration.conftest import Installation
 
 
@@ -122,42 +119,3 @@ def test_in_shadow_due_times_are_recorded_and_after_it_each_runs_and_none_is_los
     counted = sum(int(fire["count"]) for fire in recorded + ours)
     assert dues[-1] - dues[0] == timedelta(seconds=counted - 1), dues
     wait_for("a run to end", lambda: any(f["state"] == "STATE_SUCCEEDED" for f in split()[1]))
-
-
-@pytest.mark.parametrize(
-    ("args", "field"),
-    [
-        (["--cron", "0 3 * * *", "-z", "Mars/Phobos"], "time_zone"),
-        (["--cron", "0 0 31 2 *", "-z", "UTC"], "cron"),
-        (["--interval", "500ms"], "period"),
-        (["--interval", "4000d"], "period"),
-        (["--solar", "sunset", "--latitude", "91", "--longitude", "0"], "latitude"),
-        (["--interval", "5s", "--args", "not json"], "args_json"),
-        (["--interval", "5s", "--args", '["' + "x" * 70_000 + '"]'], "args_json"),
-        (["--interval", "5s", "--option", "no_such_option=1"], "no_such_option"),
-    ],
-)
-def test_bad_input_names_the_field_and_writes_nothing(
-    installation: Installation, args: list[str], field: str
-) -> None:
-    before = installation.scheduler.cli("audit", "list", "--limit", "1000")
-    with pytest.raises(CliError) as refused:
-        installation.create("bad", *args)
-    assert refused.value.code == 2
-    assert field in refused.value.stderr
-    assert installation.scheduler.cli("schedule", "list") == []
-    assert installation.scheduler.cli("audit", "list", "--limit", "1000") == before
-
-
-def test_a_second_schedule_of_the_same_name_and_a_stale_etag_are_refused(
-    installation: Installation,
-) -> None:
-    etag = installation.create("ping", "--cron", "0 3 * * *", "-z", "UTC")["etag"]
-    with pytest.raises(CliError) as duplicate:
-        installation.create("ping", "--interval", "5s")
-    assert duplicate.value.code == 5
-    installation.scheduler.cli("schedule", "update", "ping", "--priority", "5")
-    with pytest.raises(CliError) as stale:
-        installation.scheduler.cli("schedule", "update", "ping", "--priority", "9", "--etag", etag)
-    assert stale.value.code == 5
-    assert installation.scheduler.cli("schedule", "get", "ping")["priority"] == 5
