@@ -30,7 +30,7 @@ SEED_GIVEN = os.environ.get("Z4J_SEED", "20261122")
 SEED = secrets.randbelow(2**32) if SEED_GIVEN == "draw" else int(SEED_GIVEN)
 COUNT = int(os.environ.get("Z4J_SPECS") or 300)
 # So many due times of each definition are compared.
-FIRES = int(os.environ.get("Z4J_FIRES") or 60)
+FIRES = int(os.environ.get("Z4J_FIRES") or 30)
 
 
 class Evaluator:
