@@ -31,11 +31,12 @@ target_precompile_headers(z4j_grpc_test_headers PRIVATE <gmock/gmock.h> <gtest/g
 #   TEST_DEPS adds libraries that only the tests need; SOURCES adds generated files;
 #   EXCLUDE (names without ending) leaves sources and tests to another library of the folder.
 #   WITH_POSTGRES runs the tests beside a PostgreSQL cluster of their own; OWN_PCH leaves it to the
-#   folder to say what is precompiled.
+#   folder to say what is precompiled; ONE_BY_ONE compiles each source by itself, since names of
+#   theirs that nobody else sees are the same.
 #
 # main.cc, *_main.cc and *_bench.cc are left to the folder's own CMakeLists.txt.
 function(z4j_room name)
-  cmake_parse_arguments(ROOM "WITH_POSTGRES;OWN_PCH" "" "DEPS;TEST_DEPS;SOURCES;EXCLUDE" ${ARGN})
+  cmake_parse_arguments(ROOM "WITH_POSTGRES;OWN_PCH;ONE_BY_ONE" "" "DEPS;TEST_DEPS;SOURCES;EXCLUDE" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cc *.h testing/*.cc testing/*.h)
   file(GLOB tests CONFIGURE_DEPENDS *_test.cc)
   list(FILTER sources EXCLUDE REGEX "(_test|_main|_bench|/main)\\.cc$")
@@ -58,6 +59,14 @@ function(z4j_room name)
   endif()
   if(NOT ROOM_OWN_PCH)
     target_precompile_headers(z4j_${name} REUSE_FROM ${headers})
+  endif()
+  # A few sources at once: half of their time is for headers that they share.
+  if(NOT ROOM_ONE_BY_ONE)
+    set_target_properties(z4j_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
+    # What only tests link stays out of the programs.
+    set(for_tests ${sources})
+    list(FILTER for_tests INCLUDE REGEX "/testing/")
+    set_source_files_properties(${for_tests} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   endif()
 
   if(tests)

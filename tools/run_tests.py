@@ -65,7 +65,7 @@ def ctest(build: Path) -> Count:
     ok = run(
         "C++ tests",
         # Most of them wait more than they compute.
-        ["ctest", "--test-dir", str(build), "-j2", "--output-on-failure", "--no-tests=error"],
+        ["ctest", "--test-dir", str(build), "-j3", "--output-on-failure", "--no-tests=error"],
         GTEST_OUTPUT=f"xml:{results}/",
     )
     total = sum((count_junit(file) for file in results.glob("*.xml")), Count())

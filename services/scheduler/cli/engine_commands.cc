@@ -20,7 +20,7 @@
 namespace z4j::scheduler {
 namespace {
 
-using Stub = v1::EngineService::Stub;
+using EngineStub = v1::EngineService::Stub;
 
 struct EngineVerbs {
   ClientOptions options;
@@ -31,8 +31,8 @@ struct EngineVerbs {
 // Calls `rpc` at the server.
 template <typename Request, typename Response>
 absl::StatusOr<Response> Call(const EngineVerbs& verbs, const Request& request,
-                              grpc::Status (Stub::*rpc)(grpc::ClientContext*, const Request&,
-                                                        Response*)) {
+                              grpc::Status (EngineStub::*rpc)(grpc::ClientContext*, const Request&,
+                                                              Response*)) {
   ASSIGN_OR_RETURN(const auto stub, StubOf<v1::EngineService>(verbs.options));
   Response response;
   RETURN_IF_ERROR(Invoke(verbs.options, [&](grpc::ClientContext& context) {
@@ -61,7 +61,8 @@ void Print(const EngineVerbs& verbs, const Rows& messages, const Row& header,
 std::string Known(bool known, int64_t number) { return known ? absl::StrCat(number) : "unknown"; }
 
 absl::Status List(const EngineVerbs& verbs) {
-  ASSIGN_OR_RETURN(const auto response, Call(verbs, v1::ListEnginesRequest(), &Stub::ListEngines));
+  ASSIGN_OR_RETURN(const auto response,
+                   Call(verbs, v1::ListEnginesRequest(), &EngineStub::ListEngines));
   std::map<std::string, std::vector<std::string>> instances;
   for (const v1::AdapterStatus& adapter : response.adapters()) {
     instances[adapter.engine()].push_back(adapter.health().empty()
@@ -82,7 +83,7 @@ absl::Status List(const EngineVerbs& verbs) {
 
 absl::Status Tasks(const EngineVerbs& verbs) {
   ASSIGN_OR_RETURN(const auto response,
-                   Call(verbs, About<v1::ListTasksRequest>(verbs), &Stub::ListTasks));
+                   Call(verbs, About<v1::ListTasksRequest>(verbs), &EngineStub::ListTasks));
   std::vector<Row> rows;
   for (const v1::EngineTask& task : response.tasks()) {
     rows.push_back({task.name(), absl::StrJoin(task.instances(), ", ")});
@@ -93,7 +94,7 @@ absl::Status Tasks(const EngineVerbs& verbs) {
 
 absl::Status Queues(const EngineVerbs& verbs) {
   ASSIGN_OR_RETURN(const auto response,
-                   Call(verbs, About<v1::ListQueuesRequest>(verbs), &Stub::ListQueues));
+                   Call(verbs, About<v1::ListQueuesRequest>(verbs), &EngineStub::ListQueues));
   std::vector<Row> rows;
   for (const v1::EngineQueue& queue : response.queues()) {
     rows.push_back({queue.name(), queue.instance(), absl::StrCat(queue.depth()),
@@ -106,7 +107,7 @@ absl::Status Queues(const EngineVerbs& verbs) {
 
 absl::Status Workers(const EngineVerbs& verbs) {
   ASSIGN_OR_RETURN(const auto response,
-                   Call(verbs, About<v1::ListWorkersRequest>(verbs), &Stub::ListWorkers));
+                   Call(verbs, About<v1::ListWorkersRequest>(verbs), &EngineStub::ListWorkers));
   std::vector<Row> rows;
   for (const v1::EngineWorker& worker : response.workers()) {
     rows.push_back({worker.name(), worker.instance(),
@@ -144,12 +145,12 @@ absl::Status Purge(const EngineVerbs& verbs) {
   }
   auto request = About<v1::PurgeQueueRequest>(verbs);
   request.set_queue(verbs.queue);
-  ASSIGN_OR_RETURN(const auto waiting, Call(verbs, request, &Stub::PurgeQueue));
+  ASSIGN_OR_RETURN(const auto waiting, Call(verbs, request, &EngineStub::PurgeQueue));
   if (!verbs.yes && !Confirms(verbs, waiting.depth())) {
     return absl::CancelledError("nothing was removed");
   }
   request.set_confirm_token(waiting.confirm_token());
-  ASSIGN_OR_RETURN(const auto response, Call(verbs, request, &Stub::PurgeQueue));
+  ASSIGN_OR_RETURN(const auto response, Call(verbs, request, &EngineStub::PurgeQueue));
   if (verbs.options.output == "table") {
     std::cout << MessagesText(response.purged()) << " removed from queue '" << verbs.queue
               << "' of " << verbs.engine << "\n";

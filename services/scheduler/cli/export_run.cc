@@ -36,9 +36,10 @@ Schedule FromNowOn(const ToExport& given) {
   return schedule;
 }
 
-class Export {
+class ExportRun {
  public:
-  Export(const ExportOptions& options, const std::vector<ToExport>& given, const std::string& path)
+  ExportRun(const ExportOptions& options, const std::vector<ToExport>& given,
+            const std::string& path)
       : options_(options), given_(given), path_(path), left_(given.size(), true) {
     for (int i = 0; i < given.size(); ++i) by_name_.emplace(given[i].schedule.name, i);
   }
@@ -235,7 +236,7 @@ class Export {
 
 absl::StatusOr<Exported> RunExport(const ExportOptions& options, const std::vector<ToExport>& given,
                                    const std::string& path) {
-  return Export(options, given, path).Run();
+  return ExportRun(options, given, path).Run();
 }
 
 }  // namespace z4j::scheduler

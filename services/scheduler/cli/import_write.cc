@@ -20,7 +20,7 @@
 namespace z4j::scheduler {
 namespace {
 
-using Stub = v1::ScheduleService::Stub;
+using ScheduleStub = v1::ScheduleService::Stub;
 
 constexpr int kItemFrameBytes = 32;  // Around a schedule in a batch.
 constexpr absl::Duration kFirstPause = absl::Milliseconds(100);
@@ -60,7 +60,7 @@ absl::Status Unanswered(const Response& response) {
 class Writer {
  public:
   Writer(const ClientOptions& options, const Reading& reading,
-         const std::vector<PlannedSchedule>& plans, std::unique_ptr<Stub> stub)
+         const std::vector<PlannedSchedule>& plans, std::unique_ptr<ScheduleStub> stub)
       : options_(options),
         reading_(reading),
         plans_(plans),
@@ -95,7 +95,8 @@ class Writer {
   // Sends `request`, again and again while nobody answers.
   template <typename Request, typename Response>
   absl::Status Call(Request& request, Response& response,
-                    grpc::Status (Stub::*rpc)(grpc::ClientContext*, const Request&, Response*)) {
+                    grpc::Status (ScheduleStub::*rpc)(grpc::ClientContext*, const Request&,
+                                                      Response*)) {
     request.clear_request_id();
     if (!validate_only_) {
       request.set_request_id(absl::StrCat("import-", write_.import_id, "-",
@@ -186,7 +187,7 @@ class Writer {
       *item->mutable_schedule() = MessageOf(plan);
     }
     v1::BatchCreateSchedulesResponse response;
-    RETURN_IF_ERROR(Call(request, response, &Stub::BatchCreateSchedules));
+    RETURN_IF_ERROR(Call(request, response, &ScheduleStub::BatchCreateSchedules));
     NoteEach(plans, response.results());
     for (const int plan : plans) {
       absl::Status& status = results_[plan].status;
@@ -229,7 +230,7 @@ class Writer {
       item->mutable_update_mask()->add_paths("*");
     }
     v1::BatchUpdateSchedulesResponse response;
-    RETURN_IF_ERROR(Call(request, response, &Stub::BatchUpdateSchedules));
+    RETURN_IF_ERROR(Call(request, response, &ScheduleStub::BatchUpdateSchedules));
     NoteEach(plans, response.results());
     return absl::OkStatus();
   }
@@ -261,7 +262,7 @@ class Writer {
     request.set_allow_missing(true);
     v1::DeleteScheduleResponse response;
     // Only that nobody answers concerns the others.
-    absl::Status status = Call(request, response, &Stub::DeleteSchedule);
+    absl::Status status = Call(request, response, &ScheduleStub::DeleteSchedule);
     if (IsWorthAnotherTry(status)) return status;
     results_[plan] = {true, std::move(status), {}};
     return absl::OkStatus();
@@ -282,7 +283,7 @@ class Writer {
   const ClientOptions& options_;
   const Reading& reading_;
   const std::vector<PlannedSchedule>& plans_;
-  const std::unique_ptr<Stub> stub_;
+  const std::unique_ptr<ScheduleStub> stub_;
   const StoredSchedules* stored_ = nullptr;
   WriteOptions write_;
   bool validate_only_ = false;

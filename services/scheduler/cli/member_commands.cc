@@ -13,7 +13,7 @@
 namespace z4j::scheduler {
 namespace {
 
-using Stub = v1::ClusterService::Stub;
+using ClusterStub = v1::ClusterService::Stub;
 using Members = google::protobuf::RepeatedPtrField<v1::ConsensusPeer>;
 
 struct MemberVerbs {
@@ -59,8 +59,8 @@ void Say(const MemberVerbs& verbs, const google::protobuf::Message& response,
 // Calls `rpc` at the server.
 template <typename Request, typename Response>
 absl::StatusOr<Response> Call(const MemberVerbs& verbs, const Request& request,
-                              grpc::Status (Stub::*rpc)(grpc::ClientContext*, const Request&,
-                                                        Response*)) {
+                              grpc::Status (ClusterStub::*rpc)(grpc::ClientContext*, const Request&,
+                                                               Response*)) {
   ASSIGN_OR_RETURN(const auto stub, StubOf<v1::ClusterService>(*verbs.options));
   Response response;
   RETURN_IF_ERROR(Invoke(*verbs.options, [&](grpc::ClientContext& context) {
@@ -70,7 +70,8 @@ absl::StatusOr<Response> Call(const MemberVerbs& verbs, const Request& request,
 }
 
 absl::Status List(const MemberVerbs& verbs) {
-  ASSIGN_OR_RETURN(const auto response, Call(verbs, v1::ListMembersRequest(), &Stub::ListMembers));
+  ASSIGN_OR_RETURN(const auto response,
+                   Call(verbs, v1::ListMembersRequest(), &ClusterStub::ListMembers));
   std::vector<Row> rows;
   for (const v1::ConsensusPeer& member : response.members()) {
     rows.push_back(
@@ -84,7 +85,7 @@ absl::Status Add(const MemberVerbs& verbs) {
   v1::AddMemberRequest request;
   request.set_node(verbs.node);
   request.set_address(verbs.address);
-  ASSIGN_OR_RETURN(const auto response, Call(verbs, request, &Stub::AddMember));
+  ASSIGN_OR_RETURN(const auto response, Call(verbs, request, &ClusterStub::AddMember));
   Say(verbs, response,
       absl::StrCat(verbs.node,
                    " receives the log and does not vote yet.  If it does not run, start ",
@@ -99,7 +100,7 @@ absl::Status Add(const MemberVerbs& verbs) {
 absl::Status Promote(const MemberVerbs& verbs) {
   v1::PromoteMemberRequest request;
   request.set_node(verbs.node);
-  ASSIGN_OR_RETURN(const auto response, Call(verbs, request, &Stub::PromoteMember));
+  ASSIGN_OR_RETURN(const auto response, Call(verbs, request, &ClusterStub::PromoteMember));
   Say(verbs, response, VotersText(response.members()));
   return absl::OkStatus();
 }
@@ -107,7 +108,7 @@ absl::Status Promote(const MemberVerbs& verbs) {
 absl::Status Remove(const MemberVerbs& verbs) {
   v1::RemoveMemberRequest request;
   request.set_node(verbs.node);
-  ASSIGN_OR_RETURN(const auto response, Call(verbs, request, &Stub::RemoveMember));
+  ASSIGN_OR_RETURN(const auto response, Call(verbs, request, &ClusterStub::RemoveMember));
   Say(verbs, response,
       absl::StrCat(verbs.node, " is no member any more; stop it, and empty its consensus folder ",
                    "before it is added again.\n", VotersText(response.members())));

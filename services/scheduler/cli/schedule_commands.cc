@@ -128,7 +128,7 @@ absl::Status Delete(ScheduleVerbs& verbs) {
   return absl::OkStatus();
 }
 
-absl::Status Pause(ScheduleVerbs& verbs) {
+absl::Status PauseOne(ScheduleVerbs& verbs) {
   v1::PauseScheduleRequest request;
   request.set_name(ScheduleName(verbs.options, verbs.name));
   request.set_reason(verbs.reason);
@@ -145,7 +145,7 @@ absl::Status Pause(ScheduleVerbs& verbs) {
   return absl::OkStatus();
 }
 
-absl::Status Resume(ScheduleVerbs& verbs) {
+absl::Status ResumeOne(ScheduleVerbs& verbs) {
   v1::ResumeScheduleRequest request;
   request.set_name(ScheduleName(verbs.options, verbs.name));
   request.set_request_id(RequestId(verbs));
@@ -158,7 +158,7 @@ absl::Status Resume(ScheduleVerbs& verbs) {
   return absl::OkStatus();
 }
 
-absl::Status Shadow(ScheduleVerbs& verbs) {
+absl::Status ShadowOne(ScheduleVerbs& verbs) {
   v1::ShadowScheduleRequest request;
   request.set_name(ScheduleName(verbs.options, verbs.name));
   request.set_request_id(RequestId(verbs));
@@ -256,13 +256,13 @@ void AddScheduleCommands(CLI::App& app, int& exit_code) {
   CLI::App* remove = AddNamedVerb(group, "delete", "Deletes a schedule", verbs, Delete);
   remove->add_option("--etag", verbs->etag, "Refuse if it changed since this etag");
   remove->add_flag("--allow-missing", verbs->allow_missing, "No error if there is none");
-  CLI::App* pause = AddNamedVerb(group, "pause", "Stops it from firing", verbs, Pause);
+  CLI::App* pause = AddNamedVerb(group, "pause", "Stops it from firing", verbs, PauseOne);
   pause->add_option("--reason", verbs->reason, "Why; shown to whoever wonders")->required();
   pause->add_option("--until", verbs->until, "Resumes by itself then: RFC 3339 or +2h");
   AddNamedVerb(group, "resume", "Lets it fire again, from now on; also out of shadow", verbs,
-               Resume);
+               ResumeOne);
   AddNamedVerb(group, "shadow", "Records its due times and fires none, until it is resumed", verbs,
-               Shadow);
+               ShadowOne);
   CLI::App* trigger = AddNamedVerb(group, "trigger", "Fires it now, once", verbs, Trigger);
   trigger->add_option("--args", verbs->args, "Other positional arguments: a JSON array");
   trigger->add_option("--kwargs", verbs->kwargs, "Other keyword arguments: a JSON object");
