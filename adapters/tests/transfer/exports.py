@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from transfer.drawn_schedules import draw_schedules
-from transfer.instants import COUNT, FIRES, SEED, UTC, Evaluator
+from transfer.instants import COUNT, SEED, UTC, Evaluator
 from z4j_adapters.transfer.answers import CALENDAR_END_US
 from z4j_adapters.transfer.exporting.lines import ExportLines
 from z4j_adapters.transfer.exporting.model import Exporter
@@ -27,6 +27,7 @@ from z4j_adapters.transfer.nominal import changes
 from z4j_adapters.transfer.values import micros
 from z4j_adapters.transfer.zones import zone_of
 
+FIRES = 60  # Due times that are compared after each instant.
 CALL = ("engine", "task", "argsJson", "kwargsJson", "queue", "priority", "expires")
 EMPTY = {"argsJson": "[]", "kwargsJson": "{}", "queue": "", "priority": 0}
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
