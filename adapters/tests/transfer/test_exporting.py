@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from transfer.exports import AT, export, line_of
+from transfer.exports import AT, Export, export, line_of
 from transfer.instants import Evaluator
 from z4j_adapters.engines.celery.exporting.static import CeleryExporter
 from z4j_adapters.transfer.exporting.clocks import Crossing, differs_at, meets_at
@@ -202,6 +202,16 @@ def test_the_command_writes_the_file_and_tells_of_each_schedule(
     assert to.read_text().count("crontab(minute='0', hour='9')") == 2
 
 
+def every_to_celery(
+    folder: Path, ours: Evaluator, interval: dict[str, Any]
+) -> tuple[dict[str, Any], Export]:
+    """A schedule of a calendar interval, and its export."""
+    schedule = {**NINE, "spec": {"calendarInterval": interval}}
+    return schedule, export(
+        CeleryExporter, {"s": schedule}, folder / "s.py", ours, at=AT, state=None
+    )
+
+
 @pytest.mark.parametrize(
     ("every", "first"),
     [
@@ -221,15 +231,12 @@ def test_the_command_writes_the_file_and_tells_of_each_schedule(
 def test_a_calendar_interval_that_a_cron_says_as_well_is_exported_as_one(
     tmp_path: Path, ours: Evaluator, every: dict[str, int], first: str, at_time: str
 ) -> None:
-    spec = {"calendarInterval": {**every, "startDate": first, "atTime": at_time}}
-    to = tmp_path / "s.py"
-    result = export(CeleryExporter, {"s": {**NINE, "spec": spec}}, to, ours, at=AT, state=None)
+    interval = {**every, "startDate": first, "atTime": at_time}
+    schedule, result = every_to_celery(tmp_path, ours, interval)
     assert not result.refused
-    ((found,), after) = result.found_of("s"), result.after["s"]
-    for begin in after:
-        assert ours.next([{**NINE, "spec": spec}], begin, 60) == ours.next(
-            [found.schedule], begin, 60
-        )
+    (found,) = result.found_of("s")
+    for begin in result.after["s"]:
+        assert ours.next([schedule], begin, 60) == ours.next([found.schedule], begin, 60)
 
 
 @pytest.mark.parametrize(
@@ -247,7 +254,5 @@ def test_a_calendar_interval_that_a_cron_says_as_well_is_exported_as_one(
 def test_a_calendar_interval_that_no_cron_says_is_refused(
     tmp_path: Path, ours: Evaluator, every: dict[str, Any], says: str
 ) -> None:
-    spec = {"calendarInterval": {"startDate": "2026-01-01", **every}}
-    to = tmp_path / "s.py"
-    result = export(CeleryExporter, {"s": {**NINE, "spec": spec}}, to, ours, at=AT, state=None)
+    _, result = every_to_celery(tmp_path, ours, {"startDate": "2026-01-01", **every})
     assert says in result.refused["s"]["reason"]

@@ -21,7 +21,7 @@ def as_cron(wanted: Wanted, at: datetime) -> Wanted:
     """A calendar interval as the cron with the same due times, from its first date on.
 
     Such are every day, every week, and every month, 2, 3, 4, 6 or 12 months, or year; those months
-    begin anew each year.  Anything else is returned as it is.
+    begin anew each year.  Its `spec` and anything else stay as they are.
     """
     if wanted.kind != "calendarInterval":
         return wanted
