@@ -13,12 +13,6 @@ using testing::ElementsAre;
 class AuditedChangesTest : public CommitterTest {
  protected:
   void SetUp() override { ASSERT_OK(Run(CreateSchedule{HourlySchedule("a")})); }
-  // Returns once everything that was submitted before is committed or refused.
-  void Settle() {
-    Mutation idle = ByAnn(CreateSchedule{HourlySchedule("idle")});
-    idle.validate_only = true;
-    ASSERT_OK(committer_.Run(std::move(idle)));
-  }
   absl::Time InMinutes(int minutes) { return clock_.Now() + absl::Minutes(minutes); }
   ScheduleState State() { return memory_.GetSchedule(key_)->schedule.state; }
 

@@ -200,8 +200,7 @@ absl::Status Committer::Transact(const std::vector<Group>& groups, std::vector<R
       std::vector<std::string>(request_ids.begin(), request_ids.end()),
       [&](const ReadSet& read) -> absl::StatusOr<WriteSet> {
         results.clear();
-        // Read under the head's lock, so that entries stand in the order of their
-        // times.
+        // Read under the head's lock, so that entries stand in the order of their times.
         Working working(read, WholeMicros(clock_.Now()), &offers);
         for (const Group& group : groups) {
           if (group.atomic) {

@@ -1,5 +1,6 @@
 #include "services/scheduler/mutate/working.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -44,12 +45,14 @@ absl::StatusOr<MutationResult> Working::Run(const Mutation& mutation, const std:
   ASSIGN_OR_RETURN(Decision decision, Decide(Find(key), mutation, moment));
   MutationResult result = ResultOf(mutation, decision);
   if (mutation.validate_only) return result;
-  if (answers != nullptr) {
-    answers->Add(mutation, hash, result);
-    has_answered_ = true;
-  }
+  if (answers != nullptr) answers->Add(mutation, hash, result);
   if (decision.effect != Decision::Effect::kNothing) Take(key, std::move(decision));
   return result;
+}
+
+bool Working::dirty() const {
+  return !writes_.audit.empty() || std::any_of(requests_.begin(), requests_.end(),
+                                               [](const auto& r) { return r.second.is_changed(); });
 }
 
 const StoredSchedule* Working::Find(const ScheduleKey& key) const {

@@ -33,7 +33,7 @@ class Working {
                                      const Uuid& fresh_id);
 
   // Whether there is anything to write.
-  bool dirty() const { return !writes_.audit.empty() || has_answered_; }
+  bool dirty() const;
 
   // All that was taken up, with its audit entries linked to the chain.  Codes as AppendToChain.
   absl::StatusOr<WriteSet> Finish(ChainMac& mac, const Keyring& keys) &&;
@@ -50,7 +50,6 @@ class Working {
   // Schedules that were changed; none: deleted.
   std::map<ScheduleKey, std::optional<StoredSchedule>> changed_;
   std::map<std::string, Answers> requests_;  // By RequestKey.
-  bool has_answered_ = false;                // One of them is changed.
   WriteSet writes_;  // Only deleted, fires, cancelled and audit; Finish fills the rest.
 };
 

@@ -31,10 +31,9 @@ class Differing {
     Append(value);
     return *this;
   }
+  std::string Text() const { return text_.empty() ? "{}" : text_ + "}"; }
 
  private:
-  friend std::string TextOf(const Differing& object);
-
   template <typename Number>
   requires std::is_enum_v<Number> || std::is_integral_v<Number>
   void Append(Number number) { absl::StrAppend(&text_, static_cast<int64_t>(number)); }
@@ -43,7 +42,7 @@ class Differing {
   void Append(absl::Time time) { Append(absl::ToUnixMicros(time)); }
   void Append(absl::CivilDay day) { Append(absl::FormatCivilTime(day)); }
   void Append(const std::string& text) { AppendJsonText(text_, text); }
-  void Append(const Differing& object) { text_ += TextOf(object); }
+  void Append(const Differing& object) { text_ += object.Text(); }
   void Append(const std::map<std::string, std::string>& map) {
     Differing object;
     for (const auto& [key, value] : map) object.Put(key, value);
@@ -59,10 +58,6 @@ class Differing {
 
   std::string text_;  // Without its closing brace.
 };
-
-std::string TextOf(const Differing& object) {
-  return object.text_.empty() ? "{}" : object.text_ + "}";
-}
 
 Differing DifferingOf(const CronSpec& s) {
   const CronSpec d;
@@ -108,21 +103,25 @@ Differing DifferingOf(const CalendarIntervalSpec& s) {
       .Add("years", s.years, 0);
 }
 
-Differing DifferingOf(const RetryPolicy& s) {
-  const RetryPolicy d;
-  return Differing()
-      .Add("initial_backoff", s.initial_backoff, d.initial_backoff)
+// What retries of a dispatch and of a run have alike.
+template <typename Retry>
+void AddAttempts(Differing& out, const Retry& s, const Retry& d) {
+  out.Add("initial_backoff", s.initial_backoff, d.initial_backoff)
       .Add("max_attempts", s.max_attempts, d.max_attempts)
       .Add("max_backoff", s.max_backoff, d.max_backoff);
+}
+
+Differing DifferingOf(const RetryPolicy& s) {
+  Differing out;
+  AddAttempts(out, s, RetryPolicy());
+  return out;
 }
 
 Differing DifferingOf(const RunRetry& s) {
   const RunRetry d;
   Differing out;
-  out.Add("backoff_multiplier", s.backoff_multiplier, d.backoff_multiplier)
-      .Add("initial_backoff", s.initial_backoff, d.initial_backoff)
-      .Add("max_attempts", s.max_attempts, d.max_attempts)
-      .Add("max_backoff", s.max_backoff, d.max_backoff);
+  out.Add("backoff_multiplier", s.backoff_multiplier, d.backoff_multiplier);
+  AddAttempts(out, s, d);
   // An empty list means FAILED, and answers spell that out.
   const std::vector<RunEnd> failed = {RunEnd::kFailed};
   if (!s.on.empty() && s.on != failed) out.Put("on", s.on);
@@ -170,7 +169,7 @@ std::string DefinitionText(const Schedule& s) {
   PutSpec<SolarSpec>(out, "solar", s.spec);
   if (s.start_at.has_value()) out.Put("start_at", *s.start_at);
   out.Add("task", s.task, d.task).Add("time_zone", s.time_zone, d.time_zone);
-  return TextOf(out);
+  return out.Text();
 }
 
 std::string DefinitionDigest(const Schedule& schedule) {

@@ -67,13 +67,20 @@ class CommitterTest : public testing::Test {
     mu.Await(absl::Condition(&all));
     return results;
   }
+  // Returns once everything that was submitted before is committed or refused.
+  void Settle() { ASSERT_OK(committer_.Run(Idle())); }
   // Keeps the committer busy with a transaction that writes nothing until store_.Open().
   void Hold() {
     store_.Close();
+    committer_.Submit(Idle(), [](Committer::Result) {});
+    store_.AwaitHeld();
+  }
+
+  // Writes nothing.
+  static Mutation Idle() {
     Mutation idle = ByAnn(CreateSchedule{HourlySchedule("idle")});
     idle.validate_only = true;
-    committer_.Submit(std::move(idle), [](Committer::Result) {});
-    store_.AwaitHeld();
+    return idle;
   }
 
   SimulatedClock clock_{
