@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from celery import Celery
 from celery.beat import PersistentScheduler
+from celery.schedules import crontab
 from transfer.celery_kit import AT, NO_MORE, imported, instant, make_app
 from transfer.instants import lines_of
 from z4j_adapters import cli
@@ -54,6 +55,44 @@ def test_trap_54_beats_file_is_read_and_stays_as_it_is(tmp_path: Path) -> None:
     assert instant(anchor) == last_run
     assert lines["soon"]["reasons"][0]["code"] == "COUNTED_FROM_LAST_RUN"
     assert "overdue" in lines["late"]["reasons"][0]["message"]
+
+
+@pytest.fixture
+def berkeley_db(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beat's file is what Debian's Python makes of it without python3-gdbm."""
+    ndbm = pytest.importorskip("dbm.ndbm")
+    if ndbm.library != "Berkeley DB":
+        pytest.skip(f"this Python's dbm.ndbm is {ndbm.library}")
+    monkeypatch.setattr("dbm._defaultmod", ndbm)
+
+
+@pytest.mark.usefixtures("berkeley_db")
+def test_of_a_file_that_beat_writes_when_it_ends_a_running_beat_is_to_be_stopped(
+    tmp_path: Path,
+) -> None:
+    app = make_app(beat_schedule={"often": {"task": "t", "schedule": 60}})
+    path = tmp_path / "celerybeat-schedule"
+    beat = PersistentScheduler(app, schedule_filename=str(path))
+    beat.sync()
+    with pytest.raises(SourceError, match="Berkeley DB") as told:
+        imported(app, state=path)
+    assert told.value.code == "STATE_NOT_SAVED"
+    assert "stop beat" in told.value.remedy
+    beat.close()
+    assert "often" in imported(app, state=path)
+
+
+@pytest.mark.usefixtures("berkeley_db")
+def test_runs_of_a_file_that_beat_writes_when_it_ends_are_told_to_be_unsure(tmp_path: Path) -> None:
+    entries = {
+        "often": {"task": "t", "schedule": 60},
+        "nightly": {"task": "t", "schedule": crontab(hour=3, minute=0)},
+    }
+    app = make_app(beat_schedule=entries)
+    lines = imported(app, state=beat_file(tmp_path, app, AT - timedelta(seconds=10)))
+    codes = {name: [w["code"] for w in line.get("warnings", [])] for name, line in lines.items()}
+    assert "RUN_OF_LAST_STOP" in codes["often"]
+    assert "RUN_OF_LAST_STOP" not in codes["nightly"]
 
 
 def test_what_beat_ran_after_the_moment_of_the_import_does_not_fire_for_it_again(

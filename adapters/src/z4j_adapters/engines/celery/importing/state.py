@@ -12,7 +12,7 @@ from typing import Any
 from z4j_adapters.transfer.model import SourceError
 from z4j_adapters.transfer.pickles import PickleRefused, Record, load
 
-__all__ = ["files_of", "has_run", "last_runs"]
+__all__ = ["files_of", "has_run", "is_saved_at_end", "last_runs"]
 
 SUFFIXES = ("", ".db", ".dat", ".dir", ".bak", ".pag")  # Of all that dbm may have made.
 ENTRY = "celery.beat.ScheduleEntry"
@@ -30,6 +30,12 @@ def has_run(path: Path) -> bool:
         isinstance(entry, Record) and entry.args is not None and any(entry.args[3:4])
         for entry in entries_of(path).values()
     )
+
+
+def is_saved_at_end(path: Path) -> bool:
+    """Whether beat's runs reach the file only when beat ends: Berkeley DB, which dbm uses on Debian
+    without python3-gdbm, keeps them in memory until it is closed."""
+    return path.with_name(path.name + ".db").is_file()
 
 
 def files_of(path: Path) -> list[Path]:
@@ -61,6 +67,12 @@ def entries_of(path: Path) -> dict[Any, Any]:
                 data = file.get(b"entries")
         except (*dbm.error, OSError, ValueError) as error:
             raise _unreadable(path, f"{type(error).__name__}: {error}") from error
+    if data is None and is_saved_at_end(path):
+        raise SourceError(
+            "STATE_NOT_SAVED",
+            f"--state {path}: it is a Berkeley DB, into which beat writes nothing until it ends",
+            "stop beat, start it again if it is to run, and repeat this; or leave --state out",
+        )
     if data is None:
         raise _unreadable(path, "it has no entries")
     try:

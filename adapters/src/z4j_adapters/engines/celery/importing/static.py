@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["CeleryImporter"]
 
+UNSURE_RUN = Note(
+    "RUN_OF_LAST_STOP",
+    "beat writes its file, a Berkeley DB, only when it ends: if it runs now, it counts from a later"
+    " run than the file tells; stop it before the import that is to go on where it ends",
+)
+
 HELP = """\
 Read the beat_schedule of a Celery app: its setting, and what add_periodic_task, on_after_configure
 and on_after_finalize add.
@@ -79,12 +85,14 @@ class CeleryImporter(Importer):
     def open(self, app: Any) -> None:
         """Let `read` read this app, and beat's file."""
         from z4j_adapters.engines.celery.importing.apps import zone_of_app
-        from z4j_adapters.engines.celery.importing.state import last_runs
+        from z4j_adapters.engines.celery.importing.state import is_saved_at_end, last_runs
 
         options = self.options
         self._app = app
         self._zone, self._zone_name = zone_of_app(app, options)
         self._last_runs: dict[str, datetime] = last_runs(options.state) if options.state else {}
+        unsure = options.state and is_saved_at_end(options.state)
+        self._unsure_runs = frozenset(self._last_runs if unsure else ())
         self._entries: dict[str, Any] = dict(app.conf.beat_schedule or {})
         self._redbeat: RedBeatImporter | None = None
         self._add_cleanup()
@@ -130,6 +138,8 @@ class CeleryImporter(Importer):
         self._last_runs |= self._redbeat.leave_out(self._entries)
 
     def _found(self, name: str, entry: Any, call: Any, raw: str) -> Iterator[Found]:
+        from celery.schedules import schedule
+
         from z4j_adapters.engines.celery.importing.entries import catch_up, found
         from z4j_adapters.engines.celery.importing.timing import timings
 
@@ -138,6 +148,8 @@ class CeleryImporter(Importer):
         if call.task not in self._app.tasks:
             message = f"the app has no task {call.task!r}: workers may not know it"
             warnings.append(Note("UNKNOWN_TASK", message))
+        if name in self._unsure_runs and isinstance(entry.schedule, schedule):
+            warnings.append(UNSURE_RUN)
         found_timings = timings(entry.schedule, self._clock(name))
         yield from found(name, call, found_timings, raw=raw, more=more, warnings=tuple(warnings))
 
