@@ -67,19 +67,21 @@ def berkeley_db(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("berkeley_db")
+@pytest.mark.parametrize("entries", [1, 100])
 def test_of_a_file_that_beat_writes_when_it_ends_a_running_beat_is_to_be_stopped(
-    tmp_path: Path,
+    tmp_path: Path, entries: int
 ) -> None:
-    app = make_app(beat_schedule={"often": {"task": "t", "schedule": 60}})
+    app = make_app()
+    app.conf.beat_schedule = {str(i): {"task": "t", "schedule": 60} for i in range(entries)}
     path = tmp_path / "celerybeat-schedule"
     beat = PersistentScheduler(app, schedule_filename=str(path))
     beat.sync()
     with pytest.raises(SourceError, match="Berkeley DB") as told:
         imported(app, state=path)
-    assert told.value.code == "STATE_NOT_SAVED"
+    assert told.value.code == "STATE_UNREADABLE"
     assert "stop beat" in told.value.remedy
     beat.close()
-    assert "often" in imported(app, state=path)
+    assert len(imported(app, state=path)) == entries
 
 
 @pytest.mark.usefixtures("berkeley_db")

@@ -33,8 +33,8 @@ def has_run(path: Path) -> bool:
 
 
 def is_saved_at_end(path: Path) -> bool:
-    """Whether beat's runs reach the file only when beat ends: Berkeley DB, which dbm uses on Debian
-    without python3-gdbm, keeps them in memory until it is closed."""
+    """Whether the file is whole only while beat does not run: Berkeley DB, which dbm uses on Debian
+    without python3-gdbm, keeps in memory what was changed until it is closed."""
     return path.with_name(path.name + ".db").is_file()
 
 
@@ -67,12 +67,6 @@ def entries_of(path: Path) -> dict[Any, Any]:
                 data = file.get(b"entries")
         except (*dbm.error, OSError, ValueError) as error:
             raise _unreadable(path, f"{type(error).__name__}: {error}") from error
-    if data is None and is_saved_at_end(path):
-        raise SourceError(
-            "STATE_NOT_SAVED",
-            f"--state {path}: it is a Berkeley DB, into which beat writes nothing until it ends",
-            "stop beat, start it again if it is to run, and repeat this; or leave --state out",
-        )
     if data is None:
         raise _unreadable(path, "it has no entries")
     try:
@@ -96,6 +90,12 @@ def _last_run(entry: Any) -> datetime | None:
 
 
 def _unreadable(path: Path, why: str) -> SourceError:
+    if is_saved_at_end(path):
+        return SourceError(
+            "STATE_UNREADABLE",
+            f"--state {path}: {why}; it is a Berkeley DB, whole only while beat is stopped",
+            "stop beat and read it with the Python that beat runs on; or leave --state out",
+        )
     return SourceError(
         "STATE_UNREADABLE",
         f"--state {path}: {why}",

@@ -19,8 +19,8 @@ __all__ = ["CeleryImporter"]
 
 UNSURE_RUN = Note(
     "RUN_OF_LAST_STOP",
-    "beat writes its file, a Berkeley DB, only when it ends: if it runs now, it counts from a later"
-    " run than the file tells; stop it before the import that is to go on where it ends",
+    "beat's file is a Berkeley DB, which it writes when it ends: if it runs now, it counts from a"
+    " later run than the file tells; stop it before the import that is to go on where it ends",
 )
 
 HELP = """\
