@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -56,6 +57,14 @@ def _seconds(server: SchedulerServer, folder: Path, *args: str) -> float:
     return took
 
 
+def _written(folder: Path) -> float:
+    """For how many seconds the last command wrote, as it says itself."""
+    told = re.findall(
+        r"^import .* written, .* in ([\d.]+) s$", (folder / "output").read_text(), re.M
+    )
+    return float(told[-1])
+
+
 def _lines(path: Path, count: int, hour: int) -> None:
     """What a reader would write of so many daily crontabs."""
     source = {"kind": "bench", "version": "1", "locator": "many"}
@@ -87,6 +96,8 @@ def writes(folder: Path, stack: ExitStack) -> Iterator[Row]:
         _lines(folder / "lines", IMPORTED, hour)
         took = _seconds(server, folder, "--file", str(folder / "lines"), "--apply", "--prove", "0")
         yield (f"import_per_s.{name}", IMPORTED / took, "1/s", IMPORTED)
+        if name != "unchanged":
+            yield (f"import_per_s.{name}.written", IMPORTED / _written(folder), "1/s", IMPORTED)
     assert server.cli("audit", "verify")["valid"]
 
 

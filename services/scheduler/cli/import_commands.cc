@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "services/base/cli/finish_with_code.h"
+#include "services/base/clock.h"
 #include "services/base/field_error.h"
 #include "services/base/status_macros.h"
 #include "services/base/uuid.h"
@@ -86,8 +87,10 @@ absl::Status Import(ImportVerb& verb, int& exit_code) {
   outcome.together = NotesTogether(definitions, outcome.plans, verb.read.now);
   if (verb.apply) {
     if (verb.write.import_id.empty()) verb.write.import_id = Uuid::Random().ToString();
+    const MonoTime begin = SystemClock().MonoNow();
     ASSIGN_OR_RETURN(outcome.written, WriteImport(verb.options, outcome.reading, outcome.plans,
                                                   outcome.stored, verb.write));
+    outcome.write_took = SystemClock().MonoNow() - begin;
     outcome.import_id = verb.write.import_id;
     outcome.is_applied = true;
     outcome.is_pruned = verb.write.prune;

@@ -8,6 +8,7 @@
 #include "services/base/status_macros.h"
 #include "services/scheduler/cli/json_message.h"
 #include "services/scheduler/rpc/convert.h"
+#include "services/scheduler/transfer/digest.h"
 
 namespace z4j::scheduler {
 namespace {
@@ -78,6 +79,7 @@ ImportLine ReadScheduleLine(const Json& line, const std::string& project) {
   }
   definition.schedule.project = project;
   definition.schedule.name = line.at("id");
+  found.message.mutable_source()->set_digest(DefinitionDigest(definition.schedule));
   definition.schedule.source = CoreOf(found.message.source());
   definition.exactness = ReadExactness(line.value("exactness", ""));
   definition.reasons = NotesOf(line, "reasons");

@@ -15,7 +15,7 @@
 // The lines that `z4j-adapter import` writes; docs/migrating/README.md has them.
 namespace z4j::scheduler {
 
-// A schedule as core and as the API have it.  `message` has no name, and no digest in its source.
+// A schedule as core and as the API have it.  `message` has no name.
 struct FoundLine {
   Definition definition;
   v1::Schedule message;

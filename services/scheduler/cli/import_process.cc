@@ -93,12 +93,11 @@ absl::StatusOr<bool> LineStream::Take(
   const bool is_bound = wait < absl::Hours(1);
   const int polled = poll(&ready, 1, is_bound ? int(absl::ToInt64Milliseconds(wait)) : -1);
   if (polled == 0) return true;
-  char block[64 * 1024];
-  const ssize_t count = polled < 0 ? -1 : read(descriptor_, block, sizeof(block));
+  const ssize_t count = polled < 0 ? -1 : read(descriptor_, block_.get(), kBlockBytes);
   if (count < 0 && errno == EINTR) return true;
   if (count < 0) return absl::InternalError(absl::StrCat("cannot read: ", std::strerror(errno)));
   if (count > 0) {
-    RETURN_IF_ERROR(Split({block, static_cast<size_t>(count)}, take));
+    RETURN_IF_ERROR(Split({block_.get(), static_cast<size_t>(count)}, take));
     return true;
   }
   if (!held_.empty()) RETURN_IF_ERROR(take(held_));

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -54,7 +55,11 @@ class LineStream {
   absl::Status Split(absl::string_view block,
                      absl::FunctionRef<absl::Status(const std::string& line)> take);
 
+  // A file's lines come so many at a time, a pipe's as many as it holds.
+  static constexpr size_t kBlockBytes = 1024 * 1024;
+
   const int descriptor_;
+  const std::unique_ptr<char[]> block_ = std::make_unique_for_overwrite<char[]>(kBlockBytes);
   std::string held_;  // The beginning of a line.
 };
 

@@ -22,7 +22,6 @@
 #include "services/scheduler/cli/import_process.h"
 #include "services/scheduler/cli/progress.h"
 #include "services/scheduler/cli/python_half.h"
-#include "services/scheduler/transfer/digest.h"
 #include "services/scheduler/transfer/limits.h"
 
 namespace z4j::scheduler {
@@ -185,7 +184,6 @@ class Reader {
       schedule.state = ScheduleState::kShadow;
       found.message.set_state(v1::Schedule::STATE_SHADOW);
     }
-    found.message.mutable_source()->set_digest(DefinitionDigest(schedule));
   }
 
   static void Trim(Definition& definition) {
@@ -287,7 +285,7 @@ class Reader {
     const auto found = by_name_.find(definition.schedule.name);
     if (found == by_name_.end() || !again_.contains(found->second)) return absl::OkStatus();
     ReadSchedule& kept = reading_.schedules[found->second];
-    if (DefinitionDigest(definition.schedule) != kept.message.source().digest()) {
+    if (definition.schedule.source->digest != kept.message.source().digest()) {
       kept.unproved = "it was changed in the source while that was read; run this again";
     } else {
       ProveOne(kept, MembersOf(kept), definition.fires);

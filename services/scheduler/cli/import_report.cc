@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "services/base/field_error.h"
 #include "services/base/parallel_for.h"
@@ -131,7 +132,8 @@ std::string TotalsText(const ImportOutcome& outcome, const ImportTotals& totals)
   }
   if (outcome.is_applied) {
     absl::StrAppend(&text, "\nimport ", outcome.import_id, ": ", totals.written, " written, ",
-                    totals.failed, " not");
+                    totals.failed, " not, in ",
+                    absl::StrFormat("%.1f s", absl::ToDoubleSeconds(outcome.write_took)));
   }
   return text;
 }

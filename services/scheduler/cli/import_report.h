@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "services/scheduler/cli/client.h"
 #include "services/scheduler/cli/import_read.h"
 #include "services/scheduler/cli/import_write.h"
@@ -20,7 +21,8 @@ struct ImportOutcome {
   std::vector<PlannedSchedule> plans;
   std::vector<Written> written;  // Of each plan, if `is_applied`.
   bool is_applied = false, is_pruned = false, is_proved = false;
-  std::string import_id;       // If `is_applied`.
+  std::string import_id;       // If `is_applied`,
+  absl::Duration write_took;   // as is this.
   std::string tzdata;          // Of this program.
   std::vector<Note> together;  // About what is planned as a whole.
 };

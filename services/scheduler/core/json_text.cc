@@ -11,17 +11,21 @@ using Json = nlohmann::json;
 // Written as it is, apart from quotes and backslashes.
 bool IsPlain(char c) { return c >= 0x20 && static_cast<unsigned char>(c) < 0x80; }
 
+bool IsEscaped(char c) { return c == '"' || c == '\\'; }
+
 }  // namespace
 
 void AppendJsonText(std::string& to, absl::string_view text) {
-  if (!std::all_of(text.begin(), text.end(), IsPlain)) {
-    to += Json(std::string(text)).dump(-1, ' ', false, Json::error_handler_t::replace);
-    return;
-  }
+  const size_t start = to.size();
   to += '"';
   size_t begin = 0;  // Of what is not appended yet.
   for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '"' && text[i] != '\\') continue;
+    if (IsPlain(text[i]) && !IsEscaped(text[i])) continue;
+    if (!IsPlain(text[i])) {
+      to.resize(start);
+      to += Json(std::string(text)).dump(-1, ' ', false, Json::error_handler_t::replace);
+      return;
+    }
     to.append(text.data() + begin, i - begin);
     to += '\\';
     begin = i;
@@ -39,7 +43,7 @@ bool TakeJsonText(absl::string_view& from, std::string& text) {
     is_plain = is_plain && IsPlain(from[end]);
     if (from[end] != '\\') continue;
     if (++end == from.size()) return false;
-    is_plain = is_plain && (from[end] == '"' || from[end] == '\\');
+    is_plain = is_plain && IsEscaped(from[end]);
     text.append(from.data() + begin, end - 1 - begin);
     begin = end;
   }

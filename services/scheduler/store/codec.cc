@@ -27,34 +27,34 @@ class Writer {
  public:
   explicit Writer(std::string& to) : to_(to) {}
 
-  void operator()(const char* key, absl::string_view text) {
+  void operator()(absl::string_view key, absl::string_view text) {
     if (text.empty()) return;
     Begin(key);
     AppendJsonText(to_, text);
   }
   template <std::integral N>
-  void operator()(const char* key, N number) {
+  void operator()(absl::string_view key, N number) {
     if (number == 0) return;
     Begin(key);
     absl::StrAppend(&to_, number);
   }
-  void operator()(const char* key, double number) {
+  void operator()(absl::string_view key, double number) {
     if (number == 0) return;
     Begin(key);
     to_ += nlohmann::json(number).dump();  // The shortest text that is this number.
   }
-  void operator()(const char* key, absl::Duration duration) {
+  void operator()(absl::string_view key, absl::Duration duration) {
     (*this)(key, absl::ToInt64Microseconds(duration));
   }
-  void operator()(const char* key, absl::Time time) {
+  void operator()(absl::string_view key, absl::Time time) {
     if (time == absl::InfinitePast()) return (*this)(key, kInfinitePast);
     if (time == absl::InfiniteFuture()) return (*this)(key, kInfiniteFuture);
     Begin(key);
     absl::StrAppend(&to_, absl::ToUnixMicros(time));
   }
-  void operator()(const char* key, absl::CivilDay date) { (*this)(key, DateText(date)); }
-  void operator()(const char* key, const ScheduleId& id) { (*this)(key, id.ToString()); }
-  void operator()(const char* key, const std::map<std::string, std::string>& map) {
+  void operator()(absl::string_view key, absl::CivilDay date) { (*this)(key, DateText(date)); }
+  void operator()(absl::string_view key, const ScheduleId& id) { (*this)(key, id.ToString()); }
+  void operator()(absl::string_view key, const std::map<std::string, std::string>& map) {
     if (map.empty()) return;
     Begin(key);
     for (char before = '{'; const auto& [name, text] : map) {
@@ -65,9 +65,9 @@ class Writer {
     }
     to_ += '}';
   }
-  void operator()(const char* key, Enum auto value) { (*this)(key, TextOf(value)); }
+  void operator()(absl::string_view key, Enum auto value) { (*this)(key, TextOf(value)); }
   template <Enum E>
-  void operator()(const char* key, const std::vector<E>& values) {
+  void operator()(absl::string_view key, const std::vector<E>& values) {
     if (values.empty()) return;
     Begin(key);
     for (char before = '['; const E value : values) {
@@ -77,14 +77,14 @@ class Writer {
     to_ += ']';
   }
   template <typename T>
-  void operator()(const char* key, const std::optional<T>& value) {
+  void operator()(absl::string_view key, const std::optional<T>& value) {
     if (value) (*this)(key, *value);
   }
-  void operator()(const char* key, const Spec& spec) {
+  void operator()(absl::string_view key, const Spec& spec) {
     Begin(key);
     std::visit([this](const auto& s) { Put(s); }, spec);
   }
-  void operator()(const char* key, const Nested auto& value) {
+  void operator()(absl::string_view key, const Nested auto& value) {
     Begin(key);
     Put(value);
   }
@@ -98,9 +98,11 @@ class Writer {
   }
 
  private:
-  void Begin(const char* key) {
+  void Begin(absl::string_view key) {
     to_ += std::exchange(before_, ',');
-    absl::StrAppend(&to_, "\"", key, "\":");
+    to_ += '"';
+    to_.append(key.data(), key.size());
+    to_ += "\":";
   }
   static absl::string_view TextOf(Enum auto value) {
     for (const auto& word : WordsOf(value)) {

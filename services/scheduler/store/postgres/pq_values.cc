@@ -10,6 +10,9 @@
 namespace z4j::scheduler::pq {
 namespace {
 
+// Dimensions, whether there is a NULL, the type, how many, the first index.
+constexpr size_t kArrayHeadBytes = 5 * sizeof(uint32_t);
+
 // PostgreSQL counts microseconds from 2000-01-01 UTC.
 constexpr int64_t kEpochUs = 946'684'800'000'000;
 
@@ -111,20 +114,20 @@ absl::Time TimeOf(absl::string_view bytes) {
   return FromPostgres(static_cast<int64_t>(ReadBigEndian(bytes.data(), bytes.size())));
 }
 
-ArrayBuilder::ArrayBuilder(Type element) : element_(element) {}
+ArrayBuilder::ArrayBuilder(Type element) : element_(element), array_(kArrayHeadBytes, 0) {}
 
 void ArrayBuilder::Bool(bool value) { Text({value ? "\1" : "\0", 1}); }
 
 void ArrayBuilder::Int2(int16_t value) {
   ++size_;
-  Append<uint32_t>(body_, 2);
-  Append(body_, value);
+  Append<uint32_t>(array_, 2);
+  Append(array_, value);
 }
 
 void ArrayBuilder::Int8(int64_t value) {
   ++size_;
-  Append<uint32_t>(body_, 8);
-  Append(body_, value);
+  Append<uint32_t>(array_, 8);
+  Append(array_, value);
 }
 
 void ArrayBuilder::Time(absl::Time value) { Int8(ToPostgres(value)); }
@@ -137,36 +140,35 @@ void ArrayBuilder::Id(const Uuid& value) { Text(BytesOf(value)); }
 
 void ArrayBuilder::Text(absl::string_view value) {
   ++size_;
-  Append<uint32_t>(body_, value.size());
-  body_.append(value.data(), value.size());
+  Append<uint32_t>(array_, value.size());
+  array_.append(value.data(), value.size());
 }
 
 void ArrayBuilder::TextOrNull(absl::string_view value) { value.empty() ? Null() : Text(value); }
 
 void ArrayBuilder::Jsonb(absl::string_view value) {
   ++size_;
-  Append<uint32_t>(body_, value.size() + 1);
-  body_ += '\1';  // The version of jsonb's binary format.
-  body_.append(value.data(), value.size());
+  Append<uint32_t>(array_, value.size() + 1);
+  array_ += '\1';  // The version of jsonb's binary format.
+  array_.append(value.data(), value.size());
 }
 
 void ArrayBuilder::Null() {
   ++size_;
   has_null_ = true;
-  Append<int32_t>(body_, -1);
+  Append<int32_t>(array_, -1);
 }
 
 std::string ArrayBuilder::Finish() && {
-  std::string array;
-  array.reserve(20 + body_.size());
-  Append<uint32_t>(array, size_ == 0 ? 0 : 1);  // Dimensions.
-  Append<uint32_t>(array, has_null_ ? 1 : 0);
-  Append<uint32_t>(array, static_cast<uint32_t>(element_));
-  if (size_ == 0) return array;
-  Append<uint32_t>(array, size_);
-  Append<uint32_t>(array, 1);  // The first index.
-  array += body_;
-  return array;
+  std::string head;
+  Append<uint32_t>(head, size_ == 0 ? 0 : 1);  // Dimensions.
+  Append<uint32_t>(head, has_null_ ? 1 : 0);
+  Append<uint32_t>(head, static_cast<uint32_t>(element_));
+  if (size_ == 0) return head;
+  Append<uint32_t>(head, size_);
+  Append<uint32_t>(head, 1);  // The first index.
+  head.copy(array_.data(), kArrayHeadBytes);
+  return std::move(array_);
 }
 
 Params& Params::Add(Type type, std::string value) {

@@ -61,7 +61,7 @@ class ArrayBuilder {
   Type element_;
   uint32_t size_ = 0;
   bool has_null_ = false;
-  std::string body_;
+  std::string array_;  // Room for its head, and the elements.
 };
 
 // The parameters of one statement, $1 first.
