@@ -22,11 +22,8 @@ class EngineServiceTest : public RpcTest {
     Connect("rq", "web");
     cluster_.on_ask = [this](const std::string& whom, const AdapterQuestion& question,
                              OnAnswer done) {
-      absl::MutexLock lock(&mu_);
-      if (question.what == What::kPurge) purged_.push_back(absl::StrCat(whom, " ", question.queue));
-      const auto found = answers_.find(whom);
-      done(found == answers_.end() ? absl::StatusOr<AdapterAnswer>(AdapterAnswer())
-                                   : found->second);
+      // The test may end with the last answer, and its lock with it.
+      done(AnswerOf(whom, question));
     };
   }
   void Connect(const std::string& engine, const std::string& instance) {
@@ -44,6 +41,13 @@ class EngineServiceTest : public RpcTest {
   std::vector<std::string> Purged() {
     absl::MutexLock lock(&mu_);
     return purged_;
+  }
+  absl::StatusOr<AdapterAnswer> AnswerOf(const std::string& whom, const AdapterQuestion& question) {
+    absl::MutexLock lock(&mu_);
+    if (question.what == What::kPurge) purged_.push_back(absl::StrCat(whom, " ", question.queue));
+    const auto found = answers_.find(whom);
+    if (found == answers_.end()) return AdapterAnswer();
+    return found->second;
   }
   static AdapterAnswer Queues(std::vector<QueueState> queues) {
     AdapterAnswer answer;
