@@ -53,7 +53,6 @@ struct Node {
             }(),
             clock),
         candidate(elector, clock) {}
-  ~Node() { elector.Stop(); }
 
   PostgresElector elector;
   Candidate candidate;

@@ -67,7 +67,6 @@ struct Node {
           return *RemoteRaftElector::Create(options, clock);
         }()),
         candidate(*elector, clock) {}
-  ~Node() { elector->Stop(); }
 
   std::unique_ptr<RemoteRaftElector> elector;
   Candidate candidate;

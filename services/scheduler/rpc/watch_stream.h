@@ -80,6 +80,7 @@ class WatchStream final : public grpc::ServerWriteReactor<Response>, public Watc
   void OnCancel() override { End(absl::CancelledError("the client is gone")); }
 
   void OnDone() override {
+    { absl::MutexLock lock(&mu_); }  // Who ended it has let go of it; see thread_sanitizer.h.
     hub_.Remove(self_);
     self_.reset();  // The last poll, if one is queued, holds another reference.
   }

@@ -12,10 +12,11 @@
 
 namespace z4j::scheduler {
 
-// What a test wants to know of one elector's node.
+// What a test wants to know of one elector's node.  Stops the elector when it goes.
 class Candidate {
  public:
   Candidate(LeaderElector& elector, Clock& clock) : elector_(elector), clock_(clock) {}
+  ~Candidate() { elector_.Stop(); }
 
   absl::Status Start() {
     return elector_.Start([this] {
