@@ -43,6 +43,7 @@ REFUSED = {"second-reminder": "OPTION_NOT_HELD", "invoices": "R1_OPAQUE"}
 LINES_MAX = 64  # Of one command's output,
 FEW_LINES = 12  # and of one whose table was shown before.
 FREQUENT = 9  # Entries that come due every 2 to 8 s.
+BEAT_WAITS_S = 0.3  # Without a line, nothing is on its way.
 QUIET_FROM_S, QUIET_UNTIL_S = 4, 50  # Of a minute: where stop and start take no run from it.
 
 
@@ -115,6 +116,15 @@ class Shop:
         before = len(SENT.findall(self.beat.log()))
         wait_for("beat", lambda: len(SENT.findall(self.beat.log())) > before + runs, 60)
 
+    def stop_beat(self) -> None:
+        """Ends beat while it waits: it logs a task before it sends it, and may end in between."""
+        wait_for(
+            "beat to wait",
+            lambda: time.time() - self.beat.log_path.stat().st_mtime > BEAT_WAITS_S,
+            60,
+        )
+        self.beat.stop()
+
     def sides(self) -> dict[str, Entry]:
         """What beat and we sent and the worker ran until now."""
         sent = self.beat.log()
@@ -165,7 +175,7 @@ def beat_runs(shop: Shop) -> None:
     lines = [line for line in shop.beat.log().splitlines() if "Sending due task" in line]
     print("\n".join(lines[-8:]))
     print(f"\n$ kill {shop.beat.pid}   # celery beat: not every dbm tells its runs before")
-    shop.beat.stop()
+    shop.stop_beat()
 
 
 def plan(shop: Shop) -> None:
@@ -197,7 +207,7 @@ def cut(shop: Shop) -> dict[str, Entry]:
     await_quiet_part_of_minute()
     print(f"\n$ kill {shop.beat.pid}   # celery beat", flush=True)
     stopped = time.time()
-    shop.beat.stop()
+    shop.stop_beat()
     before = shop.settle()
     print("\nbefore the cut, since the start:\n" + table(before, {}), flush=True)
     shop.run("import cutover --from celery", 0, FEW_LINES)
@@ -225,7 +235,7 @@ def back(shop: Shop, before: dict[str, Entry]) -> dict[str, Entry]:
         file.unlink()
     shop.start(shop.beat)
     shop.await_beat(3 * FREQUENT)
-    shop.beat.stop()
+    shop.stop_beat()
     in_all = shop.settle()
     print("\nfrom the rollback until beat is stopped:\n" + table(in_all, ours), flush=True)
     return in_all
