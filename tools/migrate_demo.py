@@ -116,14 +116,21 @@ class Shop:
         before = len(SENT.findall(self.beat.log()))
         wait_for("beat", lambda: len(SENT.findall(self.beat.log())) > before + runs, 60)
 
-    def stop_beat(self) -> None:
-        """Ends beat while it waits: it logs a task before it sends it, and may end in between."""
+    def stop_beat(self, why: str = "") -> float:
+        """Ends beat while it waits: it logs a task before it sends it, and may end in between.
+
+        Returns:
+            When it was told to end.
+        """
         wait_for(
             "beat to wait",
             lambda: time.time() - self.beat.log_path.stat().st_mtime > BEAT_WAITS_S,
             60,
         )
+        print(f"\n$ kill {self.beat.pid}   # celery beat{why}", flush=True)
+        told = time.time()
         self.beat.stop()
+        return told
 
     def sides(self) -> dict[str, Entry]:
         """What beat and we sent and the worker ran until now."""
@@ -174,8 +181,7 @@ def beat_runs(shop: Shop) -> None:
     shop.await_beat(3 * FREQUENT)
     lines = [line for line in shop.beat.log().splitlines() if "Sending due task" in line]
     print("\n".join(lines[-8:]))
-    print(f"\n$ kill {shop.beat.pid}   # celery beat: not every dbm tells its runs before")
-    shop.stop_beat()
+    shop.stop_beat(": not every dbm tells its runs before")
 
 
 def plan(shop: Shop) -> None:
@@ -205,9 +211,7 @@ def cut(shop: Shop) -> dict[str, Entry]:
     shop.start(shop.adapter)
     wait_for("the adapter", lambda: shop.server.cli("adapter", "list"), 60)
     await_quiet_part_of_minute()
-    print(f"\n$ kill {shop.beat.pid}   # celery beat", flush=True)
-    stopped = time.time()
-    shop.stop_beat()
+    stopped = shop.stop_beat()
     before = shop.settle()
     print("\nbefore the cut, since the start:\n" + table(before, {}), flush=True)
     shop.run("import cutover --from celery", 0, FEW_LINES)

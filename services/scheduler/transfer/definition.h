@@ -41,7 +41,7 @@ struct Note {
 
 // One schedule that a source has, in our terms.
 struct Definition {
-  // As it would be created: project, name, state, pause and source are set (without import id).
+  // As it would be created: project, name, state, pause and source, with its digest, are set.
   Schedule schedule;
   Exactness exactness = Exactness::kExact;
   std::vector<Note> reasons;   // Why it is not exact, or how it became so.

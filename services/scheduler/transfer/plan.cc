@@ -77,7 +77,7 @@ std::vector<Note> NotesOn(const Definition& definition, const Schedule& stored, 
 void PlanStored(const SourceInfo& source, const Definition& definition, const Schedule& stored,
                 const ImportPolicy& policy, PlannedSchedule& plan) {
   plan.notes = NotesOn(definition, stored, policy.overwrite);
-  const std::string wanted = DefinitionDigest(definition.schedule);
+  const std::string& wanted = definition.schedule.source->digest;
   const std::string here = DefinitionDigest(stored);
   const bool same = wanted == here;
   const bool is_alike = same && HasLabels(stored, definition.schedule.labels) &&

@@ -28,11 +28,16 @@ Definition Found(const std::string& name, absl::Duration period = absl::Minutes(
   return found;
 }
 
+// With its digest, as a reader gives it.
+Definition Read(Definition found) {
+  found.schedule.source->digest = DefinitionDigest(found.schedule);
+  return found;
+}
+
 // As an import of `found` leaves it here.
 Schedule Imported(const Definition& found) {
-  Schedule stored = found.schedule;
+  Schedule stored = Read(found).schedule;
   stored.created_at = kNow;
-  stored.source->digest = DefinitionDigest(stored);
   return stored;
 }
 
@@ -40,8 +45,10 @@ std::vector<PlannedSchedule> Plan(const std::vector<Definition>& found,
                                   const std::vector<Schedule>& stored,
                                   const ImportPolicy& policy = {},
                                   const std::vector<Refusal>& refusals = {}) {
+  std::vector<Definition> read;
+  for (const Definition& definition : found) read.push_back(Read(definition));
   std::vector<const Definition*> definitions;
-  for (const Definition& definition : found) definitions.push_back(&definition);
+  for (const Definition& definition : read) definitions.push_back(&definition);
   return PlanImport(Celery(), definitions, refusals, stored, policy, kNow);
 }
 
@@ -200,7 +207,8 @@ TEST(PlanTest, APatternLeavesEverythingElseAlone) {
 
 // As an export of this scheduler tells it.
 std::vector<PlannedSchedule> PlanOwn(const Definition& found, const Schedule& stored) {
-  const Definition* definitions[] = {&found};
+  const Definition read = Read(found);
+  const Definition* definitions[] = {&read};
   return PlanImport({.kind = kOwnKind, .version = "1.0", .locator = "here"}, definitions, {},
                     {&stored, 1}, {}, kNow);
 }

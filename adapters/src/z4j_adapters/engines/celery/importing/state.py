@@ -90,15 +90,11 @@ def _last_run(entry: Any) -> datetime | None:
 
 
 def _unreadable(path: Path, why: str) -> SourceError:
-    if is_saved_at_end(path):
-        return SourceError(
-            "STATE_UNREADABLE",
-            f"--state {path}: {why}; it is a Berkeley DB, whole only while beat is stopped",
-            "stop beat and read it with the Python that beat runs on; or leave --state out",
-        )
-    return SourceError(
-        "STATE_UNREADABLE",
-        f"--state {path}: {why}",
+    remedy = (
         "name the file that `celery beat --schedule` names, read it with the Python that beat runs "
-        "on, and again if beat was just writing it; or leave --state out",
+        "on, and again if beat was just writing it; or leave --state out"
     )
+    if is_saved_at_end(path):
+        why += "; it is a Berkeley DB, whole only while beat is stopped"
+        remedy = "stop beat and read it with the Python that beat runs on; or leave --state out"
+    return SourceError("STATE_UNREADABLE", f"--state {path}: {why}", remedy)
