@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +17,11 @@ import pytest
 from conftest import Start
 from fake_scheduler import FakeScheduler, id_bytes, pb
 from harness import Process, eventually
-from z4j_adapters import _convert
+from z4j_adapters import Outcome, _convert
+from z4j_adapters._outcomes import OutcomeBuffer
+from z4j_adapters._session import Session
+from z4j_adapters._tasks import end_tasks
+from z4j_adapters._traffic import Traffic
 from z4j_adapters.engines.stub import StubEngine, StubOptions
 from z4j_adapters.testing import make_fire
 
@@ -222,6 +227,62 @@ async def test_keeps_trying_while_no_scheduler_listens(start: Start) -> None:
     await node.start()
     await node.until("hello", lambda: node.hellos, 3)
     await node.stop()
+
+
+class Stubborn(StubEngine):
+    """Its first cancellation is lost, as `asyncio.wait_for` and grpc.aio now and then lose one."""
+
+    lost = 0
+
+    async def observe(self) -> AsyncIterator[list[Outcome]]:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.lost += 1
+        await asyncio.Event().wait()
+        yield []
+
+
+async def test_leaves_although_a_cancellation_was_lost(
+    scheduler: FakeScheduler, start: Start
+) -> None:
+    engine = Stubborn()
+    runtime = start(scheduler, engine=engine)
+    await scheduler.until("hello", lambda: scheduler.hellos)
+    runtime.stop()
+    await asyncio.wait_for(runtime.task, 10)  # type: ignore[attr-defined]
+    assert engine.lost == 1
+
+
+class Standing:
+    """A stream to a node that reads no more: a write waits until the stream is cancelled."""
+
+    def __init__(self) -> None:
+        self.writing = asyncio.Event()
+
+    async def write(self, _: Any) -> None:
+        self.writing.set()
+        await asyncio.Event().wait()
+
+    def cancel(self) -> bool:
+        return True
+
+
+async def test_leaves_a_node_that_reads_no_more() -> None:
+    call, engine = Standing(), StubEngine()
+    session = Session(
+        call,
+        engine,
+        OutcomeBuffer(),
+        Traffic(10),
+        instance="a",
+        labels={},
+        on_welcome=lambda _: None,
+    )
+    running = asyncio.create_task(session.run())
+    await call.writing.wait()
+    await asyncio.wait_for(session.leave(0.01), 10)
+    await end_tasks([running])
 
 
 async def test_leaving_delivers_what_is_at_hand(start: Start) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from z4j_adapters._adapter import EngineAdapter
 from z4j_adapters._link import Link, LinkOptions, TlsOptions
 from z4j_adapters._outcomes import OutcomeBuffer
+from z4j_adapters._tasks import end_tasks
 
 __all__ = ["Runtime", "RuntimeOptions", "TlsOptions"]
 
@@ -79,9 +80,7 @@ class Runtime:
                 task.result()  # Only a bug ends these; let it be seen.
             await self._drain()
         finally:
-            for task in [stopping, observing, *links]:
-                task.cancel()
-            await asyncio.gather(stopping, observing, *links, return_exceptions=True)
+            await end_tasks([stopping, observing, *links])
             await self._engine.close()
 
     async def _observe(self) -> None:

@@ -88,10 +88,13 @@ class Session:
     async def leave(self, timeout_s: float) -> None:
         """End the stream from our side, so that nothing written is thrown away."""
         with contextlib.suppress(asyncio.TimeoutError, asyncio.InvalidStateError):
-            async with self._write_lock:
-                self._left = True
-                await self._call.done_writing()
-            await asyncio.wait_for(self._call.code(), timeout_s)
+            await asyncio.wait_for(self._half_close(), timeout_s)
+
+    async def _half_close(self) -> None:
+        async with self._write_lock:  # A node that stands still may hold the last write for ever.
+            self._left = True
+            await self._call.done_writing()
+        await self._call.code()
 
     def beat_now(self) -> None:
         """Send a heartbeat without waiting for its time."""

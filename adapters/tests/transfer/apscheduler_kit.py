@@ -70,14 +70,18 @@ def state(trigger: Any, **given: Any) -> dict[str, Any]:
 
 
 def store(path: Path, *states: Any) -> str:
-    """A job store in SQLite, and its URL; bytes stand for a pickle."""
+    """A job store in SQLite, and its URL; bytes stand for a pickle.
+
+    The first job is of the newest protocol, as the library writes it; below 4 none keeps which of
+    two equal wall times is meant.
+    """
     with sqlite3.connect(path) as connection:
         connection.execute(
             "CREATE TABLE apscheduler_jobs (id VARCHAR(191) PRIMARY KEY, next_run_time FLOAT, "
             "job_state BLOB NOT NULL)"
         )
         for number, each in enumerate(states):
-            data = each if isinstance(each, bytes) else pickle.dumps(each, number % 6)
+            data = each if isinstance(each, bytes) else pickle.dumps(each, 5 - number % 6)
             connection.execute(
                 "INSERT INTO apscheduler_jobs VALUES (?, 0, ?)", (f"{number:05d}", data)
             )

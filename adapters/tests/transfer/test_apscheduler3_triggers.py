@@ -226,6 +226,15 @@ def test_a_first_run_that_was_asked_for_at_once_is_there_too(tmp_path: Path) -> 
     assert later["fires"][0] == micros(datetime(2026, 12, 24, 9, tzinfo=UTC))
 
 
+def test_a_next_run_in_a_repeated_hour_is_the_one_of_the_two_that_was_stored() -> None:
+    nuuk = ZoneInfo("America/Nuuk")
+    start = datetime(2028, 7, 13, 0, 23, 22, tzinfo=nuuk)  # 01:23:22 UTC
+    daily = IntervalTrigger(days=1, start_date=start, timezone=nuuk)
+    line = imported(daily, at=datetime(2028, 10, 29, 0, 27, tzinfo=UTC), fires=1)
+    assert line["fires"] == [micros(datetime(2028, 10, 29, 1, 23, 22, tzinfo=UTC))]
+    assert line["schedule"]["spec"]["interval"]["anchorTime"] == "2028-10-29T01:23:22Z"
+
+
 def test_a_trigger_that_never_fires_is_refused() -> None:
     trigger = CronTrigger(year="9999", timezone="UTC")
     assert imported(trigger, next_run_time=AT)["code"] == "R6_NEVER_FIRES"

@@ -208,6 +208,22 @@ def test_trap_46_an_interval_that_has_kept_its_zone_counts_on_its_clock(
     assert stored["exactness"] == "EXACT"
 
 
+def test_a_fraction_of_a_second_that_the_next_runs_keep_is_told(imported: Imported) -> None:
+    start = datetime(2026, 11, 22, 4, 28, 23, 972_792, ZoneInfo("Australia/Sydney"))
+
+    def cron(second: str) -> Any:
+        return CronTrigger(second=second, start_time=start, timezone="Australia/Sydney")
+
+    for second in ("16-39", "*"):
+        line = imported(cron(second), at=start - timedelta(hours=1), fires=60)
+        assert line["fires"] == distinct(cron(second).next, 60)
+        codes = [reason["code"] for reason in line["reasons"]]
+        assert (line["exactness"], codes) == ("APPROXIMATE", ["NEXT_RUN_MOVED", "FRACTION_KEPT"])
+    line = imported(cron("16,23,39"), at=start - timedelta(hours=1), fires=60)
+    assert line["fires"] == distinct(cron("16,23,39").next, 60)
+    assert line["exactness"] == "EQUAL_SET"
+
+
 def test_policies_pause_and_jitter_travel(imported: Imported) -> None:
     trigger = CronTrigger(hour=9, timezone="UTC", start_time=AT)
     schedule = imported(trigger, paused=True, coalesce="all", grace=90_000_000, jitter=5_000_000)[

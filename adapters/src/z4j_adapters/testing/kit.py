@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from z4j_adapters._adapter import EngineAdapter
 from z4j_adapters._models import Fire, Outcome, Result, ResultCode, TaskTemplate
+from z4j_adapters._tasks import end_tasks
 
 __all__ = ["ContractTasks", "IdleQueue", "Watcher", "codes", "make_fire"]
 
@@ -99,8 +100,7 @@ class Watcher:
 
     async def close(self) -> None:
         """Stop collecting."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end_tasks([self._task])
 
 
 class IdleQueue(NamedTuple):

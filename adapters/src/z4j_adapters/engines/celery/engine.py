@@ -19,6 +19,7 @@ from z4j_adapters._models import (
     Result,
     ResultCode,
 )
+from z4j_adapters._tasks import end_tasks
 from z4j_adapters.engines.celery.app import (
     CeleryOptions,
     has_priority_queues,
@@ -209,8 +210,7 @@ class CeleryEngine(InspectedEngine):
             return
         self._closed = True
         if self._watching_broker is not None:
-            self._watching_broker.cancel()
-            await asyncio.gather(self._watching_broker, return_exceptions=True)
+            await end_tasks([self._watching_broker])
         await self._watching.stop()
         await self._desk.close()
         await self._threads.run("publish", self._outbox.close)

@@ -13,6 +13,7 @@ from typing import Any
 
 from z4j_adapters._errors import ControlFailed, EngineUnavailable
 from z4j_adapters._models import FireRef, Outcome, OutcomeState
+from z4j_adapters._tasks import end_tasks
 from z4j_adapters.engines.celery.app import connect_options
 from z4j_adapters.engines.celery.control import Control
 from z4j_adapters.engines.celery.dispatch import CeleryRedisPublisher, KombuPublisher
@@ -128,9 +129,7 @@ class Watching:
 
     async def stop(self) -> None:
         """Watch no more."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
         for watch in self._watches:
             watch.stop()
 

@@ -17,6 +17,7 @@ from z4j_adapters._models import (
     Result,
     ResultCode,
 )
+from z4j_adapters._tasks import end_tasks
 from z4j_adapters.engines.common.inspector import Desk, InspectedEngine, Inspector
 from z4j_adapters.engines.common.oldest import oldest_over
 from z4j_adapters.engines.common.outbox import Outbox
@@ -247,9 +248,7 @@ class PolledEngine(InspectedEngine):
         if self._closed:
             return
         self._closed = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
         await self._desk.close()
         await self._in_thread("publish", self._outbox.close)
         if self._book is not None:

@@ -87,6 +87,7 @@ def crons_plan(
                 Note("NEXT_RUN_MOVED", f"its next run was moved to {timestamp(base)}, none of its "
                      "own times: that run is a schedule of its own")
             )  # fmt: skip
+    _tell_fraction(first, fires, start, draft)
     over = following is None or (first.end is not None and following > first.end)
     if not over:
         key = repr((thin, name, start, first.end))
@@ -112,6 +113,19 @@ def _tell(found: Differences | None, library: Library, draft: Draft) -> None:
         "DST_DIFFERS",
         f"around changes of the clocks APScheduler {library.version} leaves its own rule; {found}",
     )
+
+
+def _tell_fraction(cron: Cron, fires: Fires, start: datetime, draft: Draft) -> None:
+    """Say that version 4 goes on from a fraction of a second."""
+    if cron.last is None:
+        return
+    after = max(start, cron.last)
+    if any(us % 1_000_000 for us in fires(after, 1)):
+        draft.inexact(
+            "FRACTION_KEPT",
+            f"APScheduler goes on in steps of a second from {timestamp(cron.last)} until it comes "
+            "to a second that its fields leave out; here every run is at a whole second",
+        )
 
 
 def _is_own(at: datetime, boxes: list[Box], zone: tzinfo, library: Library) -> bool:
@@ -147,7 +161,7 @@ def _thinned(box: Box) -> Box:
 
 def _thinned_crons(whole: Trigger, crons: tuple[Cron, ...]) -> Trigger:
     thin = tuple(
-        replace(cron, fields={**cron.fields, "second": tuple(
+        replace(cron, last=None, fields={**cron.fields, "second": tuple(
             Span(second, second, None) for second in sorted(_thinned(boxes_of(cron)).second)
         )})
         for cron in crons

@@ -27,6 +27,8 @@ __all__ = ["cron_4", "fires_4"]
 UTC = timezone.utc
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
+FRACTION_FOLLOWED = timedelta(hours=1)
+"""For how long it is worked out which fraction of a second a trigger still has."""
 
 
 def cron_4(
@@ -65,8 +67,9 @@ def _asked(trigger: Trigger, zone: tzinfo, after: datetime) -> Any:
     match trigger:
         case Cron():
             texts = [_field_text(name, trigger.fields[name]) for name in FIELDS]
-            whole = after.replace(microsecond=0).astimezone(zone)
-            start, last = EPOCH, whole
+            start, last = EPOCH, after.replace(microsecond=0).astimezone(zone)
+            if trigger.last is not None and after - trigger.last < FRACTION_FOLLOWED:
+                return cron_4(texts, zone, start, trigger.end, trigger.last.astimezone(zone))
             if trigger.start is not None and trigger.start > after:
                 start = trigger.start.astimezone(zone)
                 if start.microsecond:

@@ -83,6 +83,8 @@ class Cron:
     end: datetime | None
     jitter: float
     text: str
+    last: datetime | None = None
+    """Version 4's last fire time if that has a fraction of a second, which it then goes on with."""
 
 
 @dataclass(frozen=True, slots=True)

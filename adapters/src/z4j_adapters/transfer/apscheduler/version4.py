@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from typing import Any
 
@@ -139,8 +139,11 @@ def _job(row: _Row) -> Job:
             )
     trigger = _trigger(TRIGGERS[record.path], record.state)
     next_run = _moment(row.next_fire)
-    if isinstance(trigger, Interval) and (last := record.state.get("last_fire_time")) is not None:
-        next_run = _instant(last)  # With the zone that it counts in.
+    last = _instant(record.state.get("last_fire_time"))
+    if last is not None and isinstance(trigger, Interval):
+        next_run = last  # With the zone that it counts in.
+    if last is not None and last.microsecond and isinstance(trigger, Cron):
+        trigger = replace(trigger, last=last)
     return Job(
         id=str(row.id),
         func=func,
