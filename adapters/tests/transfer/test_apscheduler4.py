@@ -194,6 +194,16 @@ def test_trap_28_what_version_4_does_with_the_hour_after_the_gap_is_told(
         assert "2027-03-14T07:00:00Z" in line["reasons"][0]["message"]
 
 
+def test_a_difference_that_only_a_grandchild_will_see_is_told(imported: Imported) -> None:
+    """In Casablanca clocks change around Ramadan, in 2061 before the end of the year."""
+    at = datetime(2028, 12, 31, 18, tzinfo=UTC)
+    zone = ZoneInfo("Africa/Casablanca")
+    line = imported(CronTrigger(month=1, day=1, hour=0, start_time=at, timezone=zone), at=at)
+    assert line["exactness"] == "APPROXIMATE"
+    assert line["reasons"][0]["code"] == "DST_DIFFERS"
+    assert "only here 2061-12-31T23:00:00Z" in line["reasons"][0]["message"]
+
+
 def test_trap_46_an_interval_that_has_kept_its_zone_counts_on_its_clock(
     imported: Imported,
 ) -> None:

@@ -7,22 +7,22 @@ before stands.  So it is asked, change by change.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone, tzinfo
 from itertools import islice, takewhile
 
 from z4j_adapters.transfer.boxes import Box
 from z4j_adapters.transfer.model import Fires
-from z4j_adapters.transfer.nominal import Nominal, changes
+from z4j_adapters.transfer.nominal import END, Nominal, changes
 from z4j_adapters.transfer.values import EPOCH, timestamp
 
 __all__ = ["Difference", "Differences", "difference", "fitting", "gaps", "listed", "looked_until"]
 
 MARGIN = timedelta(hours=3)
-FIRES = 1000  # So many fires ahead, at least two years and at most thirty, are looked at.
+FIRES = 1000  # So many fires ahead, at least two years and not beyond 2199, are looked at.
 YEAR = 366
-DAYS_MIN, DAYS_MAX = 2 * YEAR, 30 * YEAR
+DAYS_MIN = 2 * YEAR
 STEPS_MAX = 50_000
 LISTED = 12  # Dates that a person reads.
 FAR = datetime.max.replace(tzinfo=timezone.utc)
@@ -107,13 +107,12 @@ def _differing(
     for change in changes(zone, at.date(), _days(nominal, at)):
         if until is not None and change > until + MARGIN:
             return
+        if change + MARGIN < seen:  # Times far apart reach over the next change.
+            continue
         start = change - MARGIN
         before = nominal.before(start)
-        start = before if before is not None and before > at else max(at, start - MARGIN)
-        for found in _compare(nominal, fires, start, change + MARGIN, until):
-            if found.at > seen:  # Times far apart reach into the next change.
-                seen = found.at
-                yield found
+        start = before if before is not None and before > at else start - MARGIN
+        seen = yield from _compare(nominal, fires, max(seen, start), change + MARGIN, until)
 
 
 def gaps(nominal: Nominal, zone: tzinfo, at: datetime) -> Iterator[datetime]:
@@ -138,25 +137,26 @@ def _days(nominal: Nominal, at: datetime) -> int:
     first = at.date()
     matching = sum(1 for _ in takewhile(lambda day: (day - first).days < YEAR, nominal.days(first)))
     days = FIRES * YEAR // max(1, matching * nominal.per_day())
-    return min(max(days, DAYS_MIN), DAYS_MAX)
+    return max(0, min(max(days, DAYS_MIN), (END.date() - first).days))
 
 
 def _compare(
     nominal: Nominal, fires: Fires, start: datetime, end: datetime, until: datetime | None
-) -> Iterator[Difference]:
-    """What only one side has from `start` to the first instant after `end` that both have."""
+) -> Generator[Difference, None, datetime]:
+    """What only one side has from `start` to the first instant after `end` that both have; that."""
     ours, theirs = nominal.after(start), _following(fires, start)
     our, their = next(ours, FAR), next(theirs, FAR)
     for _ in range(STEPS_MAX):
         first = min(our, their)
-        if first == FAR or (until is not None and first > until):
-            return
+        if first >= END or (until is not None and first > until):
+            return FAR
         if our == their and first > end:
-            return
+            return first
         if our != their:
             yield Difference(first, library_runs=their == first)
         our = next(ours, FAR) if our == first else our
         their = next(theirs, FAR) if their == first else their
+    return first
 
 
 def _following(fires: Fires, after: datetime) -> Iterator[datetime]:

@@ -6,17 +6,21 @@ find out whether the library does there what its sets say.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterator
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from functools import lru_cache
 
 from z4j_adapters.transfer.boxes import Box
 
-__all__ = ["Nominal", "changes"]
+__all__ = ["END", "Nominal", "changes"]
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 UTC = timezone.utc
+BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
+END = datetime(2199, 12, 30, tzinfo=UTC)  # In no zone the years that a schedule can have are over.
+STEP = 3 * DAY  # No zone changes its clocks twice within it.
 
 
 class Nominal:
@@ -125,16 +129,21 @@ class Nominal:
                 yield second
 
 
-@lru_cache(maxsize=256)
 def changes(zone: tzinfo, first: date, days: int) -> tuple[datetime, ...]:
     """The instants at which the clocks of a zone change, to the second."""
+    all_of_it = _changes(zone)
+    start = datetime.combine(first, time(), UTC)
+    low, high = bisect_right(all_of_it, start), bisect_right(all_of_it, start + days * DAY)
+    return all_of_it[low:high]
+
+
+@lru_cache(maxsize=1024)
+def _changes(zone: tzinfo) -> tuple[datetime, ...]:
     found = []
-    at = datetime.combine(first, time(), UTC)
+    at = BEGIN
     offset = at.astimezone(zone).utcoffset()
-    for _ in range(days):
-        if at.year >= 2199:
-            break
-        following = at + DAY
+    while at < END:
+        following = at + STEP
         new = following.astimezone(zone).utcoffset()
         if new != offset:
             low, high = at, following

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, ClassVar
@@ -41,6 +41,7 @@ __all__ = ["RqSchedulerImporter", "scheduler_libraries"]
 
 OWN_META = ("interval", "repeat", "cron_string", "use_local_timezone", "queue_class_name")
 LATE = timedelta(days=366)
+LIBRARY_ENDS = datetime(2099, 12, 30, tzinfo=timezone.utc)  # As the package crontab does.
 HELP = """\
 Read the jobs of rq-scheduler: cron jobs, intervals and single ones.  Redis is only read, and what
 is pickled there cannot run anything.
@@ -201,7 +202,7 @@ def _odd_changes(expression: str, zone_name: str, start: datetime) -> str:
             "every minute until the change; here it runs once, right after the change; until "
             f"{looked_until(nominal, start):%Y-%m-%d}: {left_out}"
         )
-    found = difference(nominal, fires, zone, start, None)
+    found = difference(nominal, fires, zone, start, LIBRARY_ENDS)
     return f"it leaves its rule when the clocks change, {found}" if found else ""
 
 
