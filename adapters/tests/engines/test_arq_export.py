@@ -57,7 +57,7 @@ def test_what_is_exported_is_arqs(drawn: Any) -> None:
         zones = tuple(draw.sample(ZONES, 3))
         return Batch("arq", draw_start(draw, zones[0]), zones, of_arq, {"arq_queue": "billing"})
 
-    tally = drawn("--to arq", ArqExporter, batch)
+    tally = drawn("arq", ArqExporter, batch)
     assert tally["exported: cron"] > COUNT / 5
 
 

@@ -67,15 +67,22 @@ def of_crontab(draw: random.Random) -> dict[str, Any]:
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
-    ("exporter", "more"), [(PeriodiqExporter, of_periodiq), (CrontabExporter, of_crontab)]
+    ("target", "exporter", "more"),
+    [
+        ("periodiq", PeriodiqExporter, of_periodiq),
+        ("dramatiq-crontab", CrontabExporter, of_crontab),
+    ],
+    ids=("periodiq", "dramatiq-crontab"),
 )
-def test_what_is_exported_is_sent_when_it_is_due(exporter: Any, more: Any, drawn: Any) -> None:
+def test_what_is_exported_is_sent_when_it_is_due(
+    target: str, exporter: Any, more: Any, drawn: Any
+) -> None:
     def batch(draw: random.Random) -> Batch:
         zones = tuple(draw.sample([zone for zone in ZONES if "UTC+" not in zone], 3))
         options = {"any_phase": draw.random() < 0.5}
         return Batch("dramatiq", draw_start(draw, zones[0]), zones, more, options)
 
-    tally = drawn(exporter.__name__, exporter, batch)
+    tally = drawn(target, exporter, batch)
     assert tally["exported: cron"] > COUNT / 10
 
 

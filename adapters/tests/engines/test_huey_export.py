@@ -51,7 +51,7 @@ def test_what_is_exported_is_hueys(drawn: Any) -> None:
         zones = (draw.choice(("UTC", *draw.sample(ZONES, 2))), *draw.sample(ZONES, 2))
         return Batch("huey", draw_start(draw, zones[0]), zones, of_huey)
 
-    tally = drawn("--to huey", HueyExporter, batch)
+    tally = drawn("huey", HueyExporter, batch)
     assert tally["exported: cron"] > COUNT / 5
 
 

@@ -52,7 +52,7 @@ def test_what_is_exported_is_taskiqs(drawn: Any) -> None:
         options = {"any_phase": draw.random() < 0.5}
         return Batch("taskiq", draw_start(draw, zones[0]), zones, of_taskiq, options)
 
-    tally = drawn("--to taskiq", TaskiqExporter, batch)
+    tally = drawn("taskiq", TaskiqExporter, batch)
     assert tally["exported: cron"] > COUNT / 5 and tally["exported: oneShot"] > COUNT / 60
     assert tally["exported: interval, in any phase"] > COUNT / 60
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from transfer.drawn_schedules import draw_schedules
 from transfer.instants import COUNT, SEED, UTC, Evaluator
+from transfer.tally import Tally, tally
 from z4j_adapters.transfer.answers import CALENDAR_END_US
 from z4j_adapters.transfer.exporting.lines import ExportLines
 from z4j_adapters.transfer.exporting.model import Exporter
@@ -156,6 +157,7 @@ class Batch:
 
 
 def export_drawn(
+    title: str,
     exporter: type[Exporter],
     draw_batch: Callable[[random.Random], Batch],
     folder: Path,
@@ -165,19 +167,23 @@ def export_drawn(
     file: str = "schedules.py",
     also: Callable[[Export], None] = lambda result: None,
 ) -> Counter[str]:
-    """Export schedules by the batch and check each export, and `also` what only its target has."""
+    """Export schedules by the batch and check each export, and `also` what only its target has.
+
+    `title` is the target, and its version if there are several; its tally is "to-TARGET".
+    """
     draw = random.Random(SEED)
-    tally: Counter[str] = Counter()
-    while tally.total() < COUNT:
-        batch = draw_batch(draw)
-        schedules = draw_schedules(
-            draw, ours, size, at=batch.at, engine=batch.engine, zones=batch.zones, more=batch.more
-        )
-        to = folder / f"{tally.total()}-{file}"
-        result = export(exporter, schedules, to, ours, at=batch.at, **batch.options)
-        tally += check(result, ours)
-        also(result)
-    return tally
+    with tally(f"to-{title.partition(' ')[0]}", title, FIRES) as counted:
+        while counted.tried < COUNT:
+            batch = draw_batch(draw)
+            schedules = draw_schedules(
+                *(draw, ours, size), at=batch.at, engine=batch.engine, zones=batch.zones,
+                more=batch.more,
+            )  # fmt: skip
+            to = folder / f"{counted.tried}-{file}"
+            result = export(exporter, schedules, to, ours, at=batch.at, **batch.options)
+            count(result, ours, counted)
+            also(result)
+    return counted.verdicts
 
 
 def line_of(
@@ -196,33 +202,40 @@ def line_of(
 
 
 def check(result: Export, running: Evaluator) -> Counter[str]:
+    """All that must hold of an export; how many of what there were."""
+    with tally("export", "export", FIRES) as counted:
+        count(result, running, counted)
+    return counted.verdicts
+
+
+def count(result: Export, running: Evaluator, counted: Tally) -> None:
     """Nothing vanishes, what is refused says why, and what is exported is the same there: the call,
-    and the due times by our evaluator and by the library.  Returns how many of what there were."""
+    and the due times by our evaluator and by the library."""
     assert not result.exported.keys() & result.refused.keys()
     assert result.exported.keys() | result.refused.keys() == result.given.keys()
-    tally: Counter[str] = Counter()
     for line in result.refused.values():
         assert line["code"] and line["reason"] and line["remedy"], line
-        tally[f"refused: {line['code']}"] += 1
+        counted.count(f"refused: {line['code']}")
     for name, line in result.exported.items():
         kind = next(iter(result.given[name]["spec"]))
         if any(note["code"] == "ANY_PHASE" for note in line["notes"]):
-            tally[f"exported: {kind}, in any phase"] += 1
+            counted.count(f"exported: {kind}, in any phase")
         else:
-            _check_times(result, name, running)
-            tally[f"exported: {kind}" + ("" if "fires" in line else ", without an oracle")] += 1
+            counted.count(f"exported: {kind}" + ("" if "fires" in line else ", without an oracle"))
+            _compare_times(result, name, running, counted)
         _check_call(result, name)
-    return tally
 
 
-def _check_times(result: Export, name: str, running: Evaluator) -> None:
-    line, schedule, found = result.exported[name], result.given[name], result.found_of(name)
+def _compare_times(result: Export, name: str, running: Evaluator, counted: Tally) -> None:
+    line, schedule = result.exported[name], result.given[name]
+    read_back = [dict(one.schedule) for one in result.found_of(name)]
     for number, after in enumerate(result.after[name]):
+        what = f"{schedule} from {after}, there {line['becomes']}"
         ours = [at for at in running.next([schedule], after, FIRES) if at < CALENDAR_END_US]
-        theirs = running.next([dict(one.schedule) for one in found], after, FIRES)
-        assert ours == theirs, (after, schedule, [one.schedule for one in found])
+        theirs = running.next(read_back, after, FIRES)
+        counted.compare(f"{what}, read back", ours, theirs)
         if "fires" in line:
-            assert ours == line["fires"][number], (after, schedule, line)
+            counted.compare(what, ours, line["fires"][number])
 
 
 def _check_call(result: Export, name: str) -> None:

@@ -1,4 +1,5 @@
-"""What became of the random definitions of one source: for who reads it, and for `./dev fidelity`.
+"""What became of the random definitions of one source, or of the schedules for one target: for who
+reads it, and for `./dev fidelity`.
 
 With Z4J_TALLIES each tally is a JSON file of that folder, written anew about every second.
 """
@@ -51,10 +52,14 @@ class Tally:
             verdict = f"APPROXIMATE: {line['reasons'][-1]['code']}"
         else:
             verdict = line["exactness"]
+        self.count(verdict)
+        return verdict in ("EXACT", "EQUAL_SET")
+
+    def count(self, verdict: str) -> None:
+        """One more was tried, and became this."""
         self.verdicts[verdict] += 1
         if time.monotonic() - self._written > WRITTEN_EVERY_S:
             self.write(done=False)
-        return verdict in ("EXACT", "EQUAL_SET")
 
     def compare(self, definition: str, ours: list[int], theirs: list[int]) -> None:
         """Hold due times against the library's; `definition` says where and from when, too."""

@@ -38,7 +38,7 @@ def test_what_is_exported_is_celerys(drawn: Any, tmp_path: Path) -> None:
         options = {"state": state, "any_phase": draw.random() < 0.5}
         return Batch("celery", draw_start(draw, zones[0]), zones, options=options)
 
-    tally = drawn("--to celery", CeleryExporter, batch)
+    tally = drawn("celery", CeleryExporter, batch)
     assert tally["exported: cron"] > COUNT / 5 and tally["exported: interval"] > COUNT / 30
 
 

@@ -54,7 +54,7 @@ def test_debians_cron_runs_each_line_when_the_schedule_fires_and_once(
             theirs = [micros(one) for one in ran]
             assert here == theirs, (result.given[name], line["becomes"], shown(theirs[:9], zone))
 
-    tally = drawn("--to cron", CronExporter, batch, file="table", also=runs_when_due)
+    tally = drawn("cron", CronExporter, batch, file="table", also=runs_when_due)
     assert tally["exported: cron, without an oracle"] > COUNT / 6
 
 

@@ -46,7 +46,7 @@ def test_what_is_exported_is_django_celery_beats(drawn: Any) -> None:
         return Batch("celery", draw_start(draw, draw.choice(NAMED_ZONES)), NAMED_ZONES)
 
     file = "schedules.json"
-    tally = drawn("--to django-celery-beat", DjangoCeleryBeatExporter, batch, size=100, file=file)
+    tally = drawn("django-celery-beat", DjangoCeleryBeatExporter, batch, size=100, file=file)
     assert tally["exported: cron"] > COUNT / 5 and tally["exported: interval"] > COUNT / 30
     assert tally["exported: oneShot"] > 0
 

@@ -45,7 +45,7 @@ def test_random_schedules_fire_there_as_here_or_are_refused(drawn: Any) -> None:
         options = {**GIVEN, "module": "shop.tasks"}
         return Batch(engine, draw_start(draw, zones[0]), zones, lambda _: fields, options)
 
-    tally = drawn(f"--to apscheduler ({VERSION})", ApschedulerExporter, batch, size=50)
+    tally = drawn(f"apscheduler {VERSION}", ApschedulerExporter, batch, size=50)
     assert tally["exported: cron"] > COUNT / 8 and tally["exported: interval"] > COUNT / 40
 
 

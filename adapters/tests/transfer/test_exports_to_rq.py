@@ -52,7 +52,7 @@ def test_random_schedules_fire_there_as_here_or_are_refused(drawn: Any) -> None:
         options = {"queue": "default", "timezone": zones[0], "any_phase": draw.random() < 0.5}
         return Batch("rq", draw_start(draw, zones[0]), zones, more, options)
 
-    tally = drawn(f"--to rq ({version('rq')})", RqExporter, batch, size=50)
+    tally = drawn(f"rq {version('rq')}", RqExporter, batch, size=50)
     assert tally["exported: cron"] > COUNT / 5
 
 

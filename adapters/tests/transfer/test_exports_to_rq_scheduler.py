@@ -45,7 +45,7 @@ def test_random_schedules_fire_there_as_here_or_are_refused(drawn: Any) -> None:
         options = {"queue": "default", "timezone": zones[0]}
         return Batch("rq", draw_start(draw, zones[0]), zones, more, options)
 
-    tally = drawn("--to rq-scheduler", RqSchedulerExporter, batch, size=50)
+    tally = drawn("rq-scheduler", RqSchedulerExporter, batch, size=50)
     assert tally["exported: cron"] > COUNT / 6 and tally["exported: interval"] > COUNT / 30
 
 

@@ -34,7 +34,7 @@ def test_what_is_exported_is_redbeats(drawn: Any) -> None:
         zones = tuple(draw.sample(NAMED_ZONES, 3))
         return Batch("celery", draw_start(draw, zones[0]), zones)
 
-    tally = drawn("--to redbeat", RedBeatExporter, batch)
+    tally = drawn("redbeat", RedBeatExporter, batch)
     assert tally["exported: cron"] > COUNT / 5 and tally["exported: interval"] > COUNT / 30
     assert tally["exported: oneShot"] > 0
 
