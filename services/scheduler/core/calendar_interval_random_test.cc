@@ -118,7 +118,7 @@ TEST(RandomCalendarIntervalTest, NextLastAndCountAgreeWithWalkingFromDateToDate)
   const char* given = std::getenv("Z4J_SEED");
   const uint32_t seed =
       given != nullptr ? std::strtoul(given, nullptr, 10) : std::random_device()();
-  std::cout << "seed: Z4J_SEED=" << seed << "\n";
+  std::cout << "seed: Z4J_SEED=" << seed << std::endl;
   Draw draw(seed);
   int specs = 0, refused = 0;
   int64_t compared = 0;

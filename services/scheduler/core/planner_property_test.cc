@@ -187,7 +187,7 @@ TEST(PlannerPropertyTest, AgreesWithJudgingOneByOneAndDoesNotShowWhereItWasCut) 
   int seed = GTEST_FLAG_GET(random_seed);
   if (seed == 0) seed = static_cast<int>(1 + std::random_device()() % 99'999);
   Dice dice(seed);
-  std::cout << "seed " << seed << "\n";
+  std::cout << "seed " << seed << std::endl;
   int64_t verdicts = 0, dropped = 0;
   for (int round = 0; round < kRounds; ++round) {
     SCOPED_TRACE(absl::StrCat("seed ", seed, " round ", round));

@@ -83,7 +83,7 @@ TEST(SolarTest, AnEventIsStrictlyAfterAndComesOnce) {
 TEST(SolarTest, AnEventHasTheSameInstantWhateverIsAsked) {
   int seed = GTEST_FLAG_GET(random_seed);
   if (seed == 0) seed = static_cast<int>(1 + std::random_device()() % 99'999);
-  std::cout << "seed " << seed << "\n";
+  std::cout << "seed " << seed << std::endl;
   std::mt19937 engine(seed);
   const auto draw = [&engine](double low, double high) {
     return std::uniform_real_distribution<double>(low, high)(engine);

@@ -126,7 +126,7 @@ TEST_F(FireLoopFaultsTest, StepsDownWhenTheLeaseHasRunOutBeforeTheCommit) {
 // Any call may fail with UNAVAILABLE before or after it took effect, and terms come and go.
 TEST_F(FireLoopFaultsTest, AStoreThatFailsAtRandomLosesNothingAndDoublesNothing) {
   const uint32_t seed = std::random_device{}();
-  std::cout << "seed " << seed << "\n";
+  std::cout << "seed " << seed << std::endl;
   std::mt19937 random(seed);
   LoopNode node("a", world_.store, world_.clock);
   node.Connect(std::make_shared<MemoryLink>("one"));

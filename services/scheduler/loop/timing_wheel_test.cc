@@ -79,7 +79,7 @@ TEST(TimingWheelTest, AnInfiniteDueTimeTakesTheSlotOut) {
 // The reference is a sorted set; times are drawn from ranges of very different widths.
 TEST(TimingWheelTest, AgreesWithASortedSetOnRandomOperations) {
   const uint32_t seed = std::random_device{}();
-  std::cout << "seed " << seed << "\n";
+  std::cout << "seed " << seed << std::endl;
   std::mt19937_64 random(seed);
   const int64_t widths_us[] = {1000,           2'000'000,         90'000'000,
                                86'400'000'000, 86'400'000'000'00, 3'000'000'000'000'000};

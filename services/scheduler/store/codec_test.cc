@@ -135,7 +135,7 @@ class Generator {
 
 TEST(CodecTest, EveryScheduleComesBackExactlyAndWithTheSameBytes) {
   const uint64_t seed = std::random_device()();
-  std::cout << "seed " << seed << "\n";
+  std::cout << "seed " << seed << std::endl;
   Generator generator(seed);
   for (int i = 0; i < 5000; ++i) {
     const Schedule schedule = generator.Draw();
