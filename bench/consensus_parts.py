@@ -12,7 +12,8 @@ from typing import Any
 
 from bench.rig import Row, binary
 from tests.harness.consensus_server import ConsensusCluster
-from tests.harness.processes import Program, free_port
+from tests.harness.ports import free_port
+from tests.harness.processes import Program
 
 SECONDS = 8
 RATE = 5000

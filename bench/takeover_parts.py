@@ -15,8 +15,9 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from bench.rig import Row, create_many, interval, postgres_server, status
+from tests.harness.ports import free_port
 from tests.harness.postgres_server import PostgresServer
-from tests.harness.processes import free_port, wait_for
+from tests.harness.processes import wait_for
 from tests.harness.scheduler_server import SchedulerServer, stub_adapter
 
 FIRES_PER_S = 1000

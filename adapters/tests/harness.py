@@ -7,7 +7,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,18 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from ports import free_port
 from z4j_adapters import EngineAdapter, Fire, ResultCode
 
 TESTS = Path(__file__).resolve().parent
 # Debian's /usr/sbin wrapper insists on the system's user and folders; this is what it calls.
 RABBIT_SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-
-
-def free_port() -> int:
-    """A loopback port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(what: str, condition: Callable[[], Any], timeout_s: float = 20.0) -> Any:

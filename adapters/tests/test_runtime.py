@@ -17,6 +17,7 @@ import pytest
 from conftest import Start
 from fake_scheduler import FakeScheduler, id_bytes, pb
 from harness import Process, eventually
+from ports import free_port
 from z4j_adapters import Outcome, _convert
 from z4j_adapters._outcomes import OutcomeBuffer
 from z4j_adapters._session import Session
@@ -218,8 +219,8 @@ async def test_keeps_trying_while_no_scheduler_listens(start: Start) -> None:
         attempts += 1
         writer.close()
 
-    wall = await asyncio.start_server(refuse, "127.0.0.1", 0)
-    node.port = wall.sockets[0].getsockname()[1]
+    node.port = free_port()
+    wall = await asyncio.start_server(refuse, "127.0.0.1", node.port)
     start(node)
     await eventually("three attempts", lambda: attempts >= 3)
     wall.close()

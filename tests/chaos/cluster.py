@@ -27,8 +27,9 @@ from tests.chaos.evidence import (
     table,
 )
 from tests.chaos.network import Network
+from tests.harness.ports import free_port
 from tests.harness.postgres_server import PostgresServer
-from tests.harness.processes import ROOT, Program, build_dir, free_port, wait_for
+from tests.harness.processes import ROOT, Program, build_dir, wait_for
 from tests.harness.scheduler_server import SchedulerServer
 
 NODES = ("n1", "n2", "n3")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.chaos.fault_proxy import FaultProxy
-from tests.harness.processes import free_port
+from tests.harness.ports import free_port
 
 
 def dialer_of(port: int, processes: Mapping[int, str]) -> str:

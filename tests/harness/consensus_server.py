@@ -17,7 +17,8 @@ from typing import Any
 
 import grpc
 
-from tests.harness.processes import ROOT, Program, build_dir, free_port, wait_for
+from tests.harness.ports import free_port
+from tests.harness.processes import ROOT, Program, build_dir, wait_for
 from tests.harness.scheduler_server import CliError
 
 

@@ -9,7 +9,8 @@ import socket
 import subprocess
 from pathlib import Path
 
-from tests.harness.processes import Program, free_port, wait_for
+from tests.harness.ports import free_port
+from tests.harness.processes import Program, wait_for
 
 
 def _as_postgres(command: list[str]) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -21,13 +20,6 @@ VENV_BIN = ROOT / "build" / "venv" / "bin"
 def build_dir() -> Path:
     """Where the C++ programs are: Z4J_BUILD_DIR, or build/dev."""
     return Path(os.environ.get("Z4J_BUILD_DIR", ROOT / "build" / "dev")).resolve()
-
-
-def free_port() -> int:
-    """A loopback port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(what: str, condition: Callable[[], object], timeout_s: float = 30.0) -> object:

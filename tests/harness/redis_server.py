@@ -7,7 +7,8 @@ from pathlib import Path
 
 import redis
 
-from tests.harness.processes import Program, free_port
+from tests.harness.ports import free_port
+from tests.harness.processes import Program
 
 
 class RedisServer(Program):

@@ -8,7 +8,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.harness.processes import VENV_BIN, Program, build_dir, free_port
+from tests.harness.ports import free_port
+from tests.harness.processes import VENV_BIN, Program, build_dir
 
 
 class CliError(Exception):

@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
+from tests.harness.ports import free_port
 from tests.harness.postgres_server import PostgresServer
-from tests.harness.processes import free_port, wait_for
+from tests.harness.processes import wait_for
 from tests.harness.scheduler_server import CliError, SchedulerServer, stub_adapter
 from tests.integration.conftest import assert_every_second_has_its_row
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.harness.processes import free_port, wait_for
+from tests.harness.ports import free_port
+from tests.harness.processes import wait_for
 from tests.harness.scheduler_server import CliError, SchedulerServer, stub_adapter
 from tests.integration.test_raft_election import NAMES, SCHEDULES, Cluster
 

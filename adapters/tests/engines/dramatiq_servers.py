@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from harness import Process, free_port, wait_for
+from harness import Process, wait_for
+from ports import free_port
 from z4j_adapters.engines.dramatiq.app import DramatiqOptions
 from z4j_adapters.engines.dramatiq.engine import new_engine
 from z4j_adapters.testing import Watcher

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 import redis
 from conftest import RecordedTasks
-from harness import Process, RedisServer, eventually, free_port, wait_for
+from harness import Process, RedisServer, eventually, wait_for
+from ports import free_port
 from z4j_adapters import Fire, OutcomeState
 from z4j_adapters.engines.rq.app import RqOptions
 from z4j_adapters.engines.rq.engine import RqEngine

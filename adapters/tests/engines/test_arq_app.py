@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import redis
 from engines.arq_harness import HERE, opened
-from harness import Process, RedisServer, free_port, wait_for
+from harness import Process, RedisServer, wait_for
+from ports import free_port
 from z4j_adapters import ConfigurationError, FireRef, ResultCode
 from z4j_adapters.engines.arq.app import ArqOptions, load_app
 from z4j_adapters.engines.arq.command import COMMAND

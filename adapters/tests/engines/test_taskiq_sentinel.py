@@ -16,7 +16,8 @@ from engines.taskiq_help import adapter as adapter
 from engines.taskiq_help import settings as settings
 from engines.taskiq_help import tasks as tasks
 from engines.taskiq_help import worker as worker
-from harness import Process, RedisServer, free_port, wait_for
+from harness import Process, RedisServer, wait_for
+from ports import free_port
 from z4j_adapters.engines.taskiq.engine import TaskiqEngine
 
 
