@@ -191,4 +191,4 @@ async def start() -> AsyncIterator[Start]:
     yield run
     for runtime, task in running:
         runtime.stop()
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, 60)

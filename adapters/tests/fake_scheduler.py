@@ -111,7 +111,7 @@ class FakeScheduler(pb_grpc.AdapterServiceServicer):
             )
         self.send(dispatch=batch)
 
-    async def until(self, what: str, condition: Callable[[], Any], timeout_s: float = 10) -> Any:
+    async def until(self, what: str, condition: Callable[[], Any], timeout_s: float = 60) -> Any:
         """Awaits a condition on what was recorded."""
         async with self._changed:
             try:

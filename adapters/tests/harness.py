@@ -23,7 +23,7 @@ TESTS = Path(__file__).resolve().parent
 RABBIT_SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 
 
-def wait_for(what: str, condition: Callable[[], Any], timeout_s: float = 20.0) -> Any:
+def wait_for(what: str, condition: Callable[[], Any], timeout_s: float = 60.0) -> Any:
     """Polls until `condition` is true; TimeoutError says what was awaited."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
@@ -33,7 +33,7 @@ def wait_for(what: str, condition: Callable[[], Any], timeout_s: float = 20.0) -
     raise TimeoutError(f"waited {timeout_s} s for {what}")
 
 
-async def eventually(what: str, condition: Callable[[], Any], timeout_s: float = 20.0) -> Any:
+async def eventually(what: str, condition: Callable[[], Any], timeout_s: float = 60.0) -> Any:
     """As wait_for, in an event loop."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:

@@ -52,7 +52,7 @@ async def test_no_more_than_a_window_is_unacknowledged() -> None:
     await asyncio.sleep(0)
     assert not waiting.done()
     stream.ack(1)
-    item = await asyncio.wait_for(waiting, 1)
+    item = await asyncio.wait_for(waiting, 60)
     assert item is not None and item[1][0].fire_id == "99"
 
 
@@ -65,7 +65,7 @@ async def test_adding_waits_while_the_buffer_is_full() -> None:
     stream = buffer.open_stream()
     await stream.next()
     stream.ack(1)
-    await asyncio.wait_for(adding, 1)
+    await asyncio.wait_for(adding, 60)
     assert len(buffer) == 1
 
 
@@ -78,4 +78,4 @@ async def test_empty_means_acknowledged() -> None:
     with pytest.raises(asyncio.TimeoutError):
         await asyncio.wait_for(asyncio.shield(empty), 0.01)
     stream.ack(1)
-    await asyncio.wait_for(empty, 1)
+    await asyncio.wait_for(empty, 60)

@@ -22,7 +22,7 @@ def build_dir() -> Path:
     return Path(os.environ.get("Z4J_BUILD_DIR", ROOT / "build" / "dev")).resolve()
 
 
-def wait_for(what: str, condition: Callable[[], object], timeout_s: float = 30.0) -> object:
+def wait_for(what: str, condition: Callable[[], object], timeout_s: float = 60.0) -> object:
     """Polls until `condition` returns something true, and returns it.
 
     Raises:

@@ -212,7 +212,7 @@ def test_a_frozen_leader_is_replaced_and_its_late_write_refused(tmp_path: Path) 
         token = int(second.cli("status")["token"])
         installation.scheduler.signal(signal.SIGSTOP)
         try:
-            wait_for("the second node to lead", lambda: second.cli("status").get("isLeader"), 20)
+            wait_for("the second node to lead", lambda: second.cli("status").get("isLeader"))
             wait_for("new fires", lambda: len(second.fires("ping")) > 5, 30)
         finally:
             installation.scheduler.signal(signal.SIGCONT)

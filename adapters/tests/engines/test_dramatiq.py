@@ -151,7 +151,7 @@ async def test_a_redis_restart_loses_nothing_and_work_resumes_by_itself(
         assert "unreachable since" in results[0].message
         assert f"127.0.0.1:{server.port}" in engine.health()
         server.start()
-        await eventually("recovery", lambda: engine.health() == "", 10)
+        await eventually("recovery", lambda: engine.health() == "")
         codes = Counter(r.code for r in await engine.dispatch(before + during))
         assert codes == {ResultCode.DUPLICATE: 200, ResultCode.ACCEPTED: 200}
         worker().start()

@@ -55,7 +55,7 @@ async def test_a_run_whose_consumer_is_killed_ends_lost_after_the_stated_time(
         killed_at = time.monotonic()
         end = (await watcher.finals([fire]))[fire.id]
         assert end.state is OutcomeState.LOST and "was not heard of for 1 s" in end.error
-        assert 0.7 < time.monotonic() - killed_at < 6
+        assert 0.7 < time.monotonic() - killed_at < 30
 
 
 async def test_a_worker_process_that_dies_or_is_timed_out_ends_its_run_and_no_other(

@@ -38,7 +38,7 @@ async def test_a_redis_restart_loses_nothing_and_work_resumes_by_itself(
         assert {r.code for r in results} == {ResultCode.UNAVAILABLE}
         assert "unreachable since" in results[0].message
         server.start()
-        await eventually("recovery", lambda: engine.health() == "", 10)
+        await eventually("recovery", lambda: engine.health() == "")
         codes = Counter(r.code for r in await engine.dispatch(before + during))
         assert codes == {ResultCode.DUPLICATE: 100, ResultCode.ACCEPTED: 100}
         consumer("-w", "2").start()

@@ -41,7 +41,7 @@ async def test_a_redis_restart_in_a_burst_loses_nothing_and_work_resumes_by_itse
             refused = [r for r in results if r.code is ResultCode.UNAVAILABLE]
             assert refused and "unreachable since" in refused[-1].message
             server.start()
-            await eventually("recovery", lambda: engine.health() == "", 10)
+            await eventually("recovery", lambda: engine.health() == "")
             taken = {r.fire_id for r in results if r.code is ResultCode.ACCEPTED}
             for batch in batches:
                 for result in await engine.dispatch(batch):

@@ -144,7 +144,7 @@ async def test_a_rabbitmq_restart_mid_burst_loses_nothing(
         assert {r.code for r in during} == {ResultCode.UNAVAILABLE}
         assert "unreachable since" in during[0].message
         rabbit.start()
-        await eventually("recovery", lambda: engine.health() == "", 20)
+        await eventually("recovery", lambda: engine.health() == "")
         codes = Counter(r.code for r in await engine.dispatch(fires))
         assert codes == {ResultCode.DUPLICATE: 300, ResultCode.ACCEPTED: 300}
         worker = TaskiqWorker(tmp_path, record=record.path, **where)

@@ -74,7 +74,7 @@ def evaluator() -> Iterator[Evaluator]:
     finally:
         assert process.stdin is not None
         process.stdin.close()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
 def lines_of(

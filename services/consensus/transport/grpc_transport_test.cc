@@ -84,7 +84,7 @@ TEST_F(GrpcTransportTest, APeerThatRestartsIsReconnectedSoon) {
     const absl::Time started = absl::Now();
     ASSERT_TRUE(a_.events.AwaitUp(kB, round + 1));
     // kReconnectMax, and what a busy machine adds.
-    EXPECT_LT(absl::Now() - started, absl::Seconds(2));
+    EXPECT_LT(absl::Now() - started, absl::Seconds(5));
     a_.Send(kB, VoteReply{});
     ASSERT_TRUE(b_.events.AwaitMessages(round));
   }

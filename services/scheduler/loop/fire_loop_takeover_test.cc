@@ -327,7 +327,7 @@ TEST_F(TakeOverTest, AStoppedLeaderGivesItsTermUpAlthoughAnAdapterIsSilent) {
   int64_t waiting = 0;
   elector.set_on_resign([&] {
     // Neither the adapter nor the wait for changes of the store, of a second, held it up.
-    EXPECT_LT(clock.MonoNow() - begin, kHandOverMax + absl::Milliseconds(500));
+    EXPECT_LT(clock.MonoNow() - begin, kHandOverMax + absl::Milliseconds(800));
     if (elector.resigned() == 0) waiting = dispatcher.queued();
   });
   writer.Start();
