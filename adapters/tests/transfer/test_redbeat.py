@@ -56,6 +56,13 @@ def save(app: Any, name: str, what: Any, **more: Any) -> None:
 def imported(
     app: Any, importer: type[Importer] = RedBeatImporter, **options: Any
 ) -> dict[str, dict[str, Any]]:
+    """By key; of an entry that is several schedules, the last."""
+    return {line["source"]["key"]: line for line in every_line(app, importer, **options)}
+
+
+def every_line(
+    app: Any, importer: type[Importer] = RedBeatImporter, **options: Any
+) -> list[dict[str, Any]]:
     given = {
         "at": AT,
         "celery_app": named(app) if app else None,
@@ -63,7 +70,7 @@ def imported(
         "redbeat_prefix": None,
         **options,
     }
-    return {line["source"]["key"]: line for line in lines_of(importer, **given)}
+    return lines_of(importer, **given)
 
 
 def test_crontabs_and_intervals_are_imported_with_their_last_run(app: Any) -> None:
@@ -125,6 +132,23 @@ def test_trap_52_what_redbeat_loses_is_told(app: Any) -> None:
         ({"freq": "WEEKLY", "byweekday": [weekday(0), weekday(6)]}, "cron 0 12 * * 0,1"),
         ({"freq": "YEARLY"}, "cron 0 12 1 3 *"),
         ({"freq": "DAILY", "byhour": [1, 2], "bymonth": 5}, "cron 0 1,2 * 5 *"),
+        ({"freq": "YEARLY", "byweekno": 20, "byhour": 5}, "cron 0 5 * * * ISO week 20"),
+        (
+            {"freq": "DAILY", "interval": 2, "byhour": 5},
+            "every 2 days, 0:00:00 from 2026-03-03T05:00:00Z",
+        ),
+        ({"freq": "HOURLY", "interval": 8, "byminute": [0, 30]}, "cron 0,30 4,12,20 * * *"),
+        ({"freq": "HOURLY", "interval": 6, "byweekday": 0}, "cron 0 0,6,12,18 * * 1"),
+        (
+            {"freq": "HOURLY", "interval": 7, "byhour": 5},
+            "every 7 days, 0:00:00 from 2026-03-08T05:00:00Z",
+        ),
+        ({"freq": "MINUTELY", "interval": 20, "byhour": [9, 10]}, "cron 0,20,40 9,10 * * *"),
+        ({"freq": "MONTHLY", "interval": 3, "bymonthday": -1}, "cron 0 12 L 3,6,9,12 *"),
+        (
+            {"freq": "YEARLY", "interval": 4, "bymonth": 7, "byweekday": 0, "bymonthday": 1},
+            "cron 0 12 1 7 1 (AND of the days) year 2026-2199/4",
+        ),
     ],
 )
 def test_an_rrule_is_what_has_the_same_instants(app: Any, rule: Any, becomes: str) -> None:
@@ -137,14 +161,31 @@ def test_an_rrule_is_what_has_the_same_instants(app: Any, rule: Any, becomes: st
     "rule",
     [
         {"freq": "MONTHLY", "byweekday": 0, "bysetpos": 1},
-        {"freq": "YEARLY", "byweekno": 20},
+        {"freq": "YEARLY", "byweekno": 20, "wkst": 6},
+        {"freq": "YEARLY", "byweekno": 52},  # dateutil leaves out some days of it in January.
         {"freq": "YEARLY", "byyearday": 200},
-        {"freq": "DAILY", "interval": 2, "byhour": 5},
+        {"freq": "DAILY", "interval": 2, "bymonth": 5},
+        {"freq": "DAILY", "interval": 2, "byminute": list(range(30))},
+        {"freq": "DAILY", "interval": 7, "byweekday": 3},
+        {"freq": "YEARLY", "bymonth": 2, "bymonthday": 30},
+        {"freq": "YEARLY", "interval": 4, "bymonth": 2, "bymonthday": 29},
     ],
 )
 def test_any_other_rrule_is_refused(app: Any, rule: Any) -> None:
     save(app, "r", rrule(dtstart=AT, **rule), last_run_at=AT)
     assert imported(app)["r"]["code"] == "RRULE_PART"
+
+
+def test_an_rrule_in_steps_on_several_days_is_several_schedules(app: Any) -> None:
+    every_other_week = {"freq": "WEEKLY", "interval": 2, "byweekday": [weekday(0), weekday(3)]}
+    save(app, "r", rrule(dtstart=AT, count=3, **every_other_week), last_run_at=AT)
+    monday, thursday = every_line(app, fires=9)
+    assert {line["exactness"] for line in (monday, thursday)} == {"EQUAL_SET"}
+    assert monday["becomes"] == "every 14 days, 0:00:00 from 2026-03-09T12:00:00Z"
+    assert thursday["becomes"] == "every 14 days, 0:00:00 from 2026-03-12T12:00:00Z"
+    for line in (monday, thursday):  # Its third run is the last, whichever of them has it.
+        assert line["schedule"]["endTime"] == "2026-03-23T12:00:00Z"
+        assert "maxFires" not in line["schedule"]
 
 
 def test_a_count_is_what_is_left_of_it(app: Any) -> None:
@@ -202,8 +243,14 @@ def draw_rule(draw: random.Random, at: datetime) -> dict[str, Any]:
             rule[name] = draw.sample(range(low, high + 1), draw.randint(1, 4))
     if freq in ("YEARLY", "MONTHLY") and draw.random() < 0.2:
         rule["bymonthday"] = [-1]
+    if freq == "YEARLY" and draw.random() < 0.2:
+        rule["byweekno"] = draw.sample(range(1, 54), draw.randint(1, 4))
+    if freq == "WEEKLY" and draw.random() < 0.2:
+        rule["wkst"] = draw.randrange(7)
     if draw.random() < 0.2:
         rule["until"] = at + timedelta(days=draw.randrange(1, 900))
+    elif draw.random() < 0.1:
+        rule["count"] = draw.randint(1, 40)
     return rule
 
 
@@ -226,8 +273,8 @@ def test_due_times_are_those_of_redbeats_own_rrule(app: Any, client: Any, ours: 
                 stored[f"r{n}"] = text
                 definition = f'{{"task": "t", "schedule": {text}}}'
                 client.hset(f"redbeat:r{n}", "definition", definition)
-            for group in definitions(list(imported(app, at=at, fires=FIRES).values())):
-                if not counted.promises(group[0]):
+            for group in definitions(every_line(app, at=at, fires=FIRES)):
+                if not counted.promises(group[0]) or group[0].get("finished"):
                     continue
                 text = stored[group[0]["source"]["key"]]
                 told = group[0].get("fires", [])

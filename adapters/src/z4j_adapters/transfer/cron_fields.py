@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Literal
 
-__all__ = ["BOUNDS", "cron", "field_text", "numbers"]
+__all__ = ["BOUNDS", "YEARS", "cron", "field_text", "numbers"]
 
 BOUNDS = {
     "second": (0, 59),
@@ -17,6 +17,8 @@ BOUNDS = {
     "isoWeek": (1, 53),
 }
 """Lowest and highest value of each field but the year; 0 is Sunday."""
+YEARS = 1970, 2199
+"""The first and the last year of the scheduler's calendar."""
 
 
 def field_text(name: str, values: Collection[int] | None) -> str:
@@ -28,7 +30,7 @@ def field_text(name: str, values: Collection[int] | None) -> str:
     if values is None:
         return "*"
     numbers = sorted(set(values))
-    low, high = BOUNDS.get(name, (1970, 2199))
+    low, high = BOUNDS.get(name, YEARS)
     if not numbers:
         raise ValueError(f"{name} has no value")
     if numbers[0] < low or numbers[-1] > high:
@@ -48,7 +50,7 @@ def field_text(name: str, values: Collection[int] | None) -> str:
 
 def numbers(name: str, text: str) -> frozenset[int]:
     """Read what `field_text` wrote."""
-    low, high = BOUNDS.get(name, (1970, 2199))
+    low, high = BOUNDS.get(name, YEARS)
     if text == "*":
         return frozenset(range(low, high + 1))
     found: set[int] = set()
@@ -73,7 +75,7 @@ def cron(
     month: Collection[int] | None = None,
     day_of_week: Collection[int] | str | None = None,
     second: Collection[int] | None = (0,),
-    year: Collection[int] | None = None,
+    year: Collection[int] | str | None = None,
     iso_week: Collection[int] | None = None,
     microsecond: int = 0,
 ) -> tuple[dict[str, Any], str]:
@@ -81,7 +83,7 @@ def cron(
 
     None is a field that does not restrict.  With OR a day field that restricts to every day is
     another thing (every day matches, whatever the other field says); it is written out.  A day
-    field may also be a text in our own grammar ("L", "5#2").
+    field and the year may also be a text in our own grammar ("L", "5#2", "2026-2199/2").
 
     Raises:
         ValueError: A field has no value, or one out of bounds.
@@ -101,7 +103,7 @@ def cron(
     becomes = "cron " + " ".join(texts) + (f" ({day_match} of the days)" if both else "")
     spec: dict[str, Any] = {**fields, "dayMatch": f"DAY_MATCH_{day_match}"}
     for name, values in (("year", year), ("isoWeek", iso_week)):
-        text = field_text(name, values)
+        text = values if isinstance(values, str) else field_text(name, values)
         if text != "*":
             spec[name] = text
             becomes += f" {'year' if name == 'year' else 'ISO week'} {text}"

@@ -160,13 +160,13 @@ class RedBeatImporter(Importer):
         if not enabled:
             more |= {"state": "STATE_PAUSED", "pause": {"reason": "disabled in RedBeat"}}
         schedule = stored["schedule"]
+        timings = self._timings(schedule, last_run)
         left = None
         if schedule.get("__type__") == "rrule":
             left = runs_left(schedule, self.options.at)
-            if left:
+            if left and len(timings) == 1:
                 more["maxFires"] = left
         warnings = (NEVER_RAN,) if enabled and last_run is None else ()
-        timings = self._timings(schedule, last_run)
         yield from found(
             name, call, timings, raw=raw, more=more, warnings=warnings, finished=left == 0
         )
@@ -174,7 +174,7 @@ class RedBeatImporter(Importer):
     def _timings(self, stored: Mapping[str, Any], last_run: datetime | None) -> list[Timing]:
         from celery.schedules import crontab, schedule
 
-        from z4j_adapters.engines.celery.importing.rrules import rule_timing
+        from z4j_adapters.engines.celery.importing.rrules import rule_timings
         from z4j_adapters.engines.celery.importing.shapes import Unfit
         from z4j_adapters.engines.celery.importing.timing import known_timings
 
@@ -186,7 +186,7 @@ class RedBeatImporter(Importer):
         if kind == "interval":
             return known_timings(schedule(values["every"], values.get("relative", False)), clock)
         if kind == "rrule":
-            return [rule_timing(values, clock.at)]
+            return rule_timings(values, clock.at)
         raise Unfit(
             "R1_OPAQUE", f"its schedule is of the type {kind!r}", "use crontab, interval or rrule"
         )
