@@ -33,6 +33,9 @@ schedule = schedules_like(
 )
 GIVEN = {"celery_app": APP, "rq_queue": None, "module": None}
 exported = exporting(ApschedulerExporter, schedule, at=AT, **GIVEN)
+at_a_gap = exporting(
+    ApschedulerExporter, schedule, at=datetime(2027, 3, 27, 20, tzinfo=UTC), **GIVEN
+)
 
 
 @pytest.mark.timeout(3600)
@@ -257,3 +260,15 @@ def test_overlap_skip_of_what_runs_inside_is_one_instance(exported: Any) -> None
 def test_an_interval_keeps_its_phase_and_a_later_start(exported: Any) -> None:
     line = exported(EVERY, startTime="2027-01-01T00:00:00Z").exported["s"]
     assert line["becomes"] == "every 90s from 2027-01-01T00:00:30Z"
+
+
+@pytest.mark.skipif(IS_3, reason="of version 4")
+def test_an_interval_by_the_clock_whose_next_run_a_change_moves_is_refused(at_a_gap: Any) -> None:
+    def every_four_days(anchor: str) -> Any:
+        wall = {"period": "345600s", "anchorTime": anchor, "arithmetic": "ARITHMETIC_WALL"}
+        return at_a_gap({"interval": wall})
+
+    at_half_past_two = every_four_days("2027-03-24T01:30:00Z")
+    line = at_half_past_two.refused["s"]
+    assert line["code"] == "R9_DST" and "2027-03-28T01:30:00Z" in line["reason"]
+    assert every_four_days("2027-03-24T04:30:00Z").exported

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, time, timedelta
+from datetime import datetime, time, timedelta, tzinfo
 
 from z4j_adapters.transfer.apscheduler.exporting.days import day_fields
 from z4j_adapters.transfer.apscheduler.terms import Library
@@ -100,6 +100,13 @@ def _interval(wanted: Wanted, library: Library, at: datetime, extra: list[Code])
         if changes_clock(zone, at):
             wall = start.astimezone(zone).time()
             check_time_of_day(wanted, wall, Crossing(library.gap, "FIRST"), at)
+            if _may_be_shifted(start, zone):
+                raise NotHeld(
+                    f"its next run, {timestamp(start)}, is at a time that a change of the clocks "
+                    "moves, and APScheduler would go on from there",
+                    "export it again after that run",
+                    "R9_DST",
+                )
             code += f".astimezone({zone_code(wanted.time_zone)})"
     else:
         elapsed_period(wanted, at)  # Or it is refused.
@@ -117,6 +124,13 @@ def _interval(wanted: Wanted, library: Library, at: datetime, extra: list[Code])
         INDENT,
     )
     return made, f"every {duration(period)} from {timestamp(start)}"
+
+
+def _may_be_shifted(due: datetime, zone: tzinfo) -> bool:
+    """Whether `due`, had the clocks not gone forward shortly before it, would have another time."""
+    now, before = (at.astimezone(zone).utcoffset() for at in (due, due - timedelta(hours=25)))
+    assert now is not None and before is not None
+    return now > before and (due - (now - before)).astimezone(zone).utcoffset() == before
 
 
 def _calendar(wanted: Wanted, at: datetime, extra: list[Code]) -> Code:
