@@ -228,11 +228,13 @@ def count(result: Export, running: Evaluator, counted: Tally) -> None:
 
 def _compare_times(result: Export, name: str, running: Evaluator, counted: Tally) -> None:
     line, schedule = result.exported[name], result.given[name]
+    ends = result.target.get("ends")
+    end_us = micros(datetime.fromisoformat(ends[:-1] + "+00:00")) if ends else CALENDAR_END_US
     read_back = [dict(one.schedule) for one in result.found_of(name)]
     for number, after in enumerate(result.after[name]):
         what = f"{schedule} from {after}, there {line['becomes']}"
-        ours = [at for at in running.next([schedule], after, FIRES) if at < CALENDAR_END_US]
-        theirs = running.next(read_back, after, FIRES)
+        ours = [at for at in running.next([schedule], after, FIRES) if at < end_us]
+        theirs = [at for at in running.next(read_back, after, FIRES) if at < end_us]
         counted.compare(f"{what}, read back", ours, theirs)
         if "fires" in line:
             counted.compare(what, ours, line["fires"][number])

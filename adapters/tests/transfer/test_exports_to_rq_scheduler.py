@@ -109,6 +109,14 @@ def test_the_module_does_not_run_on_a_host_of_another_zone(
     assert done.returncode == 1 and "the clock of this host is not that of" in done.stderr
 
 
+def test_that_the_library_ends_with_2099_is_told_so_that_nobody_compares_what_follows(
+    exported: Any,
+) -> None:
+    yearly = {"hour": "0", "minute": "0", "dayOfMonth": "1", "month": "1"}
+    result = exported({"cron": yearly})
+    assert result.exported and result.target["ends"] == "2099-12-30T00:00:00Z"
+
+
 def test_either_day_is_jobs_that_never_meet(exported: Any) -> None:
     days = {"hour": "9", "minute": "0", "dayOfMonth": "13", "dayOfWeek": "5"}
     line = exported({"cron": {**days, "dayMatch": "DAY_MATCH_OR"}}).exported["s"]

@@ -31,6 +31,13 @@ std::vector<absl::Time> TimesOf(const Json& micros) {
   return times;
 }
 
+absl::Time TimeOf(const Json& line, const char* name, absl::Time otherwise) {
+  absl::Time time;
+  std::string error;
+  return absl::ParseTime(absl::RFC3339_full, line.value(name, ""), &time, &error) ? time
+                                                                                  : otherwise;
+}
+
 ProgressLine ReadProgressLine(const Json& line) {
   ProgressLine progress{line.value("done", int64_t{0}), std::nullopt};
   if (line.contains("total")) progress.total = line.at("total").get<int64_t>();

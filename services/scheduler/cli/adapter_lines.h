@@ -29,6 +29,8 @@ struct ErrorLine {
 // These throw nlohmann::json::exception on a value of another type.
 std::vector<Note> NotesOf(const nlohmann::json& line, const char* name);
 std::vector<absl::Time> TimesOf(const nlohmann::json& micros);
+// The RFC 3339 text in the field `name`; `otherwise` if it is not there, or is no such text.
+absl::Time TimeOf(const nlohmann::json& line, const char* name, absl::Time otherwise);
 ProgressLine ReadProgressLine(const nlohmann::json& line);
 ErrorLine ReadErrorLine(const nlohmann::json& line);
 

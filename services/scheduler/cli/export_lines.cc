@@ -12,6 +12,7 @@ TargetInfo ReadTargetLine(const Json& line) {
   target.libraries = line.value("libraries", target.libraries);
   target.tzdata = line.value("tzdata", "");
   target.zone = line.value("zone", "");
+  target.ends = TimeOf(line, "ends", absl::InfiniteFuture());
   return target;
 }
 

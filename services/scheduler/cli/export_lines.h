@@ -21,6 +21,7 @@ struct TargetInfo {
   std::map<std::string, std::string> libraries = {};
   std::string tzdata = {};
   std::string zone = {};  // That was taken for all crons, without being given; empty: none was.
+  absl::Time ends = absl::InfiniteFuture();  // The library knows no due times from then on.
 };
 
 // A schedule that was written.

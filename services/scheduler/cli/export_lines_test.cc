@@ -27,7 +27,10 @@ TEST(ExportLinesTest, ReadsWhatIsWrittenFor) {
   EXPECT_EQ(target.libraries.at("kombu"), "5.5");
   EXPECT_EQ(target.tzdata, "2026e");
   EXPECT_EQ(target.zone, "Asia/Tokyo");
+  EXPECT_EQ(target.ends, absl::InfiniteFuture());
   EXPECT_EQ(Read<TargetInfo>(R"({"type":"target","kind":"taskiq"})").zone, "");
+  EXPECT_EQ(Read<TargetInfo>(R"({"type":"target","kind":"k","ends":"1970-01-01T00:00:01Z"})").ends,
+            absl::FromUnixSeconds(1));
 }
 
 TEST(ExportLinesTest, ReadsAScheduleThatWasWrittenWithItsFiresAfterEachInstant) {

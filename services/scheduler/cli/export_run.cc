@@ -182,7 +182,8 @@ class ExportRun {
     const Schedule schedule = FromNowOn(given_[index]);
     Proof whole;
     for (int i = 0; i < asked.size(); ++i) {
-      ASSIGN_OR_RETURN(Proof part, Prove({schedule}, asked[i], fires[i], options_.prove));
+      ASSIGN_OR_RETURN(Proof part,
+                       Prove({schedule}, asked[i], fires[i], options_.prove, result_.target.ends));
       whole.compared += part.compared;
       whole.apart_max = std::max(whole.apart_max, part.apart_max);
       if (whole.is_identical()) whole.differ = std::move(part.differ);

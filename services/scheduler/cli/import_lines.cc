@@ -15,13 +15,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-absl::Time TimeOf(const Json& line, const char* name) {
-  absl::Time time = absl::InfinitePast();
-  std::string error;
-  absl::ParseTime(absl::RFC3339_full, line.value(name, ""), &time, &error);
-  return time;
-}
-
 SourceInfo ReadSourceLine(const Json& line) {
   SourceInfo source;
   source.kind = line.at("kind");
@@ -29,7 +22,8 @@ SourceInfo ReadSourceLine(const Json& line) {
   source.locator = line.value("locator", "");
   source.libraries = line.value("libraries", source.libraries);
   source.tzdata = line.value("tzdata", "");
-  source.fires_after = TimeOf(line, "at");
+  source.fires_after = TimeOf(line, "at", absl::InfinitePast());
+  source.ends = TimeOf(line, "ends", absl::InfiniteFuture());
   if (line.contains("fires")) source.fires_wanted = line.at("fires").get<int>();
   return source;
 }

@@ -28,6 +28,9 @@ TEST(ImportLinesTest, ReadsWhereDefinitionsComeFrom) {
   EXPECT_EQ(source.libraries.at("python"), "3.11.2");
   EXPECT_EQ(source.tzdata, "2026.5");
   EXPECT_EQ(source.fires_after, absl::InfinitePast());  // It does not say.
+  EXPECT_EQ(source.ends, absl::InfiniteFuture());
+  EXPECT_EQ(Read<SourceInfo>(R"({"type":"source","kind":"k","ends":"2099-12-30T00:00:00Z"})").ends,
+            absl::FromCivil(absl::CivilDay(2099, 12, 30), absl::UTCTimeZone()));
 }
 
 TEST(ImportLinesTest, ReadsAScheduleWithItsSourceAndFires) {

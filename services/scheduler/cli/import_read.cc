@@ -212,7 +212,7 @@ class Reader {
         after = fires->front() - absl::Microseconds(1);
       }
     }
-    absl::StatusOr<Proof> proof = Prove(schedules, after, *fires, wanted);
+    absl::StatusOr<Proof> proof = Prove(schedules, after, *fires, wanted, reading_.source.ends);
     if (!proof.ok()) return;  // It is refused in the plan, with its reason.
     const bool has_ended = fires->empty() || fires->size() < wanted;
     at.proved_until = has_ended ? absl::InfiniteFuture() : fires->back();

@@ -44,11 +44,13 @@ absl::Status AddFires(const Schedule& schedule, absl::Time after, int count,
   return absl::OkStatus();
 }
 
-// The fires before the calendar's last day: it ends with a year of the zone, some hours apart.
-absl::Span<const absl::Time> Comparable(absl::Span<const absl::Time> fires) {
+// The fires before `ends` and the calendar's last day: it ends with a year of the zone, some hours
+// apart.
+absl::Span<const absl::Time> Comparable(absl::Span<const absl::Time> fires, absl::Time ends) {
   const absl::Time last_day =
       absl::FromCivil(absl::CivilDay(kCalendarYearMax, 12, 31), absl::UTCTimeZone());
-  return fires.first(std::lower_bound(fires.begin(), fires.end(), last_day) - fires.begin());
+  const auto end = std::lower_bound(fires.begin(), fires.end(), std::min(ends, last_day));
+  return fires.first(end - fires.begin());
 }
 
 }  // namespace
@@ -68,13 +70,13 @@ absl::StatusOr<std::vector<absl::Time>> NextFires(absl::Span<const Schedule> sch
 }
 
 absl::StatusOr<Proof> Prove(absl::Span<const Schedule> schedules, absl::Time after,
-                            absl::Span<const absl::Time> fires, int wanted) {
-  fires = Comparable(fires);
+                            absl::Span<const absl::Time> fires, int wanted, absl::Time ends) {
+  fires = Comparable(fires, ends);
   Proof proof;
   proof.compared = static_cast<int>(fires.size());
   const int count = fires.size() < wanted ? proof.compared + 1 : proof.compared;
   ASSIGN_OR_RETURN(const std::vector<absl::Time> all, NextFires(schedules, after, count));
-  const absl::Span<const absl::Time> ours = Comparable(all);
+  const absl::Span<const absl::Time> ours = Comparable(all, ends);
   for (int i = 0; i < std::max(fires.size(), ours.size()); ++i) {
     const absl::Time there = i < fires.size() ? fires[i] : absl::InfiniteFuture();
     const absl::Time here = i < ours.size() ? ours[i] : absl::InfiniteFuture();

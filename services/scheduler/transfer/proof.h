@@ -36,10 +36,12 @@ struct Proof {
 
 // Compares the source's next fires after `after`, ascending, with those of `schedules` (one, or a
 // group whose union counts).  `wanted`: how many the source was asked for; if it has fewer, ours
-// must end there, too.  The last day of the calendar is left out: where it
-// ends depends on the zone.  INVALID_ARGUMENT as NextFires.
+// must end there, too.  Of neither is compared what comes at `ends` or later, which the source's
+// library does not know, nor the last day of the calendar: where it ends depends on the zone.
+// INVALID_ARGUMENT as NextFires.
 absl::StatusOr<Proof> Prove(absl::Span<const Schedule> schedules, absl::Time after,
-                            absl::Span<const absl::Time> fires, int wanted);
+                            absl::Span<const absl::Time> fires, int wanted,
+                            absl::Time ends = absl::InfiniteFuture());
 
 // "2026-03-29 03:30:00 +02:00 (01:30:00 UTC)" in `zone`; "no further fire" for InfiniteFuture.
 std::string LocalAndUtc(absl::Time time, const std::string& zone);

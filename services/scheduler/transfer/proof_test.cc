@@ -69,6 +69,19 @@ TEST(ProofTest, TheLastDayOfTheCalendarIsLeftOut) {
               IsEmpty());
 }
 
+TEST(ProofTest, WhatTheLibraryDoesNotKnowIsLeftOut) {
+  const std::vector<Schedule> yearly = {CronIn("UTC", "0 0 1 1 *")};
+  const absl::Time after = Utc("2097-06-01 00:00:00"), ends = Utc("2099-12-30 00:00:00");
+  const auto known =
+      Prove(yearly, after, Times({"2098-01-01 00:00:00", "2099-01-01 00:00:00"}), 10, ends);
+  ASSERT_OK(known);
+  EXPECT_TRUE(known->is_identical());
+  EXPECT_EQ(known->compared, 2);
+  const auto ended = Prove(yearly, after, Times({"2098-01-01 00:00:00"}), 10, ends);
+  ASSERT_OK(ended);
+  EXPECT_FALSE(ended->is_identical());
+}
+
 TEST(ProofTest, StartAndEndAreRespected) {
   Schedule schedule = CronIn("UTC", "0 5 * * *");
   schedule.start_at = Utc("2026-01-02 05:00:00");

@@ -48,6 +48,7 @@ class LineWriter:
             libraries=dict(source.libraries),
             tzdata=tzdata,
             read_at=timestamp(read_at),
+            **({} if source.ends is None else {"ends": timestamp(source.ends)}),
         )
 
     def entry(self, entry: Found | Refused, answer: Answer | None, total: int | None) -> None:

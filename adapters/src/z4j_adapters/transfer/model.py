@@ -49,6 +49,8 @@ class Source:
     """App, file, table or server, without passwords."""
     libraries: Mapping[str, str] = field(default_factory=dict)
     """Versions of all that decide when something fires."""
+    ends: datetime | None = None
+    """The library knows no due times from then on; None: it knows those of our whole calendar."""
 
 
 @dataclass(frozen=True, slots=True)

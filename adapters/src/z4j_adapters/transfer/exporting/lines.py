@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from z4j_adapters.transfer.exporting.model import NotHeld, Target, Written
 from z4j_adapters.transfer.model import Note, SourceError
+from z4j_adapters.transfer.values import timestamp
 
 __all__ = ["ExportLines"]
 
@@ -29,6 +30,7 @@ class ExportLines:
             libraries=dict(target.libraries),
             tzdata=tzdata,
             **({} if zone is None else {"zone": zone}),
+            **({} if target.ends is None else {"ends": timestamp(target.ends)}),
         )
 
     def progress(self, done: int, total: int | None = None) -> None:

@@ -159,6 +159,8 @@ class Target:
     version: str
     """Of the library that read it back."""
     libraries: Mapping[str, str] = field(default_factory=dict)
+    ends: datetime | None = None
+    """The library knows no due times from then on; None: it knows those of our whole calendar."""
 
 
 class Exporter(ABC):

@@ -20,7 +20,11 @@ from z4j_adapters.engines.rq.exporting.jobs import (
     default_queue,
     seconds_of,
 )
-from z4j_adapters.engines.rq.importing.repeated import RqSchedulerImporter, scheduler_libraries
+from z4j_adapters.engines.rq.importing.repeated import (
+    LIBRARY_ENDS,
+    RqSchedulerImporter,
+    scheduler_libraries,
+)
 from z4j_adapters.transfer.exporting.boxes import box_of
 from z4j_adapters.transfer.exporting.model import NotHeld, Target, Wanted, Written
 from z4j_adapters.transfer.exporting.python import literal, run_file
@@ -95,7 +99,7 @@ class RqSchedulerExporter(JobExporter):
         libraries = scheduler_libraries()
         self.zone = OneZone(self.options.timezone)
         self._ids = _JobIds()
-        return Target("rq-scheduler", libraries["rq-scheduler"], libraries)
+        return Target("rq-scheduler", libraries["rq-scheduler"], libraries, LIBRARY_ENDS)
 
     def add(self, wanted: Wanted) -> Written:
         module_and_name(wanted.task)

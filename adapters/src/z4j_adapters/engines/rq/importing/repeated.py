@@ -37,7 +37,7 @@ from z4j_adapters.transfer.nominal import Nominal
 from z4j_adapters.transfer.values import EPOCH, duration, micros, redact, timestamp
 from z4j_adapters.transfer.zones import zone_of
 
-__all__ = ["RqSchedulerImporter", "scheduler_libraries"]
+__all__ = ["LIBRARY_ENDS", "RqSchedulerImporter", "scheduler_libraries"]
 
 OWN_META = ("interval", "repeat", "cron_string", "use_local_timezone", "queue_class_name")
 LATE = timedelta(days=366)
@@ -84,7 +84,9 @@ class RqSchedulerImporter(Importer):
         libraries = scheduler_libraries()
         self._client = open_redis(self.options.redis_url)
         locator = redact(self.options.redis_url)
-        return Source("rq-scheduler", libraries["rq-scheduler"], locator, libraries)
+        return Source(
+            "rq-scheduler", libraries["rq-scheduler"], locator, libraries, ends=LIBRARY_ENDS
+        )
 
     def read(self) -> Iterator[Found | Refused]:
         yield from self.read_from(self._client)
