@@ -75,8 +75,9 @@ void LintDays(const CronSpec& cron, const CronFields& f, LintNotes* notes) {
   }
   if (lacking > 0) {
     notes->push_back({"SHORT_MONTHS", CronPath(cron, "day_of_month"),
-                      absl::StrCat("day ", day, ": ", lacking, " of the months ",
-                                   lacking == 1 ? "lacks" : "lack", " it, and are left out"),
+                      day == 29 ? "day 29: February has it in leap years alone"
+                                : absl::StrCat("day ", day, ": months without it are left out, ",
+                                               lacking, " of them"),
                       "for the last day of each month write L"});
   }
 }
