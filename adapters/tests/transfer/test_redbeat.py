@@ -166,14 +166,24 @@ def test_an_rrule_is_what_has_the_same_instants(app: Any, rule: Any, becomes: st
         {"freq": "YEARLY", "byyearday": 200},
         {"freq": "DAILY", "interval": 2, "bymonth": 5},
         {"freq": "DAILY", "interval": 2, "byminute": list(range(30))},
-        {"freq": "DAILY", "interval": 7, "byweekday": 3},
-        {"freq": "YEARLY", "bymonth": 2, "bymonthday": 30},
-        {"freq": "YEARLY", "interval": 4, "bymonth": 2, "bymonthday": 29},
     ],
 )
 def test_any_other_rrule_is_refused(app: Any, rule: Any) -> None:
     save(app, "r", rrule(dtstart=AT, **rule), last_run_at=AT)
     assert imported(app)["r"]["code"] == "RRULE_PART"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"freq": "DAILY", "interval": 7, "byweekday": 3},
+        {"freq": "YEARLY", "bymonth": 2, "bymonthday": 30},
+        {"freq": "YEARLY", "interval": 4, "bymonth": 2, "bymonthday": 29},
+    ],
+)
+def test_an_rrule_that_never_comes_due_is_refused(app: Any, rule: Any) -> None:
+    save(app, "r", rrule(dtstart=AT, **rule), last_run_at=AT)
+    assert imported(app)["r"]["code"] == "R6_NEVER_FIRES"
 
 
 def test_an_rrule_in_steps_on_several_days_is_several_schedules(app: Any) -> None:

@@ -17,6 +17,7 @@ from dateutil.rrule import DAILY, HOURLY, MINUTELY, SECONDLY, WEEKLY, YEARLY
 from dateutil.rrule import rrule as DateutilRule
 
 from z4j_adapters.engines.celery.importing.intervals import PERIOD_MAX
+from z4j_adapters.engines.celery.importing.shapes import Unfit
 from z4j_adapters.transfer.cron_fields import YEARS
 
 __all__ = ["SECONDS", "cron_parts", "grids"]
@@ -35,7 +36,8 @@ def cron_parts(rule: Any, given: Collection[str]) -> list[dict[str, Any]] | None
     `given` are the BY... parts that the rule was made with.
 
     Raises:
-        ValueError: It never comes due, or it would be too many.
+        ValueError: It would be too many.
+        Unfit: It never comes due.
     """
     if rule._freq not in SECONDS:
         return _few(_years(rule))
@@ -55,6 +57,7 @@ def grids(rule: Any, given: Collection[str]) -> tuple[timedelta, list[datetime]]
 
     Raises:
         ValueError: It does not repeat, or it has too many.
+        Unfit: It never comes due.
     """
     if dates := [name for name in OF_DATES if name in given]:
         raise ValueError(f"counts every {rule._interval} and has {', '.join(dates)}")
@@ -133,7 +136,7 @@ def _hours(rule: Any) -> list[dict[str, Any]]:
 
 def _few(found: list[Any]) -> list[Any]:
     if not found:
-        raise ValueError("never comes due")
+        raise Unfit("R6_NEVER_FIRES", "the rrule matches no date", "leave it out")
     if len(found) > SEVERAL_MAX:
         raise ValueError(f"would be more than {SEVERAL_MAX} schedules")
     return found
