@@ -34,6 +34,7 @@ from transfer.instants import (
     micros,
 )
 from transfer.tally import tally
+from z4j_adapters.transfer.apscheduler.version3 import FLOATS_END
 from z4j_adapters.transfer.zones import zone_of
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -102,6 +103,19 @@ def random_trigger(draw: random.Random, at: datetime) -> Any:
     return OrTrigger([CronTrigger(**options), CronTrigger(**other)])
 
 
+def told(fires: list[int]) -> list[int]:
+    """Those before the library's floats are too coarse."""
+    return [at for at in fires if at < micros(FLOATS_END)]
+
+
+def test_the_proof_ends_before_an_interval_is_a_microsecond_off() -> None:
+    start, period = datetime(2027, 12, 27, 9, 55, 28, 231446, tzinfo=UTC), timedelta(days=46)
+    trigger = IntervalTrigger(days=46, start_date=start, timezone=UTC)
+    theirs = distinct(library_times(trigger, start - period), 700)
+    meant = [micros(start + n * period) for n in range(700)]
+    assert told(theirs) == told(meant) and theirs != meant
+
+
 def test_random_triggers_have_the_librarys_instants(tmp_path: Path, ours: Evaluator) -> None:
     draw = random.Random(SEED)
     with tally("apscheduler-3", f"APScheduler {version('apscheduler')}") as counted:
@@ -123,11 +137,11 @@ def test_random_triggers_have_the_librarys_instants(tmp_path: Path, ours: Evalua
             if group[0]["type"] == "refused":
                 assert group[0]["code"] == "R8_OR_TRIGGER", (what, group[0])
                 continue
-            theirs = distinct(library_times(trigger, at), FIRES)
-            counted.compare(what, group[0]["fires"], theirs)
+            theirs = told(distinct(library_times(trigger, at), FIRES))
+            counted.compare(what, told(group[0]["fires"]), theirs)
             if promised:
                 schedules = [line["schedule"] for line in group]
-                counted.compare(what, ours.next(schedules, at, FIRES), theirs)
+                counted.compare(what, told(ours.next(schedules, at, FIRES)), theirs)
     assert counted.verdicts["EXACT"] > COUNT / 3
 
 

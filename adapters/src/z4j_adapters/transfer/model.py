@@ -50,7 +50,8 @@ class Source:
     libraries: Mapping[str, str] = field(default_factory=dict)
     """Versions of all that decide when something fires."""
     ends: datetime | None = None
-    """The library knows no due times from then on; None: it knows those of our whole calendar."""
+    """From then on the library knows no due times, or not to the microsecond; None: it does until
+    our calendar ends."""
 
 
 @dataclass(frozen=True, slots=True)

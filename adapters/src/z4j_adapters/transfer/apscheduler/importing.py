@@ -120,7 +120,7 @@ class ApschedulerImporter(Importer):
         libraries = {"apscheduler": installed, "python": platform.python_version()}
         if stored not in ("3", installed):
             libraries["apscheduler (export)"] = stored
-        return Source("apscheduler", installed, locator, libraries)
+        return Source("apscheduler", installed, locator, libraries, ends=self._library.ends)
 
     def _open(self, url: str) -> Iterator[Row]:
         if url.startswith(("redis://", "rediss://", "unix://")):

@@ -30,6 +30,8 @@ class Library:
     """Jitter moves the base of an interval."""
     by_wall_clock: bool = False
     """An interval that has a zone counts on its clock."""
+    ends: datetime | None = None
+    """From then on its instants are not those that were meant."""
     known: dict[str, tuple[str, Differences | None]] = field(default_factory=dict)
     """The gap policies of triggers that were looked at before, and where those differ."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from z4j_adapters.transfer.apscheduler.jobs import Job
@@ -22,10 +22,16 @@ SUSPECT = "find out who wrote this row: APScheduler does not write such"
 LISTED = LISTED_3 | {CELERY_TASK, "celery.app.registry._unpickle_task"}
 
 
+FLOATS_END = datetime(2106, 2, 7, 6, 28, 16, tzinfo=timezone.utc)
+"""2**32 s: it adds intervals as seconds in floats, which hold no microseconds from then on."""
+
+
 def library_3(version: str) -> Library:
     """What APScheduler 3 does: a missing time is as late as the clocks went forward, a repeated
     one runs twice."""
-    return Library(version, gap="SHIFT", fold="BOTH", fires=fires_3, accumulates=True)
+    return Library(
+        version, gap="SHIFT", fold="BOTH", fires=fires_3, accumulates=True, ends=FLOATS_END
+    )
 
 
 def job_of_pickle(data: bytes) -> Job:

@@ -160,7 +160,8 @@ class Target:
     """Of the library that read it back."""
     libraries: Mapping[str, str] = field(default_factory=dict)
     ends: datetime | None = None
-    """The library knows no due times from then on; None: it knows those of our whole calendar."""
+    """From then on the library knows no due times, or not to the microsecond; None: it does until
+    our calendar ends."""
 
 
 class Exporter(ABC):

@@ -81,7 +81,7 @@ class ApschedulerExporter(Exporter):
         self._code = code4 if is_four else code3
         self._library = (library_4 if is_four else library_3)(installed)
         libraries = {"apscheduler": installed, "python": platform.python_version()}
-        return Target("apscheduler", installed, libraries)
+        return Target("apscheduler", installed, libraries, self._library.ends)
 
     def add(self, wanted: Wanted) -> Written:
         call = call_of(wanted, self.options, self._library.version)
