@@ -86,7 +86,9 @@ async def test_reconnects_and_sends_again_what_was_not_acknowledged(start: Start
     node.sequences.clear()
     await node.stop()
     await node.start()
+    began = time.monotonic()
     await node.until("reconnection", lambda: len(node.hellos) == 2)
+    assert time.monotonic() - began < 2.0
     await node.until("outcomes again", lambda: len(node.outcomes) == 40)
     assert [o.SerializeToString() for o in node.outcomes] == [o.SerializeToString() for o in before]
     assert node.sequences[0] == 1
@@ -224,7 +226,7 @@ async def test_keeps_trying_while_no_scheduler_listens(start: Start) -> None:
     wall.close()
     await wall.wait_closed()
     await node.start()
-    await node.until("hello", lambda: node.hellos)
+    await node.until("hello", lambda: node.hellos, 3)
     await node.stop()
 
 

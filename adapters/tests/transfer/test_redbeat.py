@@ -186,6 +186,11 @@ def test_an_rrule_that_never_comes_due_is_refused(app: Any, rule: Any) -> None:
     assert imported(app)["r"]["code"] == "R6_NEVER_FIRES"
 
 
+def test_a_period_of_more_than_ten_years_is_refused_as_such(app: Any) -> None:
+    save(app, "r", rrule("WEEKLY", dtstart=AT, interval=600), last_run_at=AT)
+    assert imported(app)["r"]["code"] == "PERIOD_TOO_LONG"
+
+
 def test_an_rrule_in_steps_on_several_days_is_several_schedules(app: Any) -> None:
     every_other_week = {"freq": "WEEKLY", "interval": 2, "byweekday": [weekday(0), weekday(3)]}
     save(app, "r", rrule(dtstart=AT, count=3, **every_other_week), last_run_at=AT)

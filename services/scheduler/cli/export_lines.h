@@ -21,7 +21,7 @@ struct TargetInfo {
   std::map<std::string, std::string> libraries = {};
   std::string tzdata = {};
   std::string zone = {};  // That was taken for all crons, without being given; empty: none was.
-  absl::Time ends = absl::InfiniteFuture();  // The library knows no due times from then on.
+  absl::Time ends = absl::InfiniteFuture();  // As in SourceInfo, of the target's library.
 };
 
 // A schedule that was written.

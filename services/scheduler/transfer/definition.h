@@ -23,7 +23,7 @@ struct SourceInfo {
   std::string tzdata = {};               // Of the source's own library; empty: it did not say.
   absl::Time fires_after = {};           // The instant after which its fires were asked for.
   std::optional<int> fires_wanted = {};  // So many for each schedule; none: it is not known.
-  // The source's own library knows no due times from then on.
+  // The source's own library knows no due times from then on, or not to the microsecond.
   absl::Time ends = absl::InfiniteFuture();
 };
 

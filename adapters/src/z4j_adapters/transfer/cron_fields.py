@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Literal
 
-__all__ = ["BOUNDS", "YEARS", "cron", "field_text", "numbers"]
+__all__ = ["BOUNDS", "cron", "field_text", "numbers"]
 
 BOUNDS = {
     "second": (0, 59),
@@ -14,11 +14,10 @@ BOUNDS = {
     "dayOfMonth": (1, 31),
     "month": (1, 12),
     "dayOfWeek": (0, 6),
+    "year": (1970, 2199),
     "isoWeek": (1, 53),
 }
-"""Lowest and highest value of each field but the year; 0 is Sunday."""
-YEARS = 1970, 2199
-"""The first and the last year of the scheduler's calendar."""
+"""Lowest and highest value of each field; 0 is Sunday, and the years are the whole calendar's."""
 
 
 def field_text(name: str, values: Collection[int] | None) -> str:
@@ -30,7 +29,7 @@ def field_text(name: str, values: Collection[int] | None) -> str:
     if values is None:
         return "*"
     numbers = sorted(set(values))
-    low, high = BOUNDS.get(name, YEARS)
+    low, high = BOUNDS[name]
     if not numbers:
         raise ValueError(f"{name} has no value")
     if numbers[0] < low or numbers[-1] > high:
@@ -50,7 +49,7 @@ def field_text(name: str, values: Collection[int] | None) -> str:
 
 def numbers(name: str, text: str) -> frozenset[int]:
     """Read what `field_text` wrote."""
-    low, high = BOUNDS.get(name, YEARS)
+    low, high = BOUNDS[name]
     if text == "*":
         return frozenset(range(low, high + 1))
     found: set[int] = set()

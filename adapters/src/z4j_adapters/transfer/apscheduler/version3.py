@@ -16,11 +16,10 @@ from z4j_adapters.transfer.apscheduler.triggers import LISTED_3, Cron, Unreadabl
 from z4j_adapters.transfer.pickles import PickleRefused, Record, load, strangers
 from z4j_adapters.transfer.values import duration, timestamp
 
-__all__ = ["job_of_export", "job_of_pickle", "library_3"]
+__all__ = ["FLOATS_END", "job_of_export", "job_of_pickle", "library_3"]
 
 SUSPECT = "find out who wrote this row: APScheduler does not write such"
 LISTED = LISTED_3 | {CELERY_TASK, "celery.app.registry._unpickle_task"}
-
 
 FLOATS_END = datetime(2106, 2, 7, 6, 28, 16, tzinfo=timezone.utc)
 """2**32 s: it adds intervals as seconds in floats, which hold no microseconds from then on."""

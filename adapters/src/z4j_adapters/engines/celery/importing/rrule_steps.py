@@ -18,7 +18,7 @@ from dateutil.rrule import rrule as DateutilRule
 
 from z4j_adapters.engines.celery.importing.intervals import PERIOD_MAX
 from z4j_adapters.engines.celery.importing.shapes import Unfit
-from z4j_adapters.transfer.cron_fields import YEARS
+from z4j_adapters.transfer.cron_fields import BOUNDS
 
 __all__ = ["SECONDS", "cron_parts", "grids"]
 
@@ -27,6 +27,7 @@ SECONDS = {WEEKLY: 7 * DAY, DAILY: DAY, HOURLY: 3600, MINUTELY: 60, SECONDLY: 1}
 """Of a step of each frequency but months and years."""
 CYCLES = {"byweekday": 7 * DAY, "byhour": DAY, "byminute": 3600, "bysecond": 60}
 OF_DATES = ("bymonth", "bymonthday", "byweekno")
+YEAR_MIN, YEAR_MAX = BOUNDS["year"]
 SEVERAL_MAX = 24  # Schedules that one rrule may become.
 
 
@@ -41,9 +42,8 @@ def cron_parts(rule: Any, given: Collection[str]) -> list[dict[str, Any]] | None
     """
     if rule._freq not in SECONDS:
         return _few(_years(rule))
-    first = max(rule._dtstart.year, YEARS[0])
-    if not _has_a_day(rule, rule._bymonth, first, 1):
-        return _few([])
+    if not _has_a_day(rule, rule._bymonth, max(rule._dtstart.year, YEAR_MIN), 1):
+        raise _never()
     if rule._interval == 1:
         return [{}]
     step = rule._interval * SECONDS[rule._freq]
@@ -57,13 +57,13 @@ def grids(rule: Any, given: Collection[str]) -> tuple[timedelta, list[datetime]]
 
     Raises:
         ValueError: It does not repeat, or it has too many.
-        Unfit: It never comes due.
+        Unfit: It never comes due, or repeats too late.
     """
     if dates := [name for name in OF_DATES if name in given]:
         raise ValueError(f"counts every {rule._interval} and has {', '.join(dates)}")
     period = timedelta(seconds=_turn(rule._interval * SECONDS[rule._freq], given))
     if period > PERIOD_MAX:
-        raise ValueError(f"repeats after {period}, and a period has at most {PERIOD_MAX.days} days")
+        raise Unfit("PERIOD_TOO_LONG", f"it repeats every {period}", "use at most 3653 days")
     until = rule._dtstart + period - timedelta(seconds=1)
     return period, _few(list(islice(rule.replace(count=None, until=until), SEVERAL_MAX + 1)))
 
@@ -80,16 +80,16 @@ def _years(rule: Any) -> list[dict[str, Any]]:
     cycle = step // gcd(step, 12)
     start = rule._dtstart
     begin = (12 * start.year + start.month - 1) // unit
-    low, high = max(start.year, YEARS[0]), YEARS[1]
+    first = max(start.year, YEAR_MIN)
     parts: list[dict[str, Any]] = []
-    for year in range(low, min(low + cycle, high + 1)):
+    for year in range(first, min(first + cycle, YEAR_MAX + 1)):
         months = {
             month
             for month in rule._bymonth or range(1, 13)
             if ((12 * year + month - 1) // unit - begin) % rule._interval == 0
         }
         if months and _has_a_day(rule, months, year, cycle):
-            years = {} if cycle == 1 else {"year": f"{year}-{high}/{cycle}"}
+            years = {} if cycle == 1 else {"year": f"{year}-{YEAR_MAX}/{cycle}"}
             parts.append({"month": months, **years})
     return parts
 
@@ -100,7 +100,7 @@ def _has_a_day(rule: Any, months: Collection[int] | None, first: int, every: int
         YEARLY,
         interval=every,
         dtstart=datetime(first, 1, 1),
-        until=datetime(YEARS[1], 12, 31),
+        until=datetime(YEAR_MAX, 12, 31),
         bymonth=months or range(1, 13),
         bymonthday=[*(rule._bymonthday or ()), *(rule._bynmonthday or ())] or None,
         byweekday=rule._byweekday,
@@ -136,7 +136,11 @@ def _hours(rule: Any) -> list[dict[str, Any]]:
 
 def _few(found: list[Any]) -> list[Any]:
     if not found:
-        raise Unfit("R6_NEVER_FIRES", "the rrule matches no date", "leave it out")
+        raise _never()
     if len(found) > SEVERAL_MAX:
         raise ValueError(f"would be more than {SEVERAL_MAX} schedules")
     return found
+
+
+def _never() -> Unfit:
+    return Unfit("R6_NEVER_FIRES", "the rrule matches no date", "leave it out")

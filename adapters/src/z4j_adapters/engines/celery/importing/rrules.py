@@ -80,7 +80,7 @@ def _specs(rule: Any, given: list[str], zone: timezone) -> list[tuple[dict[str, 
 
     Raises:
         ValueError: No schedules of ours have its instants.
-        Unfit: It has none.
+        Unfit: It has none, or repeats too late.
     """
     start: datetime = rule._dtstart
     if not given and rule._interval > 1 and rule._freq not in SECONDS:

@@ -127,8 +127,11 @@ def _interval(wanted: Wanted, library: Library, at: datetime, extra: list[Code])
 
 
 def _may_be_shifted(due: datetime, zone: tzinfo) -> bool:
-    """Whether `due`, had the clocks not gone forward shortly before it, would have another time."""
-    now, before = (at.astimezone(zone).utcoffset() for at in (due, due - timedelta(hours=25)))
+    """Whether `due` may be a time that the clocks left out, moved by as much as they went forward:
+    a day at most."""
+    now, before = (
+        at.astimezone(zone).utcoffset() for at in (due, due - timedelta(days=1, hours=1))
+    )
     assert now is not None and before is not None
     return now > before and (due - (now - before)).astimezone(zone).utcoffset() == before
 
